@@ -1,0 +1,67 @@
+//===- QoptBase.td - The qopt dialect ----------------------*- tablegen -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The dialect itself, and the type constraints that its operations share.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_DIALECT_QOPT_IR_QOPTBASE_TD
+#define QOPT_DIALECT_QOPT_IR_QOPTBASE_TD
+
+include "mlir/IR/OpBase.td"
+
+def Qopt_Dialect : Dialect {
+  let name = "qopt";
+  let cppNamespace = "::qopt";
+  let summary = "Quantization of tensor programs, from observers to low-bit dot products";
+  let description = [{
+    The operations of this dialect stand between float linalg programs and
+    integer loops. They carry quantized data in *plain signless integer
+    tensors*; scales, zero points, multipliers and tables are operands, each
+    with an affine map from the element's position to its parameter. One
+    operation therefore covers per-tensor (`(d0, d1) -> ()`), per-channel
+    (`(d0, d1) -> (d1)`) and per-group (`(d0, d1) -> (d0, d1 floordiv 32)`)
+    parameters, and parameters as large as the weights stay data, not types.
+
+    The arithmetic of every operation is fixed to the bit in
+    `docs/Numerics.md`; folders, the reference interpreter and all backends
+    implement that page.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"
+  ];
+  let extraClassDeclaration = [{
+    /// String attribute on function arguments and results: the source model's
+    /// name of that input or output.
+    static constexpr ::llvm::StringLiteral kNameAttrName = "qopt.name";
+
+    /// Array attribute on the module: one dictionary {name, op} per node of
+    /// the source model, in the source's order. The report is written from it.
+    static constexpr ::llvm::StringLiteral kSourceNodesAttrName =
+        "qopt.source_nodes";
+
+    /// String attribute on an operation that stays in float: why.
+    static constexpr ::llvm::StringLiteral kFloatReasonAttrName =
+        "qopt.float_reason";
+
+    /// Dictionary attribute on the root of a fused region: its schedule.
+    static constexpr ::llvm::StringLiteral kScheduleAttrName = "qopt.schedule";
+  }];
+}
+
+class Qopt_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Qopt_Dialect, mnemonic, traits>;
+
+// Storage of quantized values. i4 is stored one element a byte until
+// packing; i32 holds accumulators.
+def Qopt_Storage : AnyTypeOf<[I<2>, I<4>, I8, I16, I32]>;
+def Qopt_IntTensor : RankedTensorOf<[Qopt_Storage]>;
+def Qopt_FloatTensor : RankedTensorOf<[F32]>;
+def Qopt_ScaleTensor : RankedTensorOf<[F32]>;
+def Qopt_ZeroPointTensor : RankedTensorOf<[I32]>;
+
+#endif // QOPT_DIALECT_QOPT_IR_QOPTBASE_TD

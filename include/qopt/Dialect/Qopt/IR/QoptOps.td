@@ -1,0 +1,337 @@
+//===- QoptOps.td - Operations of the qopt dialect ---------*- tablegen -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Tensor-level operations (observe ... pack) and the tile-level dot product.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_DIALECT_QOPT_IR_QOPTOPS_TD
+#define QOPT_DIALECT_QOPT_IR_QOPTOPS_TD
+
+include "qopt/Dialect/Qopt/IR/QoptBase.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+// An elementwise operation in destination style: one `outs` tensor that gives
+// shape and storage of the one result. TilingInterface and
+// BufferizableOpInterface are attached as external models in
+// Dialect/Qopt/Transforms.
+class Qopt_ElementwiseOp<string mnemonic, list<Trait> traits = []>
+    : Qopt_Op<mnemonic, !listconcat(
+          [Pure, DestinationStyleOpInterface,
+           TypesMatchWith<"result has the type of init", "init", "result",
+                          "$_self">], traits)> {
+  let hasVerifier = 1;
+  code dpsDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+  let extraClassDeclaration = dpsDeclaration;
+}
+
+//===----------------------------------------------------------------------===//
+// Calibration
+//===----------------------------------------------------------------------===//
+
+def Qopt_ObserveOp : Qopt_Op<"observe", [
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "Watch the values of an edge that may be quantized";
+  let description = [{
+    The identity on `input`. A compiled calibration run reports every value
+    that passes to the observer of the edge called `edge`. With `axis`, ranges
+    are kept per index of that dimension. After calibration `min` and `max`
+    hold the range, one number, or one per index of `axis`.
+
+    On a tensor the operation has one result, equal to its input. Bufferized,
+    the operand is a memref, there is no result, and it is a read of the buffer
+    with an effect on the outside.
+
+    Constraints:
+    - (C1) A tensor operand gives one result of its type; a memref operand none.
+    - (C2) `axis` is a dimension of the input.
+    - (C3) `min` and `max` come together, have equal lengths: 1 without `axis`,
+      the size of dimension `axis` with it; all are finite and `min <= max`.
+
+    ```mlir
+    %1 = qopt.observe %0 {edge = "relu_1", min = array<f32: 0.0>, max = array<f32: 6.0>} : tensor<1x8x8x16xf32>
+    ```
+  }];
+  let arguments = (ins
+    AnyTypeOf<[RankedTensorOf<[F32]>, MemRefOf<[F32]>]>:$input,
+    StrAttr:$edge,
+    OptionalAttr<I64Attr>:$axis,
+    OptionalAttr<DenseF32ArrayAttr>:$min,
+    OptionalAttr<DenseF32ArrayAttr>:$max);
+  let results = (outs Optional<RankedTensorOf<[F32]>>:$result);
+  let assemblyFormat = [{
+    $input attr-dict `:` type($input) (`->` type($result)^)?
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Conversions between real and quantized values
+//===----------------------------------------------------------------------===//
+
+def Qopt_QuantizeOp : Qopt_ElementwiseOp<"quantize"> {
+  let summary = "Real values to quantized integers";
+  let description = [{
+    ```
+    result[d] = int(clamp(rne(input[d] / scale[m(d)]) + zero_point[m(d)], lo, hi))
+    ```
+    with `m` = `params`, `rne` rounding to nearest, ties to even, and
+    `[lo, hi]` = `range`. A NaN gives the zero point. `lo >= 0` means that the
+    storage is read back as unsigned.
+
+    Constraints:
+    - (C1) `input` and `init` have the same shape.
+    - (C2) `scale` and `zero_point` have the same shape, and `params` maps the
+      rank of the input to their rank.
+    - (C3) `lo < hi`, and both fit the storage, signed if `lo < 0`.
+    - (C4) Constant scales are finite and greater than zero; constant zero
+      points lie in `[lo, hi]`.
+
+    ```mlir
+    %q = qopt.quantize ins(%x, %s, %z : tensor<1x8xf32>, tensor<f32>, tensor<i32>)
+           outs(%e : tensor<1x8xi8>) range [0, 255] params affine_map<(d0, d1) -> ()>
+           -> tensor<1x8xi8>
+    ```
+  }];
+  let arguments = (ins
+    Qopt_FloatTensor:$input, Qopt_ScaleTensor:$scale,
+    Qopt_ZeroPointTensor:$zero_point, Qopt_IntTensor:$init,
+    DenseI32ArrayAttr:$range, AffineMapAttr:$params);
+  let results = (outs Qopt_IntTensor:$result);
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $scale `,` $zero_point `:` type($input) `,` type($scale) `,` type($zero_point) `)`
+    `outs` `(` $init `:` type($init) `)`
+    `range` $range `params` $params attr-dict `->` type($result)
+  }];
+  let hasFolder = 1;
+}
+
+def Qopt_DequantizeOp : Qopt_ElementwiseOp<"dequantize"> {
+  let summary = "Quantized integers to the real values they stand for";
+  let description = [{
+    ```
+    result[d] = f32(ext(input[d]) - zero_point[m(d)]) * scale[m(d)]
+    ```
+    `ext` is a zero extension if `unsigned`, else a sign extension, to i32; the
+    subtraction wraps. An i32 input is an accumulator or a bias.
+
+    Within the `qdq` phase the result stands for the *exact* product; see
+    `docs/Numerics.md`, "Linear forms".
+
+    Constraints:
+    - (C1) `input` and `init` have the same shape.
+    - (C2) `scale` and `zero_point` have the same shape, and `params` maps the
+      rank of the input to their rank.
+    - (C3) Constant scales are finite and greater than zero.
+
+    ```mlir
+    %x = qopt.dequantize ins(%q, %s, %z : tensor<1x8xi8>, tensor<f32>, tensor<i32>)
+           outs(%e : tensor<1x8xf32>) unsigned params affine_map<(d0, d1) -> ()>
+           -> tensor<1x8xf32>
+    ```
+  }];
+  let arguments = (ins
+    Qopt_IntTensor:$input, Qopt_ScaleTensor:$scale,
+    Qopt_ZeroPointTensor:$zero_point, Qopt_FloatTensor:$init,
+    UnitAttr:$unsigned_input, AffineMapAttr:$params);
+  let results = (outs Qopt_FloatTensor:$result);
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $scale `,` $zero_point `:` type($input) `,` type($scale) `,` type($zero_point) `)`
+    `outs` `(` $init `:` type($init) `)`
+    (`unsigned` $unsigned_input^)? `params` $params attr-dict `->` type($result)
+  }];
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
+}
+
+def Qopt_FakeQuantizeOp : Qopt_ElementwiseOp<"fake_quantize"> {
+  let summary = "Quantize and dequantize at once, in float";
+  let description = [{
+    `dequantize(quantize(input))` with the same scale, zero point and range:
+    what training sees of quantization. Its adjoint is the straight-through
+    estimator: the gradient passes where `input` was not clamped and is zero
+    elsewhere (Jacob et al., arXiv 1712.05877, section 3).
+
+    Constraints: as `qopt.quantize`, (C1) with the float `init`.
+  }];
+  let arguments = (ins
+    Qopt_FloatTensor:$input, Qopt_ScaleTensor:$scale,
+    Qopt_ZeroPointTensor:$zero_point, Qopt_FloatTensor:$init,
+    DenseI32ArrayAttr:$range, AffineMapAttr:$params);
+  let results = (outs Qopt_FloatTensor:$result);
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $scale `,` $zero_point `:` type($input) `,` type($scale) `,` type($zero_point) `)`
+    `outs` `(` $init `:` type($init) `)`
+    `range` $range `params` $params attr-dict `->` type($result)
+  }];
+}
+
+def Qopt_RequantizeOp : Qopt_ElementwiseOp<"requantize", [
+    AttrSizedOperandSegments]> {
+  let summary = "A sum of scaled integers, rounded to one quantized integer";
+  let description = [{
+    ```
+    real      = f32(ext(x0[d]) - zp0) * m0[p0(d)]
+    real      = real + f32(ext(x1[d]) - zp1) * m1[p1(d)]     ... in operand order
+    result[d] = int(clamp(rne(real) + zero_point, lo, hi))
+    ```
+    One input is the epilogue of a contraction (an i32 accumulator) or a change
+    of scale; two are a residual add. Each multiplier is `s_in / s_out`, rounded
+    once to f32. No fused multiply-add.
+
+    Constraints:
+    - (C1) At least one input; as many multipliers, `input_zero_points`,
+      `unsigned_inputs` and `params` as inputs.
+    - (C2) Each `params` map goes from the result's rank to its multiplier's rank.
+    - (C3) Every input has the shape of `init`.
+    - (C4) `lo < hi`, both fit the storage, and `zero_point` lies in `[lo, hi]`.
+
+    ```mlir
+    %q = qopt.requantize ins(%acc, %res : tensor<1x4x4x16xi32>, tensor<1x4x4x16xi8>)
+           multipliers(%m0, %m1 : tensor<16xf32>, tensor<f32>)
+           outs(%e : tensor<1x4x4x16xi8>)
+           range [0, 255] zero_point 3
+           {input_zero_points = array<i32: 0, 128>, unsigned_inputs = array<i1: false, true>,
+            params = [affine_map<(d0, d1, d2, d3) -> (d3)>, affine_map<(d0, d1, d2, d3) -> ()>]}
+           -> tensor<1x4x4x16xi8>
+    ```
+  }];
+  let arguments = (ins
+    Variadic<Qopt_IntTensor>:$inputs, Variadic<Qopt_ScaleTensor>:$multipliers,
+    Qopt_IntTensor:$init,
+    DenseI32ArrayAttr:$range, I32Attr:$zero_point,
+    DenseI32ArrayAttr:$input_zero_points, DenseBoolArrayAttr:$unsigned_inputs,
+    AffineMapArrayAttr:$params);
+  let results = (outs Qopt_IntTensor:$result);
+  let assemblyFormat = [{
+    `ins` `(` $inputs `:` type($inputs) `)`
+    `multipliers` `(` $multipliers `:` type($multipliers) `)`
+    `outs` `(` $init `:` type($init) `)`
+    `range` $range `zero_point` $zero_point attr-dict `->` type($result)
+  }];
+}
+
+def Qopt_LookupOp : Qopt_ElementwiseOp<"lookup"> {
+  let summary = "A function of few bits, as a table";
+  let description = [{
+    ```
+    result[d] = table[params(d)..., ext(input[d])]
+    ```
+    Any function between two quantized edges of at most 8 bits is a table that
+    the compiler fills in; `params` selects the table where it differs by
+    channel (PRelu), and is `() ` otherwise. The index is `input` zero-extended
+    if `unsigned`, else sign-extended plus half the table's length, so that
+    tables always run from the smallest storage value to the largest. A float
+    table is a codebook (NF4, Lloyd-Max).
+
+    Constraints:
+    - (C1) `input` and `init` have the same shape; `table` and `init` the same
+      element type.
+    - (C2) The last dimension of `table` has 2^bits(input) elements.
+    - (C3) `params` maps the rank of the input to the rank of `table` less one.
+
+    ```mlir
+    %y = qopt.lookup ins(%x, %t : tensor<1x8xi8>, tensor<256xi8>) outs(%e : tensor<1x8xi8>)
+           unsigned params affine_map<(d0, d1) -> ()> -> tensor<1x8xi8>
+    ```
+  }];
+  let arguments = (ins
+    RankedTensorOf<[I<2>, I<4>, I8]>:$input,
+    RankedTensorOf<[I<4>, I8, I32, F32]>:$table,
+    RankedTensorOf<[I<4>, I8, I32, F32]>:$init,
+    UnitAttr:$unsigned_input, AffineMapAttr:$params);
+  let results = (outs RankedTensorOf<[I<4>, I8, I32, F32]>:$result);
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $table `:` type($input) `,` type($table) `)`
+    `outs` `(` $init `:` type($init) `)`
+    (`unsigned` $unsigned_input^)? `params` $params attr-dict `->` type($result)
+  }];
+  let hasFolder = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Packing of sub-byte weights
+//===----------------------------------------------------------------------===//
+
+def Qopt_PackOp : Qopt_Op<"pack", [Pure]> {
+  let summary = "Pack sub-byte integers into bytes along the last dimension";
+  let description = [{
+    Stores `n = 8 / bits` neighbours in one byte, the lowest index in the lowest
+    bits: `byte[i] = sum over j < n of (x[i * n + j] mod 2^bits) << (j * bits)`.
+    For i4 the row `x0 x1 x2 x3` becomes
+    ```
+      byte 0        byte 1
+      [ x1 | x0 ]   [ x3 | x2 ]      (high nibble | low nibble)
+    ```
+    Constraints:
+    - (C1) The result has the shape of the input, the last dimension divided by
+      `8 / bits`, which divides it.
+  }];
+  let arguments = (ins RankedTensorOf<[I<2>, I<4>]>:$input);
+  let results = (outs RankedTensorOf<[I8]>:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Qopt_UnpackOp : Qopt_Op<"unpack", [Pure]> {
+  let summary = "Sub-byte integers out of packed bytes";
+  let description = [{
+    The inverse of `qopt.pack`.
+
+    Constraints:
+    - (C1) The result has the shape of the input, the last dimension multiplied
+      by `8 / bits`.
+  }];
+  let arguments = (ins RankedTensorOf<[I8]>:$input);
+  let results = (outs RankedTensorOf<[I<2>, I<4>]>:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Tile level
+//===----------------------------------------------------------------------===//
+
+def Qopt_DotOp : Qopt_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
+  let summary = "Low-bit dot products accumulated in i32 lanes";
+  let description = [{
+    Every lane of `acc` takes the dot product of `k` neighbouring bytes:
+    ```
+    result[l] = acc[l] + sum over j < k of ext(a[l * k + j]) * ext(b[l * k + j])
+    ```
+    in wrapping i32 arithmetic; each side is zero-extended if marked unsigned,
+    else sign-extended. `k` = lanes(a) / lanes(acc), 4 or 8. Each target lowers
+    it to its instruction (`vpdpbusd`, `sdot`, `smmla`, `dp4a`); the portable
+    lowering is plain vector arithmetic and is the oracle for the others.
+
+    Constraints:
+    - (C1) `a` and `b` have the same type: a 1-D vector of i8 with 4 or 8 times
+      as many lanes as `acc`.
+
+    ```mlir
+    %r = qopt.dot %acc, %a, %b unsigned_a : vector<16xi32>, vector<64xi8>
+    ```
+  }];
+  let arguments = (ins
+    VectorOfRankAndType<[1], [I32]>:$acc,
+    VectorOfRankAndType<[1], [I8]>:$a, VectorOfRankAndType<[1], [I8]>:$b,
+    UnitAttr:$unsigned_a, UnitAttr:$unsigned_b);
+  let results = (outs VectorOfRankAndType<[1], [I32]>:$result);
+  let assemblyFormat = [{
+    $acc `,` $a `,` $b (`unsigned_a` $unsigned_a^)? (`unsigned_b` $unsigned_b^)?
+    attr-dict `:` type($acc) `,` type($a) `,` type($b)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // QOPT_DIALECT_QOPT_IR_QOPTOPS_TD

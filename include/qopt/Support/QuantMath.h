@@ -1,0 +1,39 @@
+//===- QuantMath.h - The arithmetic of docs/Numerics.md -------*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Plain scalar functions: folders, the reference interpreter, the quantizer
+// and the tests all call these and nothing else.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_SUPPORT_QUANTMATH_H
+#define QOPT_SUPPORT_QUANTMATH_H
+
+#include <cstdint>
+
+namespace qopt {
+
+/// Rounds to the nearest integer, ties to even, as a float; NaN stays NaN.
+float roundNearestEven(float value);
+
+/// clamp(rne(value / scale) + zeroPoint, lo, hi); a NaN gives zeroPoint.
+int32_t quantize(float value, float scale, int32_t zeroPoint, int32_t lo,
+                 int32_t hi);
+
+/// f32(value - zeroPoint) * scale, with a wrapping subtraction.
+float dequantize(int32_t value, float scale, int32_t zeroPoint);
+
+/// clamp(rne(real) + zeroPoint, lo, hi) of a finite real in output steps.
+int32_t roundToStorage(float real, int32_t zeroPoint, int32_t lo, int32_t hi);
+
+/// The multiplier of one requantized term: inScale / outScale in double,
+/// rounded once to f32.
+float requantizeMultiplier(double inScale, double outScale);
+
+} // namespace qopt
+
+#endif // QOPT_SUPPORT_QUANTMATH_H

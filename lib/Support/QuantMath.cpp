@@ -1,0 +1,37 @@
+//===- QuantMath.cpp - The arithmetic of docs/Numerics.md -----------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Support/QuantMath.h"
+
+#include <algorithm>
+#include <cmath>
+
+float qopt::roundNearestEven(float value) { return std::nearbyint(value); }
+
+int32_t qopt::roundToStorage(float real, int32_t zeroPoint, int32_t lo,
+                             int32_t hi) {
+  // Clamping first keeps the conversion in range; the bounds are integers, so
+  // it commutes with rounding.
+  float clamped = std::min(std::max(real, float(lo - zeroPoint)),
+                           float(hi - zeroPoint));
+  return int32_t(roundNearestEven(clamped)) + zeroPoint;
+}
+
+int32_t qopt::quantize(float value, float scale, int32_t zeroPoint, int32_t lo,
+                       int32_t hi) {
+  if (std::isnan(value))
+    return zeroPoint;
+  return roundToStorage(value / scale, zeroPoint, lo, hi);
+}
+
+float qopt::dequantize(int32_t value, float scale, int32_t zeroPoint) {
+  return float(int32_t(uint32_t(value) - uint32_t(zeroPoint))) * scale;
+}
+
+float qopt::requantizeMultiplier(double inScale, double outScale) {
+  return float(inScale / outScale);
+}

@@ -1,0 +1,69 @@
+//===- Tensor.cpp - A host tensor: dtype, shape, bytes --------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Support/Tensor.h"
+
+#include "llvm/Support/ErrorHandling.h"
+
+using namespace qopt;
+
+int64_t qopt::dtypeSize(DType dtype) {
+  switch (dtype) {
+  case DType::U8:
+  case DType::I8:
+  case DType::Bool:
+    return 1;
+  case DType::U16:
+  case DType::I16:
+  case DType::F16:
+    return 2;
+  case DType::F32:
+  case DType::I32:
+    return 4;
+  case DType::I64:
+  case DType::F64:
+    return 8;
+  }
+  llvm_unreachable("all dtypes are listed");
+}
+
+llvm::StringRef qopt::dtypeName(DType dtype) {
+  switch (dtype) {
+  case DType::F32:
+    return "f32";
+  case DType::U8:
+    return "u8";
+  case DType::I8:
+    return "i8";
+  case DType::U16:
+    return "u16";
+  case DType::I16:
+    return "i16";
+  case DType::I32:
+    return "i32";
+  case DType::I64:
+    return "i64";
+  case DType::Bool:
+    return "bool";
+  case DType::F16:
+    return "f16";
+  case DType::F64:
+    return "f64";
+  }
+  llvm_unreachable("all dtypes are listed");
+}
+
+HostTensor::HostTensor(DType dtype, llvm::ArrayRef<int64_t> shape)
+    : dtype(dtype), shape(shape),
+      bytes(size_t(numElements() * dtypeSize(dtype)), 0) {}
+
+int64_t HostTensor::numElements() const {
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+  return count;
+}

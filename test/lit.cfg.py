@@ -1,0 +1,20 @@
+# The qopt lit suite. See docs/Testing.md.
+import os
+
+import lit.formats
+from lit.llvm import llvm_config
+
+config.name = "qopt"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test", ".textproto"]
+config.excludes = ["Inputs", "CMakeLists.txt", "lit.cfg.py"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.qopt_obj_root, "test")
+config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input=fail"
+
+llvm_config.use_default_substitutions()
+tools_dirs = [os.path.join(config.qopt_obj_root, "bin"), config.llvm_tools_dir]
+llvm_config.add_tool_substitutions(
+    ["qopt-opt", "qopt", "mlir-opt", "mlir-translate", "llvm-objdump", "llvm-nm"],
+    tools_dirs)
+llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)

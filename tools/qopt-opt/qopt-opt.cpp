@@ -1,0 +1,22 @@
+//===- qopt-opt.cpp - Runs qopt's passes and pipelines on MLIR ------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+
+int main(int argc, char **argv) {
+  mlir::DialectRegistry registry;
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  mlir::registerAllPasses();
+  registry.insert<qopt::QoptDialect>();
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "qopt's modular optimizer\n", registry));
+}

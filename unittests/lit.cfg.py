@@ -1,0 +1,9 @@
+# GoogleTest binaries, found by their names in the build's bin folder.
+import os
+
+import lit.formats
+
+config.name = "qopt-unit"
+config.test_source_root = os.path.join(config.qopt_obj_root, "bin")
+config.test_exec_root = config.test_source_root
+config.test_format = lit.formats.GoogleTest(".", "Tests")
