@@ -1,0 +1,67 @@
+//===- TargetInfo.h - What code generation knows of a target --*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One plain description per target, from the name that `--target` takes. The
+// schedule's cost model, the dot lowerings and the emitters all read it; it
+// needs no LLVM target to be linked in.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_TARGET_TARGETINFO_H
+#define QOPT_TARGET_TARGETINFO_H
+
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include <cstdint>
+#include <string>
+
+namespace qopt {
+
+struct TargetInfo {
+  enum class Arch { X86_64, AArch64 };
+
+  /// Canonical name, never "native": the same name gives the same bytes on
+  /// every host.
+  std::string name;
+  Arch arch = Arch::X86_64;
+  std::string triple;
+  std::string cpu;
+  /// LLVM's subtarget features, "+avx512vnni,...", in a fixed order.
+  std::string features;
+
+  /// Width of the vectors that schedules use, and how many registers hold them.
+  int64_t vectorBits = 128;
+  int64_t numVectorRegisters = 16;
+
+  /// vpdpbusd on 512-bit registers (AVX-512 VNNI).
+  bool hasVnni512 = false;
+  /// vpdpbusd on 128/256-bit registers (AVX-VNNI, or AVX-512 VNNI with VL).
+  bool hasVnni256 = false;
+  /// sdot/udot and smmla/usdot (Arm).
+  bool hasDotProd = false;
+  bool hasI8mm = false;
+
+  /// Data caches of a typical core of that level, in bytes.
+  int64_t l1Bytes = 32 * 1024;
+  int64_t l2Bytes = 512 * 1024;
+
+  /// Lanes of `bits` bits in one vector.
+  int64_t lanes(int64_t bits) const { return vectorBits / bits; }
+
+  /// Finds the target called `name`: a known name, optionally with `+feature`s
+  /// ("aarch64+dotprod+i8mm"), or "native" for the best one that this host
+  /// can run. An unknown name or feature lists those known.
+  static llvm::Expected<TargetInfo> get(llvm::StringRef name);
+
+  /// The names that `get` accepts, "native" first.
+  static llvm::SmallVector<llvm::StringRef> knownNames();
+};
+
+} // namespace qopt
+
+#endif // QOPT_TARGET_TARGETINFO_H

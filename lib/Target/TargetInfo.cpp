@@ -1,0 +1,133 @@
+//===- TargetInfo.cpp - The table of targets ------------------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Target/TargetInfo.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
+using namespace qopt;
+using namespace llvm;
+
+namespace {
+/// One row of the table. `hostNeeds` are the host features that "native"
+/// requires before it chooses the row.
+struct Row {
+  const char *name;
+  TargetInfo::Arch arch;
+  const char *cpu;
+  const char *features;
+  int vectorBits;
+  int numVectorRegisters;
+  const char *hostNeeds;
+};
+} // namespace
+
+static constexpr TargetInfo::Arch kX86 = TargetInfo::Arch::X86_64;
+static constexpr TargetInfo::Arch kArm = TargetInfo::Arch::AArch64;
+
+// Strongest first within an architecture: "native" takes the first row whose
+// needs the host meets. LLVM's x86-64-v4 prefers 256-bit vectors, a remedy for
+// the clock drop of its first implementations; on the cores that have VNNI it
+// costs half the throughput.
+static constexpr Row kRows[] = {
+    {"x86-64-v4-vnni", kX86, "x86-64-v4", "+avx512vnni,-prefer-256-bit", 512,
+     32, "avx512vnni,avx512bw,avx512dq,avx512vl,avx512cd"},
+    {"x86-64-v4", kX86, "x86-64-v4", "-prefer-256-bit", 512, 32,
+     "avx512bw,avx512dq,avx512vl,avx512cd"},
+    {"x86-64-v3", kX86, "x86-64-v3", "", 256, 16, "avx2,fma,bmi2,f16c"},
+    {"x86-64-v2", kX86, "x86-64-v2", "", 128, 16, ""},
+    {"aarch64", kArm, "generic", "", 128, 32, ""},
+};
+
+// Features that may follow an aarch64 name, in canonical order.
+static constexpr const char *kArmFeatures[] = {"dotprod", "i8mm"};
+
+SmallVector<StringRef> TargetInfo::knownNames() {
+  SmallVector<StringRef> names{"native"};
+  for (const Row &row : kRows)
+    names.push_back(row.name);
+  names.append({"aarch64+dotprod", "aarch64+dotprod+i8mm"});
+  return names;
+}
+
+static Error unknownTarget(StringRef name) {
+  return createStringError("unknown target '" + name + "', expected one of " +
+                           join(TargetInfo::knownNames(), ", "));
+}
+
+static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
+  TargetInfo info;
+  info.name = row.name;
+  info.arch = row.arch;
+  info.triple = row.arch == kX86 ? "x86_64-unknown-linux-gnu"
+                                 : "aarch64-unknown-linux-gnu";
+  info.cpu = row.cpu;
+  info.vectorBits = row.vectorBits;
+  info.numVectorRegisters = row.numVectorRegisters;
+
+  SmallVector<std::string> features;
+  if (*row.features)
+    features.push_back(row.features);
+  for (StringRef feature : extra) {
+    info.name += ("+" + feature).str();
+    features.push_back(("+" + feature).str());
+  }
+  info.features = join(features, ",");
+  info.hasVnni512 = StringRef(row.features).contains("avx512vnni");
+  info.hasVnni256 = info.hasVnni512;
+  info.hasDotProd = is_contained(extra, "dotprod");
+  info.hasI8mm = is_contained(extra, "i8mm");
+  if (info.hasVnni512)
+    info.l2Bytes = 1024 * 1024;
+  return info;
+}
+
+static Expected<TargetInfo> getNativeTarget() {
+  Triple host(sys::getProcessTriple());
+  StringMap<bool, MallocAllocator> features = sys::getHostCPUFeatures();
+  auto has = [&](StringRef feature) { return features.lookup(feature); };
+  SmallVector<StringRef> extra;
+  if (host.isAArch64())
+    for (StringRef feature : kArmFeatures)
+      if (has(feature))
+        extra.push_back(feature);
+  for (const Row &row : kRows) {
+    if (host.isAArch64() != (row.arch == kArm))
+      continue;
+    SmallVector<StringRef> needs;
+    StringRef(row.hostNeeds).split(needs, ',', -1, /*KeepEmpty=*/false);
+    if ((host.isAArch64() || host.getArch() == Triple::x86_64) &&
+        all_of(needs, has))
+      return makeTarget(row, extra);
+  }
+  return createStringError("no known target matches this host (" + host.str() +
+                           "), expected x86-64 or AArch64; name one with "
+                           "--target");
+}
+
+Expected<TargetInfo> TargetInfo::get(StringRef name) {
+  if (name == "native")
+    return getNativeTarget();
+  SmallVector<StringRef> parts;
+  name.split(parts, '+');
+  const Row *row =
+      find_if(kRows, [&](const Row &r) { return parts[0] == r.name; });
+  if (row == std::end(kRows))
+    return unknownTarget(name);
+
+  SmallVector<StringRef> requested(drop_begin(parts)), extra;
+  if (row->arch == kArm)
+    for (StringRef feature : kArmFeatures)
+      if (is_contained(requested, feature))
+        extra.push_back(feature);
+  if (extra.size() != requested.size())
+    return unknownTarget(name);
+  return makeTarget(*row, extra);
+}
