@@ -10,12 +10,14 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Transforms/Passes.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
+  qopt::registerQoptTransformsPasses();
   registry.insert<qopt::QoptDialect>();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "qopt's modular optimizer\n", registry));
