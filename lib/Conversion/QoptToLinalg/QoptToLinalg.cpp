@@ -1,0 +1,365 @@
+//===- QoptToLinalg.cpp - Quantization operations as scalar bodies --------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Spells out the arithmetic of docs/Numerics.md with arith operations, so that
+// everything after this pass sees ordinary elementwise linalg.generic.
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Conversion/Passes.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
+
+using namespace mlir;
+using namespace qopt;
+
+namespace qopt {
+#define GEN_PASS_DEF_CONVERTQOPTTOLINALGPASS
+#include "qopt/Conversion/Passes.h.inc"
+} // namespace qopt
+
+namespace {
+
+/// 1.5 * 2^23. In [2^23, 2^24) floats are the integers, so adding this to an x
+/// with |x| <= 2^22 rounds x to the nearest integer, ties to even, and leaves
+/// it in the low bits of the mantissa.
+constexpr float kRoundingBias = 12582912.0f;
+constexpr int32_t kRoundingBiasBits = 0x4B400000;
+constexpr int64_t kRoundingLimit = int64_t(1) << 22;
+
+/// A parameter tensor as the body of a generic sees it: a constant where all
+/// elements are equal, otherwise one more input.
+struct Parameter {
+  Value tensor;
+  AffineMap map;
+  TypedAttr splat;
+  unsigned argument = 0;
+};
+
+/// Collects the inputs of an elementwise generic and builds it.
+class BodyBuilder {
+public:
+  BodyBuilder(PatternRewriter &rewriter, Location loc, int64_t rank)
+      : rewriter(rewriter), loc(loc), rank(rank) {}
+
+  unsigned addInput(Value tensor) {
+    return addInput(tensor, rewriter.getMultiDimIdentityMap(rank));
+  }
+
+  Parameter addParameter(Value tensor, AffineMap map) {
+    Parameter parameter{tensor, map, nullptr, 0};
+    DenseElementsAttr values;
+    if (matchPattern(tensor, m_Constant(&values)) && values.isSplat())
+      parameter.splat = cast<TypedAttr>(values.getSplatValue<Attribute>());
+    else
+      parameter.argument = addInput(tensor, map);
+    return parameter;
+  }
+
+  Value get(OpBuilder &b, const Parameter &parameter, ValueRange args) const {
+    if (!parameter.splat)
+      return args[parameter.argument];
+    return arith::ConstantOp::create(b, loc, parameter.splat);
+  }
+
+  linalg::GenericOp
+  build(Value init,
+        function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
+    maps.push_back(rewriter.getMultiDimIdentityMap(rank));
+    SmallVector<utils::IteratorType> iterators(rank,
+                                               utils::IteratorType::parallel);
+    return linalg::GenericOp::create(
+        rewriter, loc, init.getType(), inputs, init, maps, iterators,
+        [&](OpBuilder &b, Location loc, ValueRange args) {
+          linalg::YieldOp::create(b, loc, body(b, loc, args));
+        });
+  }
+
+private:
+  unsigned addInput(Value tensor, AffineMap map) {
+    inputs.push_back(tensor);
+    maps.push_back(map);
+    return inputs.size() - 1;
+  }
+
+  PatternRewriter &rewriter;
+  Location loc;
+  int64_t rank;
+  SmallVector<Value> inputs;
+  SmallVector<AffineMap> maps;
+};
+
+Value constantInt(OpBuilder &b, Location loc, int32_t value) {
+  return arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
+}
+
+Value constantFloat(OpBuilder &b, Location loc, float value) {
+  return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value));
+}
+
+/// ext(value) as i32.
+Value extend(OpBuilder &b, Location loc, Value value, bool isUnsigned) {
+  if (value.getType().isInteger(32))
+    return value;
+  if (isUnsigned)
+    return arith::ExtUIOp::create(b, loc, b.getI32Type(), value);
+  return arith::ExtSIOp::create(b, loc, b.getI32Type(), value);
+}
+
+/// f32(ext(value) - zeroPoint).
+Value centered(OpBuilder &b, Location loc, Value value, bool isUnsigned,
+               Value zeroPoint) {
+  Value integer = extend(b, loc, value, isUnsigned);
+  if (!matchPattern(zeroPoint, m_Zero()))
+    integer = arith::SubIOp::create(b, loc, integer, zeroPoint);
+  return arith::SIToFPOp::create(b, loc, b.getF32Type(), integer);
+}
+
+/// rne(clamp(real, lo, hi)) as an i32 that is still kRoundingBiasBits too
+/// large. Clamping first commutes with rounding, because the bounds are
+/// integers, and keeps the biased sum in the binade where it is exact.
+Value roundBiased(OpBuilder &b, Location loc, Value real, Value lo, Value hi) {
+  // Comparisons and selections in this operand order are maxps and minps.
+  Value above =
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, real, lo);
+  real = arith::SelectOp::create(b, loc, above, real, lo);
+  Value below =
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, real, hi);
+  real = arith::SelectOp::create(b, loc, below, real, hi);
+  Value biased =
+      arith::AddFOp::create(b, loc, real, constantFloat(b, loc, kRoundingBias));
+  return arith::BitcastOp::create(b, loc, b.getI32Type(), biased);
+}
+
+/// bound - zeroPoint as a float, folded where the zero point is known.
+Value centeredBound(OpBuilder &b, Location loc, int32_t bound,
+                    Value zeroPoint) {
+  APInt constant;
+  if (matchPattern(zeroPoint, m_ConstantInt(&constant)))
+    return constantFloat(b, loc, float(bound - constant.getSExtValue()));
+  Value difference =
+      arith::SubIOp::create(b, loc, constantInt(b, loc, bound), zeroPoint);
+  return arith::SIToFPOp::create(b, loc, b.getF32Type(), difference);
+}
+
+/// clamp(rne(real), lo - zeroPoint, hi - zeroPoint) as an i32 with the bias.
+Value roundToSteps(OpBuilder &b, Location loc, Value real, Value zeroPoint,
+                   ArrayRef<int32_t> range) {
+  return roundBiased(b, loc, real, centeredBound(b, loc, range[0], zeroPoint),
+                     centeredBound(b, loc, range[1], zeroPoint));
+}
+
+/// Removes the bias, adds the zero point, narrows to the storage type.
+Value toStorage(OpBuilder &b, Location loc, Value biased, Value zeroPoint,
+                Type storage) {
+  int64_t bias = -int64_t(kRoundingBiasBits);
+  APInt constant;
+  if (matchPattern(zeroPoint, m_ConstantInt(&constant)))
+    bias += constant.getSExtValue();
+  else
+    biased = arith::AddIOp::create(b, loc, biased, zeroPoint);
+  Value integer =
+      arith::AddIOp::create(b, loc, biased, constantInt(b, loc, bias));
+  if (storage.isInteger(32))
+    return integer;
+  return arith::TruncIOp::create(b, loc, storage, integer);
+}
+
+/// input / scale, with 0 for NaN, so that it rounds to the zero point.
+Value scaleDown(OpBuilder &b, Location loc, Value input, Value scale) {
+  Value steps = arith::DivFOp::create(b, loc, input, scale);
+  Value ordered =
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::ORD, steps, steps);
+  return arith::SelectOp::create(b, loc, ordered, steps,
+                                 constantFloat(b, loc, 0.0f));
+}
+
+/// The rounding trick is exact for ranges below 2^22; nothing wider is ever
+/// quantized to (bias constants of 32 bits are folded, not computed).
+LogicalResult checkRange(Operation *op, ArrayRef<int32_t> range,
+                         PatternRewriter &rewriter) {
+  if (int64_t(range[1]) - range[0] <= kRoundingLimit)
+    return success();
+  return rewriter.notifyMatchFailure(op, "range wider than 2^22");
+}
+
+// quantize(x) -> clamp(rne(x / s) + z, lo, hi)
+struct ConvertQuantize : OpRewritePattern<QuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(QuantizeOp op,
+                                PatternRewriter &rewriter) const override {
+    if (failed(checkRange(op, op.getRange(), rewriter)))
+      return failure();
+    auto type = cast<RankedTensorType>(op.getResult().getType());
+    BodyBuilder builder(rewriter, op.getLoc(), type.getRank());
+    builder.addInput(op.getInput());
+    Parameter scale = builder.addParameter(op.getScale(), op.getParams());
+    Parameter zero = builder.addParameter(op.getZeroPoint(), op.getParams());
+    rewriter.replaceOp(
+        op, builder.build(op.getInit(), [&](OpBuilder &b, Location loc,
+                                            ValueRange args) {
+          Value zeroPoint = builder.get(b, zero, args);
+          Value steps = scaleDown(b, loc, args[0], builder.get(b, scale, args));
+          Value biased = roundToSteps(b, loc, steps, zeroPoint, op.getRange());
+          return toStorage(b, loc, biased, zeroPoint, type.getElementType());
+        }));
+    return success();
+  }
+};
+
+// fake_quantize(x) -> f32(clamp(rne(x / s), lo - z, hi - z)) * s
+struct ConvertFakeQuantize : OpRewritePattern<FakeQuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(FakeQuantizeOp op,
+                                PatternRewriter &rewriter) const override {
+    if (failed(checkRange(op, op.getRange(), rewriter)))
+      return failure();
+    auto type = cast<RankedTensorType>(op.getResult().getType());
+    BodyBuilder builder(rewriter, op.getLoc(), type.getRank());
+    builder.addInput(op.getInput());
+    Parameter scale = builder.addParameter(op.getScale(), op.getParams());
+    Parameter zero = builder.addParameter(op.getZeroPoint(), op.getParams());
+    rewriter.replaceOp(
+        op, builder.build(op.getInit(), [&](OpBuilder &b, Location loc,
+                                            ValueRange args) {
+          Value factor = builder.get(b, scale, args);
+          Value steps = scaleDown(b, loc, args[0], factor);
+          Value biased = roundToSteps(b, loc, steps, builder.get(b, zero, args),
+                                      op.getRange());
+          Value integer =
+              toStorage(b, loc, biased, constantInt(b, loc, 0), b.getI32Type());
+          Value real = arith::SIToFPOp::create(b, loc, b.getF32Type(), integer);
+          return arith::MulFOp::create(b, loc, real, factor).getResult();
+        }));
+    return success();
+  }
+};
+
+// dequantize(q) -> f32(ext(q) - z) * s
+struct ConvertDequantize : OpRewritePattern<DequantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(DequantizeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto type = cast<RankedTensorType>(op.getResult().getType());
+    BodyBuilder builder(rewriter, op.getLoc(), type.getRank());
+    builder.addInput(op.getInput());
+    Parameter scale = builder.addParameter(op.getScale(), op.getParams());
+    Parameter zero = builder.addParameter(op.getZeroPoint(), op.getParams());
+    rewriter.replaceOp(op, builder.build(op.getInit(), [&](OpBuilder &b,
+                                                           Location loc,
+                                                           ValueRange args) {
+      Value real = centered(b, loc, args[0], op.getUnsignedInput(),
+                            builder.get(b, zero, args));
+      return arith::MulFOp::create(b, loc, real, builder.get(b, scale, args))
+          .getResult();
+    }));
+    return success();
+  }
+};
+
+// requantize(x...) -> clamp(rne(sum_k f32(ext(x_k) - z_k) * m_k) + z, lo, hi)
+struct ConvertRequantize : OpRewritePattern<RequantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(RequantizeOp op,
+                                PatternRewriter &rewriter) const override {
+    if (failed(checkRange(op, op.getRange(), rewriter)))
+      return failure();
+    auto type = cast<RankedTensorType>(op.getResult().getType());
+    BodyBuilder builder(rewriter, op.getLoc(), type.getRank());
+    SmallVector<unsigned> inputs;
+    for (Value input : op.getInputs())
+      inputs.push_back(builder.addInput(input));
+    SmallVector<Parameter> multipliers;
+    for (auto [multiplier, map] :
+         llvm::zip_equal(op.getMultipliers(),
+                         op.getParams().getAsValueRange<AffineMapAttr>()))
+      multipliers.push_back(builder.addParameter(multiplier, map));
+    rewriter.replaceOp(op, builder.build(op.getInit(), [&](OpBuilder &b,
+                                                           Location loc,
+                                                           ValueRange args) {
+      Value sum;
+      for (auto [k, input] : llvm::enumerate(inputs)) {
+        Value zeroPoint = constantInt(b, loc, op.getInputZeroPoints()[k]);
+        Value real =
+            centered(b, loc, args[input], op.getUnsignedInputs()[k], zeroPoint);
+        Value term = arith::MulFOp::create(
+            b, loc, real, builder.get(b, multipliers[k], args));
+        sum = sum ? arith::AddFOp::create(b, loc, sum, term) : term;
+      }
+      Value zeroPoint = constantInt(b, loc, op.getZeroPoint());
+      Value biased = roundToSteps(b, loc, sum, zeroPoint, op.getRange());
+      return toStorage(b, loc, biased, zeroPoint, type.getElementType());
+    }));
+    return success();
+  }
+};
+
+// lookup(x, table) -> table[params(d)..., ext(x)]
+struct ConvertLookup : OpRewritePattern<LookupOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(LookupOp op,
+                                PatternRewriter &rewriter) const override {
+    auto type = cast<RankedTensorType>(op.getResult().getType());
+    auto tableType = cast<RankedTensorType>(op.getTable().getType());
+    BodyBuilder builder(rewriter, op.getLoc(), type.getRank());
+    builder.addInput(op.getInput());
+    rewriter.replaceOp(
+        op, builder.build(op.getInit(), [&](OpBuilder &b, Location loc,
+                                            ValueRange args) {
+          SmallVector<Value> position = tableRow(b, loc, op);
+          Value code = extend(b, loc, args[0], op.getUnsignedInput());
+          if (!op.getUnsignedInput()) {
+            Value half = constantInt(b, loc, tableType.getShape().back() / 2);
+            code = arith::AddIOp::create(b, loc, code, half);
+          }
+          position.push_back(
+              arith::IndexCastUIOp::create(b, loc, b.getIndexType(), code));
+          return tensor::ExtractOp::create(b, loc, op.getTable(), position)
+              .getResult();
+        }));
+    return success();
+  }
+
+  /// params(d), the leading indices into the table.
+  static SmallVector<Value> tableRow(OpBuilder &b, Location loc, LookupOp op) {
+    AffineMap params = op.getParams();
+    SmallVector<Value> loops;
+    for (unsigned dim = 0; params.getNumResults() && dim < params.getNumDims();
+         ++dim)
+      loops.push_back(linalg::IndexOp::create(b, loc, dim));
+    SmallVector<Value> row;
+    for (AffineExpr expr : params.getResults())
+      row.push_back(affine::AffineApplyOp::create(
+          b, loc, AffineMap::get(params.getNumDims(), 0, expr), loops));
+    return row;
+  }
+};
+
+struct ConvertQoptToLinalg
+    : qopt::impl::ConvertQoptToLinalgPassBase<ConvertQoptToLinalg> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<ConvertQuantize, ConvertFakeQuantize, ConvertDequantize,
+                 ConvertRequantize, ConvertLookup>(&getContext());
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
+    WalkResult left = getOperation()->walk([](Operation *op) {
+      if (!isa<QuantizeOp, FakeQuantizeOp, RequantizeOp>(op))
+        return WalkResult::advance();
+      auto range = op->getAttrOfType<DenseI32ArrayAttr>("range").asArrayRef();
+      op->emitOpError("expects a range of at most ")
+          << kRoundingLimit << " steps, got [" << range[0] << ", " << range[1]
+          << "]";
+      return WalkResult::interrupt();
+    });
+    if (left.wasInterrupted())
+      signalPassFailure();
+  }
+};
+
+} // namespace
