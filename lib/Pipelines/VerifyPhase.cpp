@@ -1,0 +1,279 @@
+//===- VerifyPhase.cpp - The contracts of the phases ----------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// This file implements one function per contract of docs/Pipeline.md. Each
+// stops at the first culprit and says which pass let it through.
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Pipelines/Phases.h"
+#include "qopt/Pipelines/Pipelines.h"
+
+using namespace mlir;
+
+namespace qopt {
+
+#define GEN_PASS_DEF_VERIFYPHASEPASS
+#include "qopt/Pipelines/Passes.h.inc"
+
+/// An error at `op`, with a note on the pass that should have prevented it.
+static LogicalResult violation(Operation *op, Phase phase, const Twine &what,
+                               const Twine &pass) {
+  InFlightDiagnostic error = op->emitError()
+                             << "phase '" << phaseInfo(phase).name
+                             << "': " << what;
+  error.attachNote() << pass;
+  return error;
+}
+
+static bool hasStaticShape(Type type) {
+  auto shaped = dyn_cast<ShapedType>(type);
+  return !shaped || shaped.hasStaticShape();
+}
+
+/// One public function with one block; static shapes everywhere.
+static LogicalResult verifyInput(ModuleOp module, Phase phase) {
+  func::FuncOp model;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (!function.isPublic())
+      continue;
+    if (model)
+      return violation(function, phase,
+                       "expected one public function, got also @" +
+                           function.getName(),
+                       "mark the helpers private or inline them");
+    model = function;
+  }
+  if (!model)
+    return violation(module, phase, "expected one public function, got none",
+                     "a model is one public func.func");
+  if (!model.getBody().hasOneBlock())
+    return violation(model, phase,
+                     "expected a function of one block, got " +
+                         Twine(model.getBody().getBlocks().size()),
+                     "control flow is not supported");
+  for (Type type : llvm::concat<const Type>(model.getArgumentTypes(),
+                                            model.getResultTypes()))
+    if (!isa<RankedTensorType>(type) || !hasStaticShape(type))
+      return violation(model, phase,
+                       "expected tensors of static shape at the border, got " +
+                           debugString(type),
+                       "give the dimension a value");
+  return success();
+}
+
+/// Whether the location holds the name of a source node.
+static bool hasNodeName(Location loc) {
+  if (isa<NameLoc>(loc))
+    return true;
+  if (auto fused = dyn_cast<FusedLoc>(loc))
+    return llvm::any_of(fused.getLocations(), hasNodeName);
+  if (auto callSite = dyn_cast<CallSiteLoc>(loc))
+    return hasNodeName(callSite.getCallee());
+  return false;
+}
+
+static bool isFloatPhaseDialect(Operation *op) {
+  StringRef dialect = op->getName().getDialectNamespace();
+  return llvm::is_contained({"arith", "math", "linalg", "tensor"}, dialect);
+}
+
+/// A convolution or pooling that is not in the canonical NHWC form.
+static bool isForeignLayout(Operation *op) {
+  if (!isa<linalg::ConvolutionOpInterface>(op) || isa<linalg::GenericOp>(op))
+    return false;
+  return !isa<linalg::Conv2DNhwcFhwcOp, linalg::DepthwiseConv2DNhwcHwcOp,
+              linalg::Conv2DNhwgcGfhwcOp, linalg::PoolingNhwcMaxOp,
+              linalg::PoolingNhwcSumOp>(op);
+}
+
+/// Linalg on static tensors, NHWC, every operation named.
+static LogicalResult verifyFloatOps(ModuleOp module, Phase phase,
+                                    bool allowQopt) {
+  WalkResult walk = module.walk([&](Operation *op) {
+    if (isa<ModuleOp, func::FuncOp, func::ReturnOp>(op))
+      return WalkResult::advance();
+    bool isQopt = isa_and_present<QoptDialect>(op->getDialect());
+    if (!isFloatPhaseDialect(op) && !(allowQopt && isQopt))
+      return WalkResult(violation(
+          op, phase, "unexpected operation '" + op->getName().getStringRef() + "'",
+          "no pass of the float pipeline lowers it"));
+    if (isForeignLayout(op))
+      return WalkResult(violation(
+          op, phase,
+          "expected an NHWC form, got '" + op->getName().getStringRef() + "'",
+          "qopt-normalize-structured should have converted it"));
+    if (!llvm::all_of(op->getResultTypes(), hasStaticShape))
+      return WalkResult(violation(op, phase, "expected static shapes, got " +
+                                      debugString(op->getResult(0).getType()),
+                                  "give the dimension a value with --dim"));
+    // Bodies and constants belong to the operation that holds or uses them.
+    bool isTopLevel = isa<func::FuncOp>(op->getParentOp());
+    if (isTopLevel && !op->hasTrait<OpTrait::ConstantLike>() &&
+        !hasNodeName(op->getLoc()))
+      return WalkResult(violation(op, phase,
+                                  "'" + op->getName().getStringRef() +
+                                      "' does not name its source node",
+                                  "the pass that created it lost the location"));
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+static LogicalResult verifyFloat(ModuleOp module, Phase phase) {
+  return verifyFloatOps(module, phase, /*allowQopt=*/false);
+}
+
+/// The float module plus observers, nothing else of the dialect.
+static LogicalResult verifyObserved(ModuleOp module, Phase phase) {
+  WalkResult walk = module.walk([&](Operation *op) {
+    if (isa_and_present<QoptDialect>(op->getDialect()) && !isa<ObserveOp>(op))
+      return WalkResult(violation(
+          op, phase, "unexpected '" + op->getName().getStringRef() + "'",
+          "only qopt-quantize may add it, after calibration"));
+    return WalkResult::advance();
+  });
+  if (walk.wasInterrupted())
+    return failure();
+  return verifyFloatOps(module, phase, /*allowQopt=*/true);
+}
+
+static LogicalResult verifyCalibrated(ModuleOp module, Phase phase) {
+  if (failed(verifyObserved(module, phase)))
+    return failure();
+  WalkResult walk = module.walk([&](ObserveOp op) {
+    if (!op.getMin() || !op.getMax())
+      return WalkResult(violation(
+          op, phase, "edge '" + op.getEdge() + "' has no range",
+          "qopt-apply-calibration should have set it"));
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+/// No observer; an activation edge is quantize, then only dequantize.
+static LogicalResult verifyQdq(ModuleOp module, Phase phase) {
+  WalkResult walk = module.walk([&](Operation *op) {
+    if (isa<ObserveOp>(op))
+      return WalkResult(violation(op, phase, "an observer is left",
+                                  "qopt-quantize should have replaced it"));
+    if (isa<RequantizeOp, LookupOp>(op))
+      return WalkResult(violation(
+          op, phase, "unexpected '" + op->getName().getStringRef() + "'",
+          "it belongs to the integer phase"));
+    if (auto quantize = dyn_cast<QuantizeOp>(op))
+      for (Operation *user : quantize->getUsers())
+        if (!isa<DequantizeOp>(user))
+          return WalkResult(violation(
+              user, phase,
+              "expected only qopt.dequantize after qopt.quantize, got '" +
+                  user->getName().getStringRef() + "'",
+              "qopt-quantize should have put the pair on the edge"));
+    return WalkResult::advance();
+  });
+  if (walk.wasInterrupted())
+    return failure();
+  return verifyFloatOps(module, phase, /*allowQopt=*/true);
+}
+
+/// No convolution or product of floats without a reason.
+static LogicalResult verifyInteger(ModuleOp module, Phase phase) {
+  WalkResult walk = module.walk([&](Operation *op) {
+    if (isa<ObserveOp>(op))
+      return WalkResult(violation(op, phase, "an observer is left",
+                                  "qopt-quantize should have replaced it"));
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+/// Of the dialect only what works on vectors is left.
+static LogicalResult verifyScheduled(ModuleOp module, Phase phase) {
+  WalkResult walk = module.walk([&](Operation *op) {
+    if (isa_and_present<QoptDialect>(op->getDialect()) && !isa<DotOp, ObserveOp>(op))
+      return WalkResult(violation(
+          op, phase, "'" + op->getName().getStringRef() + "' is left",
+          "convert-qopt-to-linalg should have converted it"));
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+/// No tensor, no allocation.
+static LogicalResult verifyPlanned(ModuleOp module, Phase phase) {
+  WalkResult walk = module.walk([&](Operation *op) {
+    if (isa<memref::AllocOp, memref::AllocaOp>(op))
+      return WalkResult(violation(op, phase, "an allocation is left",
+                                  "qopt-plan-memory should have placed it"));
+    for (Type type : op->getResultTypes())
+      if (isa<TensorType>(type))
+        return WalkResult(violation(
+            op, phase,
+            "'" + op->getName().getStringRef() + "' still gives a tensor",
+            "one-shot-bufferize should have given it a buffer"));
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+static LogicalResult verifyLlvm(ModuleOp module, Phase phase) {
+  WalkResult walk = module.walk([&](Operation *op) {
+    StringRef dialect = op->getName().getDialectNamespace();
+    if (isa<ModuleOp>(op) || dialect == "llvm")
+      return WalkResult::advance();
+    return WalkResult(violation(
+        op, phase, "'" + op->getName().getStringRef() + "' is left",
+        "no conversion of the pipeline to LLVM lowers it"));
+  });
+  return failure(walk.wasInterrupted());
+}
+
+LogicalResult verifyPhase(ModuleOp module, Phase phase) {
+  switch (phase) {
+  case Phase::Input:
+    return verifyInput(module, phase);
+  case Phase::Float:
+    return failure(failed(verifyInput(module, phase)) ||
+                   failed(verifyFloat(module, phase)));
+  case Phase::Observed:
+    return verifyObserved(module, phase);
+  case Phase::Calibrated:
+    return verifyCalibrated(module, phase);
+  case Phase::Qdq:
+    return verifyQdq(module, phase);
+  case Phase::Integer:
+    return verifyInteger(module, phase);
+  case Phase::Scheduled:
+    return verifyScheduled(module, phase);
+  case Phase::Planned:
+    return verifyPlanned(module, phase);
+  case Phase::Llvm:
+    return verifyLlvm(module, phase);
+  }
+  llvm_unreachable("unknown phase");
+}
+
+namespace {
+struct VerifyPhasePass : impl::VerifyPhasePassBase<VerifyPhasePass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    std::optional<Phase> wanted = parsePhase(phase);
+    if (!wanted) {
+      getOperation().emitError("qopt-verify-phase: expected a phase of ")
+          << phaseNames() << ", got '" << phase << "'";
+      return signalPassFailure();
+    }
+    if (failed(verifyPhase(getOperation(), *wanted)))
+      return signalPassFailure();
+    markAllAnalysesPreserved();
+  }
+};
+} // namespace
+
+} // namespace qopt

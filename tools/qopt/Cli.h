@@ -1,0 +1,69 @@
+//===- Cli.h - What the commands of the driver share ----------*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Exit codes, the error that carries one, and the commands' entry points. A
+// command returns an error; only main prints it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_TOOLS_QOPT_CLI_H
+#define QOPT_TOOLS_QOPT_CLI_H
+
+#include "llvm/ADT/Twine.h"
+#include "llvm/Support/Error.h"
+#include <string>
+
+namespace qopt::cli {
+
+enum class ExitCode {
+  Done = 0,
+  /// The model, the data, a file or its destination is at fault.
+  Input = 1,
+  /// The command line is at fault.
+  Usage = 2,
+  /// qopt is at fault.
+  Internal = 70,
+};
+
+/// An error that knows the exit code. Errors of the libraries, which do not,
+/// are the input's fault.
+class CliError : public llvm::ErrorInfo<CliError> {
+public:
+  static char ID;
+  CliError(ExitCode code, std::string message)
+      : code(code), message(std::move(message)) {}
+
+  void log(llvm::raw_ostream &os) const override { os << message; }
+  std::error_code convertToErrorCode() const override {
+    return llvm::inconvertibleErrorCode();
+  }
+  ExitCode exitCode() const { return code; }
+
+private:
+  ExitCode code;
+  std::string message;
+};
+
+inline llvm::Error inputError(const llvm::Twine &message) {
+  return llvm::make_error<CliError>(ExitCode::Input, message.str());
+}
+inline llvm::Error usageError(const llvm::Twine &message) {
+  return llvm::make_error<CliError>(ExitCode::Usage, message.str());
+}
+inline llvm::Error internalError(const llvm::Twine &message) {
+  return llvm::make_error<CliError>(ExitCode::Internal, message.str());
+}
+
+/// One line on stderr: `qopt: warning: MESSAGE`.
+void printWarning(const llvm::Twine &message);
+
+/// The commands; each file also declares its options.
+llvm::Error runCompile();
+
+} // namespace qopt::cli
+
+#endif // QOPT_TOOLS_QOPT_CLI_H

@@ -1,0 +1,42 @@
+//===- ModelOptions.cpp - Options of commands that take a model -----------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ModelOptions.h"
+
+namespace cl = llvm::cl;
+
+namespace qopt::cli {
+
+cl::SubCommand compileCommand("compile", "Compile a model ahead of time");
+
+static cl::opt<std::string> model(cl::Positional, cl::Required,
+                                  cl::desc("MODEL"), cl::sub(compileCommand));
+static cl::opt<std::string>
+    name("name", cl::desc("C identifier of the model (default: the file's name)"),
+         cl::value_desc("ID"), cl::sub(compileCommand));
+static cl::list<std::string>
+    dims("dim", cl::desc("Give the symbolic dimension NAME the size N"),
+         cl::value_desc("NAME=N"), cl::sub(compileCommand));
+
+llvm::StringRef modelPath() { return model; }
+
+llvm::Expected<LoadOptions> loadOptions() {
+  LoadOptions options;
+  options.name = name.empty() ? identifierFromPath(model) : name;
+  if (!isCIdentifier(options.name))
+    return usageError("--name: expected a C identifier, got '" + name + "'");
+  for (llvm::StringRef dim : dims) {
+    auto [key, value] = dim.split('=');
+    int64_t size = 0;
+    if (key.empty() || value.getAsInteger(10, size) || size <= 0)
+      return usageError("--dim: expected NAME=N with N > 0, got '" + dim + "'");
+    options.dims[key] = size;
+  }
+  return options;
+}
+
+} // namespace qopt::cli

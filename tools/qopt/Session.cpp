@@ -1,0 +1,129 @@
+//===- Session.cpp - One context, its diagnostics, loading models ---------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Session.h"
+#include "mlir/Bytecode/BytecodeReader.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/Parser/Parser.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace mlir;
+
+namespace qopt::cli {
+
+char CliError::ID;
+
+DialectRegistry Session::makeRegistry() {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registry.insert<QoptDialect>();
+  return registry;
+}
+
+Session::Session()
+    : context(makeRegistry(), MLIRContext::Threading::DISABLED),
+      handler(&context, [this](Diagnostic &diagnostic) {
+        if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+          errors.push_back(format(diagnostic));
+        else if (diagnostic.getSeverity() == DiagnosticSeverity::Warning)
+          printWarning(format(diagnostic));
+        return success();
+      }) {
+  // An operation's text in a message helps nobody but us.
+  context.printOpOnDiagnostic(false);
+}
+
+/// Node name and file position in a location, whichever it holds.
+static void readLocation(Location loc, StringRef &node, FileLineColLoc &file) {
+  if (auto named = dyn_cast<NameLoc>(loc)) {
+    if (node.empty())
+      node = named.getName();
+    readLocation(named.getChildLoc(), node, file);
+  } else if (auto position = dyn_cast<FileLineColLoc>(loc)) {
+    if (!file)
+      file = position;
+  } else if (auto fused = dyn_cast<FusedLoc>(loc)) {
+    for (Location part : fused.getLocations())
+      readLocation(part, node, file);
+  } else if (auto callSite = dyn_cast<CallSiteLoc>(loc)) {
+    readLocation(callSite.getCallee(), node, file);
+  }
+}
+
+std::string Session::format(Diagnostic &diagnostic) const {
+  StringRef node;
+  FileLineColLoc position;
+  readLocation(diagnostic.getLocation(), node, position);
+  std::string line;
+  llvm::raw_string_ostream os(line);
+  bool isText = position && position.getLine() != 0;
+  if (position && !position.getFilename().empty())
+    os << position.getFilename().getValue();
+  else
+    os << file;
+  if (isText)
+    os << ':' << position.getLine() << ':' << position.getColumn();
+  os << ": ";
+  if (!node.empty())
+    os << "node '" << node << "': ";
+  os << diagnostic.str();
+  for (Diagnostic &note : diagnostic.getNotes())
+    os << " (" << note.str() << ")";
+  llvm::replace(line, '\n', ' ');
+  return line;
+}
+
+llvm::Error Session::takeError(ExitCode code, const Twine &fallback) {
+  std::vector<std::string> taken = std::move(errors);
+  errors.clear();
+  if (taken.empty())
+    taken.push_back((file + ": " + fallback).str());
+  return llvm::make_error<CliError>(code, llvm::join(taken, "\n"));
+}
+
+llvm::Expected<OwningOpRef<ModuleOp>>
+Session::load(StringRef path, const LoadOptions &options) {
+  file = path.str();
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    return inputError(path + ": cannot be read: " + buffer.getError().message());
+  bool isMlir = path.ends_with(".mlir") || path.ends_with(".mlirbc") ||
+                isBytecode((*buffer)->getMemBufferRef());
+  if (!isMlir)
+    return inputError(path + ": expected an ONNX or MLIR file");
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
+  OwningOpRef<ModuleOp> module =
+      parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
+  if (!module)
+    return takeError(ExitCode::Input, "expected MLIR");
+  return module;
+}
+
+bool isCIdentifier(StringRef name) {
+  return !name.empty() && !llvm::isDigit(name.front()) &&
+         llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
+}
+
+std::string identifierFromPath(StringRef path) {
+  std::string name = llvm::sys::path::stem(path).str();
+  for (char &c : name)
+    if (!llvm::isAlnum(c))
+      c = '_';
+  if (name.empty() || llvm::isDigit(name.front()))
+    name = "model_" + name;
+  return name;
+}
+
+} // namespace qopt::cli

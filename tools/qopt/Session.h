@@ -1,0 +1,60 @@
+//===- Session.h - One context, its diagnostics, loading models -*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_TOOLS_QOPT_SESSION_H
+#define QOPT_TOOLS_QOPT_SESSION_H
+
+#include "Cli.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/StringMap.h"
+#include <vector>
+
+namespace qopt::cli {
+
+struct LoadOptions {
+  /// Name of the model's function; empty: from the file's name.
+  std::string name;
+  /// Values of symbolic dimensions.
+  llvm::StringMap<int64_t> dims;
+};
+
+/// An MLIR context whose error diagnostics become lines of the form
+/// `FILE: node 'X': MESSAGE` that `takeError` hands over.
+class Session {
+public:
+  Session();
+
+  mlir::MLIRContext &getContext() { return context; }
+
+  /// Reads a model: ONNX, or MLIR as text or bytecode.
+  llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+  load(llvm::StringRef path, const LoadOptions &options);
+
+  /// The errors diagnosed since the last call, as one error. `fallback` stands
+  /// in where a step failed without a word.
+  llvm::Error takeError(ExitCode code, const llvm::Twine &fallback);
+
+private:
+  static mlir::DialectRegistry makeRegistry();
+  std::string format(mlir::Diagnostic &diagnostic) const;
+
+  mlir::MLIRContext context;
+  mlir::ScopedDiagnosticHandler handler;
+  std::vector<std::string> errors;
+  std::string file;
+};
+
+/// "resnet-8.onnx" -> "resnet_8": a C identifier out of a file's name.
+std::string identifierFromPath(llvm::StringRef path);
+bool isCIdentifier(llvm::StringRef name);
+
+} // namespace qopt::cli
+
+#endif // QOPT_TOOLS_QOPT_SESSION_H

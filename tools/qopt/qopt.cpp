@@ -1,0 +1,94 @@
+//===- qopt.cpp - The driver ----------------------------------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Dispatches to the commands and turns their errors, and our own crashes, into
+// one line and an exit code.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Cli.h"
+#include "ModelOptions.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/Signals.h"
+#include "llvm/Support/raw_ostream.h"
+#include <unistd.h>
+
+using namespace qopt::cli;
+namespace cl = llvm::cl;
+
+static constexpr const char kBugAdvice[] =
+    "this is a bug in qopt; please report it with the model, the command line "
+    "and the folder written by --dump-phases";
+
+void qopt::cli::printWarning(const llvm::Twine &message) {
+  llvm::errs() << "qopt: warning: " << message << '\n';
+}
+
+/// Prints one line per error, returns the exit code of the worst.
+static int report(llvm::Error error) {
+  ExitCode code = ExitCode::Done;
+  auto print = [](llvm::StringRef message, llvm::StringRef suffix) {
+    llvm::SmallVector<llvm::StringRef> lines;
+    message.split(lines, '\n', -1, /*KeepEmpty=*/false);
+    for (llvm::StringRef line : lines)
+      llvm::errs() << "qopt: error: " << line << suffix << '\n';
+  };
+  llvm::handleAllErrors(
+      std::move(error),
+      [&](const CliError &e) {
+        code = std::max(code, e.exitCode());
+        std::string suffix;
+        if (e.exitCode() == ExitCode::Internal)
+          suffix = std::string("; ") + kBugAdvice;
+        print(e.message(), suffix);
+      },
+      [&](const llvm::ErrorInfoBase &e) {
+        code = std::max(code, ExitCode::Input);
+        print(e.message(), "");
+      });
+  return static_cast<int>(code);
+}
+
+// Signal handlers may only call what is safe in one: write and _exit.
+static void writeAndExit(llvm::StringRef what) {
+  for (llvm::StringRef part : {llvm::StringRef("qopt: error: "), what,
+                               llvm::StringRef("; "),
+                               llvm::StringRef(kBugAdvice),
+                               llvm::StringRef("\n")})
+    if (::write(STDERR_FILENO, part.data(), part.size()) < 0)
+      break;
+  ::_exit(static_cast<int>(ExitCode::Internal));
+}
+
+static void installCrashHandlers() {
+  llvm::sys::AddSignalHandler([](void *) { writeAndExit("qopt crashed"); },
+                              nullptr);
+  llvm::install_fatal_error_handler(
+      [](void *, const char *reason, bool) { writeAndExit(reason); });
+}
+
+int main(int argc, char **argv) {
+  installCrashHandlers();
+  cl::SetVersionPrinter([](llvm::raw_ostream &os) {
+    os << "qopt " << QOPT_VERSION << ", LLVM " << LLVM_VERSION_STRING << '\n';
+  });
+  static cl::OptionCategory none("qopt");
+  cl::HideUnrelatedOptions(none);
+
+  std::string errors;
+  llvm::raw_string_ostream errorStream(errors);
+  if (!cl::ParseCommandLineOptions(
+          argc, argv,
+          "compiles float models to calibrated, quantized native code\n",
+          &errorStream))
+    return report(usageError(errors));
+  if (compileCommand)
+    return report(runCompile());
+  return report(usageError(
+      "expected a command, got none; `qopt --help` lists the commands"));
+}
