@@ -50,6 +50,19 @@ def Qopt_Dialect : Dialect {
 
     /// Dictionary attribute on the root of a fused region: its schedule.
     static constexpr ::llvm::StringLiteral kScheduleAttrName = "qopt.schedule";
+
+    /// Dictionary attribute on a bufferized module: qopt::ModelInfo.
+    static constexpr ::llvm::StringLiteral kModelAttrName = "qopt.model";
+
+    /// Array attribute on a planned module: one dictionary {name, offset,
+    /// bytes, first, last} per buffer of the arena; first and last count the
+    /// steps of the model's function.
+    static constexpr ::llvm::StringLiteral kArenaMapAttrName =
+        "qopt.arena_map";
+
+    /// Unit attribute on function arguments and results: their integers are
+    /// unsigned.
+    static constexpr ::llvm::StringLiteral kUnsignedAttrName = "qopt.unsigned";
   }];
 }
 
