@@ -31,11 +31,10 @@ std::optional<Phase> parsePhase(llvm::StringRef name) {
 }
 
 std::string phaseNames() {
-  return llvm::join(llvm::map_range(kPhases,
-                                    [](const PhaseInfo &info) {
-                                      return info.name.str();
-                                    }),
-                    ", ");
+  return llvm::join(
+      llvm::map_range(kPhases,
+                      [](const PhaseInfo &info) { return info.name.str(); }),
+      ", ");
 }
 
 } // namespace qopt

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Support/DebugStringHelper.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Pipelines/Phases.h"
 #include "qopt/Pipelines/Pipelines.h"
@@ -24,9 +25,8 @@ namespace qopt {
 /// An error at `op`, with a note on the pass that should have prevented it.
 static LogicalResult violation(Operation *op, Phase phase, const Twine &what,
                                const Twine &pass) {
-  InFlightDiagnostic error = op->emitError()
-                             << "phase '" << phaseInfo(phase).name
-                             << "': " << what;
+  InFlightDiagnostic error =
+      op->emitError() << "phase '" << phaseInfo(phase).name << "': " << what;
   error.attachNote() << pass;
   return error;
 }
@@ -100,26 +100,31 @@ static LogicalResult verifyFloatOps(ModuleOp module, Phase phase,
       return WalkResult::advance();
     bool isQopt = isa_and_present<QoptDialect>(op->getDialect());
     if (!isFloatPhaseDialect(op) && !(allowQopt && isQopt))
-      return WalkResult(violation(
-          op, phase, "unexpected operation '" + op->getName().getStringRef() + "'",
-          "no pass of the float pipeline lowers it"));
+      return WalkResult(violation(op, phase,
+                                  "unexpected operation '" +
+                                      op->getName().getStringRef() + "'",
+                                  "no pass of the float pipeline lowers it"));
     if (isForeignLayout(op))
       return WalkResult(violation(
           op, phase,
           "expected an NHWC form, got '" + op->getName().getStringRef() + "'",
           "qopt-normalize-structured should have converted it"));
     if (!llvm::all_of(op->getResultTypes(), hasStaticShape))
-      return WalkResult(violation(op, phase, "expected static shapes, got " +
+      return WalkResult(violation(op, phase,
+                                  "expected static shapes, got " +
                                       debugString(op->getResult(0).getType()),
                                   "give the dimension a value with --dim"));
-    // Bodies and constants belong to the operation that holds or uses them.
-    bool isTopLevel = isa<func::FuncOp>(op->getParentOp());
-    if (isTopLevel && !op->hasTrait<OpTrait::ConstantLike>() &&
-        !hasNodeName(op->getLoc()))
-      return WalkResult(violation(op, phase,
-                                  "'" + op->getName().getStringRef() +
-                                      "' does not name its source node",
-                                  "the pass that created it lost the location"));
+    // Bodies, constants and empty destinations belong to the operation that
+    // holds or uses them.
+    bool isOfAnother = !isa<func::FuncOp>(op->getParentOp()) ||
+                       op->hasTrait<OpTrait::ConstantLike>() ||
+                       isa<tensor::EmptyOp>(op);
+    if (!isOfAnother && !hasNodeName(op->getLoc()))
+      return WalkResult(
+          violation(op, phase,
+                    "'" + op->getName().getStringRef() +
+                        "' does not name its source node",
+                    "the pass that created it lost the location"));
     return WalkResult::advance();
   });
   return failure(walk.wasInterrupted());
@@ -148,9 +153,9 @@ static LogicalResult verifyCalibrated(ModuleOp module, Phase phase) {
     return failure();
   WalkResult walk = module.walk([&](ObserveOp op) {
     if (!op.getMin() || !op.getMax())
-      return WalkResult(violation(
-          op, phase, "edge '" + op.getEdge() + "' has no range",
-          "qopt-apply-calibration should have set it"));
+      return WalkResult(violation(op, phase,
+                                  "edge '" + op.getEdge() + "' has no range",
+                                  "qopt-apply-calibration should have set it"));
     return WalkResult::advance();
   });
   return failure(walk.wasInterrupted());
@@ -195,10 +200,11 @@ static LogicalResult verifyInteger(ModuleOp module, Phase phase) {
 /// Of the dialect only what works on vectors is left.
 static LogicalResult verifyScheduled(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
-    if (isa_and_present<QoptDialect>(op->getDialect()) && !isa<DotOp, ObserveOp>(op))
-      return WalkResult(violation(
-          op, phase, "'" + op->getName().getStringRef() + "' is left",
-          "convert-qopt-to-linalg should have converted it"));
+    if (isa_and_present<QoptDialect>(op->getDialect()) &&
+        !isa<DotOp, ObserveOp>(op))
+      return WalkResult(
+          violation(op, phase, "'" + op->getName().getStringRef() + "' is left",
+                    "convert-qopt-to-linalg should have converted it"));
     return WalkResult::advance();
   });
   return failure(walk.wasInterrupted());
@@ -226,9 +232,9 @@ static LogicalResult verifyLlvm(ModuleOp module, Phase phase) {
     StringRef dialect = op->getName().getDialectNamespace();
     if (isa<ModuleOp>(op) || dialect == "llvm")
       return WalkResult::advance();
-    return WalkResult(violation(
-        op, phase, "'" + op->getName().getStringRef() + "' is left",
-        "no conversion of the pipeline to LLVM lowers it"));
+    return WalkResult(
+        violation(op, phase, "'" + op->getName().getStringRef() + "' is left",
+                  "no conversion of the pipeline to LLVM lowers it"));
   });
   return failure(walk.wasInterrupted());
 }

@@ -11,6 +11,7 @@
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Pipelines/Pipelines.h"
 #include "qopt/Transforms/Passes.h"
 
 int main(int argc, char **argv) {
@@ -21,6 +22,8 @@ int main(int argc, char **argv) {
   qopt::registerQoptConversionPasses();
   qopt::registerQoptTransformsPasses();
   registry.insert<qopt::QoptDialect>();
+  qopt::registerQoptPipelinesPasses();
+  qopt::registerQoptPipelines();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "qopt's modular optimizer\n", registry));
 }

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Exit codes, the error that carries one, and the commands' entry points. A
+// Exit codes, the error that carries one, and the commands. A
 // command returns an error; only main prints it.
 //
 //===----------------------------------------------------------------------===//
@@ -14,7 +14,9 @@
 #define QOPT_TOOLS_QOPT_CLI_H
 
 #include "llvm/ADT/Twine.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Error.h"
+#include <memory>
 #include <string>
 
 namespace qopt::cli {
@@ -35,9 +37,9 @@ class CliError : public llvm::ErrorInfo<CliError> {
 public:
   static char ID;
   CliError(ExitCode code, std::string message)
-      : code(code), message(std::move(message)) {}
+      : code(code), text(std::move(message)) {}
 
-  void log(llvm::raw_ostream &os) const override { os << message; }
+  void log(llvm::raw_ostream &os) const override { os << text; }
   std::error_code convertToErrorCode() const override {
     return llvm::inconvertibleErrorCode();
   }
@@ -45,7 +47,7 @@ public:
 
 private:
   ExitCode code;
-  std::string message;
+  std::string text;
 };
 
 inline llvm::Error inputError(const llvm::Twine &message) {
@@ -61,8 +63,23 @@ inline llvm::Error internalError(const llvm::Twine &message) {
 /// One line on stderr: `qopt: warning: MESSAGE`.
 void printWarning(const llvm::Twine &message);
 
-/// The commands; each file also declares its options.
-llvm::Error runCompile();
+/// A command: a subcommand of the command line that owns its options.
+class Command {
+public:
+  virtual ~Command() = default;
+  virtual llvm::Error run() = 0;
+
+  /// Whether the command line asked for this command.
+  bool isSelected() { return static_cast<bool>(subCommand); }
+
+protected:
+  Command(llvm::StringRef name, llvm::StringRef description)
+      : subCommand(name, description) {}
+
+  llvm::cl::SubCommand subCommand;
+};
+
+std::unique_ptr<Command> createCompileCommand();
 
 } // namespace qopt::cli
 

@@ -16,23 +16,33 @@ namespace cl = llvm::cl;
 
 namespace qopt::cli {
 
-static cl::opt<std::string> output("o", cl::desc("Output file, - is stdout"),
-                                   cl::value_desc("PATH"), cl::init("-"),
-                                   cl::sub(compileCommand));
-static cl::opt<std::string>
-    compileFrom("compile-from", cl::desc("MODEL is MLIR in phase PHASE"),
-                cl::value_desc("PHASE"), cl::init("input"),
-                cl::sub(compileCommand));
-static cl::opt<std::string>
-    compileTo("compile-to", cl::desc("Stop after phase PHASE"),
-              cl::value_desc("PHASE"), cl::init("llvm"),
-              cl::sub(compileCommand));
-static cl::opt<std::string>
-    emit("emit", cl::desc("What to write: mlir"), cl::value_desc("KIND"),
-         cl::init("mlir"), cl::sub(compileCommand));
-static cl::opt<std::string>
-    dumpPhases("dump-phases", cl::desc("Write NN.PHASE.mlir of every phase"),
-               cl::value_desc("DIR"), cl::sub(compileCommand));
+namespace {
+class CompileCommand : public Command {
+public:
+  CompileCommand() : Command("compile", "Compile a model ahead of time") {}
+  llvm::Error run() override;
+
+private:
+  llvm::Error dumpPhase(ModuleOp module, Phase phase);
+
+  ModelOptions model{subCommand};
+  cl::opt<std::string> output{"o", cl::desc("Output file, - is stdout"),
+                              cl::value_desc("PATH"), cl::init("-"),
+                              cl::sub(subCommand)};
+  cl::opt<std::string> compileFrom{
+      "compile-from", cl::desc("MODEL is MLIR in phase PHASE"),
+      cl::value_desc("PHASE"), cl::init("input"), cl::sub(subCommand)};
+  cl::opt<std::string> compileTo{
+      "compile-to", cl::desc("Stop after phase PHASE"), cl::value_desc("PHASE"),
+      cl::init("llvm"), cl::sub(subCommand)};
+  cl::opt<std::string> emit{"emit", cl::desc("What to write: mlir"),
+                            cl::value_desc("KIND"), cl::init("mlir"),
+                            cl::sub(subCommand)};
+  cl::opt<std::string> dumpPhases{
+      "dump-phases", cl::desc("Write NN.PHASE.mlir of every phase"),
+      cl::value_desc("DIR"), cl::sub(subCommand)};
+};
+} // namespace
 
 static void printModule(ModuleOp module, llvm::raw_ostream &os) {
   // Locations hold the nodes' names, without which no later phase is valid.
@@ -49,8 +59,9 @@ static llvm::Error writeModule(ModuleOp module, StringRef path) {
   return llvm::Error::success();
 }
 
-static llvm::Error dumpPhase(ModuleOp module, Phase phase) {
-  if (std::error_code code = llvm::sys::fs::create_directories(dumpPhases))
+llvm::Error CompileCommand::dumpPhase(ModuleOp module, Phase phase) {
+  if (std::error_code code =
+          llvm::sys::fs::create_directories(dumpPhases.getValue()))
     return inputError(dumpPhases + ": cannot be created: " + code.message());
   std::string name;
   llvm::raw_string_ostream(name)
@@ -68,19 +79,19 @@ static llvm::Expected<Phase> phaseOption(StringRef flag, StringRef value) {
                     ", got '" + value + "'");
 }
 
-llvm::Error runCompile() {
+llvm::Error CompileCommand::run() {
   llvm::Expected<Phase> from = phaseOption("compile-from", compileFrom);
   if (!from)
     return from.takeError();
   llvm::Expected<Phase> to = phaseOption("compile-to", compileTo);
   if (!to)
     return to.takeError();
-  llvm::Expected<LoadOptions> options = loadOptions();
+  llvm::Expected<LoadOptions> options = model.loadOptions();
   if (!options)
     return options.takeError();
 
   Session session;
-  auto module = session.load(modelPath(), *options);
+  auto module = session.load(model.path, *options);
   if (!module)
     return module.takeError();
 
@@ -102,10 +113,14 @@ llvm::Error runCompile() {
     return session.takeError(
         inputsFault ? ExitCode::Input : ExitCode::Internal,
         "the step after phase '" +
-            (reached ? phaseInfo(*reached).name : StringRef("none")) +
+            (reached ? StringRef(phaseInfo(*reached).name) : "none") +
             "' failed");
   }
   return writeModule(**module, output);
+}
+
+std::unique_ptr<Command> createCompileCommand() {
+  return std::make_unique<CompileCommand>();
 }
 
 } // namespace qopt::cli

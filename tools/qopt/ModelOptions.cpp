@@ -11,22 +11,18 @@ namespace cl = llvm::cl;
 
 namespace qopt::cli {
 
-cl::SubCommand compileCommand("compile", "Compile a model ahead of time");
+ModelOptions::ModelOptions(cl::SubCommand &command)
+    : path(cl::Positional, cl::Required, cl::desc("MODEL"), cl::sub(command)),
+      name(
+          "name",
+          cl::desc("C identifier of the model (default: from the file's name)"),
+          cl::value_desc("ID"), cl::sub(command)),
+      dims("dim", cl::desc("Give the symbolic dimension NAME the size N"),
+           cl::value_desc("NAME=N"), cl::sub(command)) {}
 
-static cl::opt<std::string> model(cl::Positional, cl::Required,
-                                  cl::desc("MODEL"), cl::sub(compileCommand));
-static cl::opt<std::string>
-    name("name", cl::desc("C identifier of the model (default: the file's name)"),
-         cl::value_desc("ID"), cl::sub(compileCommand));
-static cl::list<std::string>
-    dims("dim", cl::desc("Give the symbolic dimension NAME the size N"),
-         cl::value_desc("NAME=N"), cl::sub(compileCommand));
-
-llvm::StringRef modelPath() { return model; }
-
-llvm::Expected<LoadOptions> loadOptions() {
+llvm::Expected<LoadOptions> ModelOptions::loadOptions() const {
   LoadOptions options;
-  options.name = name.empty() ? identifierFromPath(model) : name;
+  options.name = name.empty() ? identifierFromPath(path) : name.getValue();
   if (!isCIdentifier(options.name))
     return usageError("--name: expected a C identifier, got '" + name + "'");
   for (llvm::StringRef dim : dims) {

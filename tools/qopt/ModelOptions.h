@@ -13,13 +13,18 @@
 
 namespace qopt::cli {
 
-extern llvm::cl::SubCommand compileCommand;
+/// The options of every command that takes a model. The members are options
+/// of the command they are constructed with, so they live as long as it does.
+struct ModelOptions {
+  explicit ModelOptions(llvm::cl::SubCommand &command);
 
-/// The positional argument of every command.
-llvm::StringRef modelPath();
+  /// --name and --dim, checked.
+  llvm::Expected<LoadOptions> loadOptions() const;
 
-/// --name and --dim, checked.
-llvm::Expected<LoadOptions> loadOptions();
+  llvm::cl::opt<std::string> path;
+  llvm::cl::opt<std::string> name;
+  llvm::cl::list<std::string> dims;
+};
 
 } // namespace qopt::cli
 

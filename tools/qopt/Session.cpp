@@ -97,7 +97,8 @@ Session::load(StringRef path, const LoadOptions &options) {
   file = path.str();
   auto buffer = llvm::MemoryBuffer::getFile(path);
   if (!buffer)
-    return inputError(path + ": cannot be read: " + buffer.getError().message());
+    return inputError(path +
+                      ": cannot be read: " + buffer.getError().message());
   bool isMlir = path.ends_with(".mlir") || path.ends_with(".mlirbc") ||
                 isBytecode((*buffer)->getMemBufferRef());
   if (!isMlir)
@@ -113,7 +114,8 @@ Session::load(StringRef path, const LoadOptions &options) {
 
 bool isCIdentifier(StringRef name) {
   return !name.empty() && !llvm::isDigit(name.front()) &&
-         llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
+         llvm::all_of(name,
+                      [](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
 
 std::string identifierFromPath(StringRef path) {

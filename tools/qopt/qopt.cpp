@@ -11,8 +11,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "Cli.h"
-#include "ModelOptions.h"
-#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
@@ -56,10 +54,9 @@ static int report(llvm::Error error) {
 
 // Signal handlers may only call what is safe in one: write and _exit.
 static void writeAndExit(llvm::StringRef what) {
-  for (llvm::StringRef part : {llvm::StringRef("qopt: error: "), what,
-                               llvm::StringRef("; "),
-                               llvm::StringRef(kBugAdvice),
-                               llvm::StringRef("\n")})
+  for (llvm::StringRef part :
+       {llvm::StringRef("qopt: error: "), what, llvm::StringRef("; "),
+        llvm::StringRef(kBugAdvice), llvm::StringRef("\n")})
     if (::write(STDERR_FILENO, part.data(), part.size()) < 0)
       break;
   ::_exit(static_cast<int>(ExitCode::Internal));
@@ -72,23 +69,35 @@ static void installCrashHandlers() {
       [](void *, const char *reason, bool) { writeAndExit(reason); });
 }
 
+/// What the option parser wrote, as one line.
+static llvm::Error parseError(llvm::StringRef text) {
+  llvm::StringRef line = text.take_until([](char c) { return c == '\n'; });
+  line.consume_front("qopt: ");
+  line = line.substr(0, line.find("  Try:"));
+  line = line.rtrim("!.");
+  return usageError(line + "; `qopt --help` and `qopt COMMAND --help` help");
+}
+
 int main(int argc, char **argv) {
   installCrashHandlers();
   cl::SetVersionPrinter([](llvm::raw_ostream &os) {
     os << "qopt " << QOPT_VERSION << ", LLVM " << LLVM_VERSION_STRING << '\n';
   });
-  static cl::OptionCategory none("qopt");
+  // The options of the LLVM libraries are not the driver's.
+  cl::OptionCategory none("qopt");
   cl::HideUnrelatedOptions(none);
 
+  std::unique_ptr<Command> commands[] = {createCompileCommand()};
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
   if (!cl::ParseCommandLineOptions(
           argc, argv,
-          "compiles float models to calibrated, quantized native code\n",
+          "qopt compiles float models to calibrated, quantized native code\n",
           &errorStream))
-    return report(usageError(errors));
-  if (compileCommand)
-    return report(runCompile());
+    return report(parseError(errors));
+  for (std::unique_ptr<Command> &command : commands)
+    if (command->isSelected())
+      return report(command->run());
   return report(usageError(
       "expected a command, got none; `qopt --help` lists the commands"));
 }
