@@ -381,16 +381,14 @@ std::optional<BiasInit> matchBiasInit(Value init) {
   auto broadcast = init.getDefiningOp<linalg::BroadcastOp>();
   if (!broadcast)
     return std::nullopt;
-  auto type = cast<RankedTensorType>(broadcast.getInput().getType());
-  DenseElementsAttr values;
-  if (type.getRank() != 1 ||
-      !matchPattern(broadcast.getInput(), m_Constant(&values)))
+  BiasInit bias;
+  if (!matchPattern(broadcast.getInput(), m_Constant(&bias.values)))
     return std::nullopt;
   unsigned rank = cast<RankedTensorType>(init.getType()).getRank();
-  llvm::SmallBitVector added(rank);
-  for (int64_t dim : broadcast.getDimensions())
-    added.set(dim);
-  return BiasInit{values, static_cast<unsigned>(added.find_first_unset())};
+  for (unsigned dim = 0; dim < rank; ++dim)
+    if (!llvm::is_contained(broadcast.getDimensions(), dim))
+      bias.dims.push_back(dim);
+  return bias;
 }
 
 //===----------------------------------------------------------------------===//

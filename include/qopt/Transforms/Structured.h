@@ -114,11 +114,11 @@ bool isMovement(mlir::Operation *op);
 /// broadcast of one.
 std::optional<float> matchUniformInit(mlir::Value init);
 
-/// The constant one-dimensional bias of a broadcast init and the dimension of
-/// the init that it runs along.
+/// The constant bias of a broadcast init and the dimensions of the init that
+/// it runs along: one, or the group and channel of a grouped convolution.
 struct BiasInit {
   mlir::DenseElementsAttr values;
-  unsigned dim;
+  llvm::SmallVector<unsigned, 2> dims;
 };
 std::optional<BiasInit> matchBiasInit(mlir::Value init);
 
