@@ -1,0 +1,170 @@
+//===- Report.cpp - The report as text and JSON ---------------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Support/Report.h"
+#include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+
+namespace qopt {
+
+llvm::StringRef nodeStatusName(NodeStatus status) {
+  switch (status) {
+  case NodeStatus::Integer:
+    return "integer";
+  case NodeStatus::Float:
+    return "float";
+  case NodeStatus::Fused:
+    return "fused";
+  case NodeStatus::Movement:
+    return "movement";
+  case NodeStatus::Removed:
+    return "removed";
+  }
+  llvm_unreachable("unknown status");
+}
+
+int64_t Report::totalMacs() const {
+  int64_t sum = 0;
+  for (const ReportNode &node : nodes)
+    sum += node.macs;
+  return sum;
+}
+
+int64_t Report::integerMacs() const {
+  int64_t sum = 0;
+  for (const ReportNode &node : nodes)
+    if (node.status == NodeStatus::Integer)
+      sum += node.macs;
+  return sum;
+}
+
+int64_t Report::floatWeightBytes() const {
+  int64_t sum = 0;
+  for (const ReportNode &node : nodes)
+    sum += node.floatWeightBytes;
+  return sum;
+}
+
+int64_t Report::count(NodeStatus status) const {
+  int64_t sum = 0;
+  for (const ReportNode &node : nodes)
+    sum += node.status == status;
+  return sum;
+}
+
+static std::string formatScaled(int64_t value, double base,
+                                llvm::ArrayRef<const char *> units) {
+  double scaled = static_cast<double>(value);
+  size_t unit = 0;
+  while (scaled >= base && unit + 1 < units.size()) {
+    scaled /= base;
+    ++unit;
+  }
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (unit == 0)
+    os << value;
+  else
+    os << llvm::format("%.1f", scaled);
+  os << units[unit];
+  return text;
+}
+
+std::string formatBytes(int64_t bytes) {
+  return formatScaled(bytes, 1024, {" B", " KiB", " MiB", " GiB"});
+}
+
+std::string formatCount(int64_t count) {
+  return formatScaled(count, 1000, {"", " k", " M", " G", " T"});
+}
+
+void printReportText(llvm::raw_ostream &os, const Report &report) {
+  os << report.model << ": " << report.nodes.size() << " nodes";
+  for (NodeStatus status :
+       {NodeStatus::Integer, NodeStatus::Float, NodeStatus::Fused,
+        NodeStatus::Movement, NodeStatus::Removed})
+    if (int64_t count = report.count(status))
+      os << ", " << count << ' ' << nodeStatusName(status);
+  os << '\n';
+  os << "  recipe   " << report.recipe << ", target " << report.target << '\n';
+  int64_t macs = report.totalMacs();
+  os << "  MACs     " << formatCount(macs);
+  if (macs)
+    os << llvm::format(", %.1f %% on integers",
+                       100.0 * report.integerMacs() / macs);
+  os << '\n';
+  os << "  weights  " << formatBytes(report.floatWeightBytes()) << " -> "
+     << formatBytes(report.weightBytes) << '\n';
+  os << "  arena    " << formatBytes(report.arenaBytes) << " (largest live set "
+     << formatBytes(report.liveBytes) << ")\n";
+  for (const ReportNode &node : report.nodes)
+    if (node.status == NodeStatus::Float)
+      os << "  float    node '" << node.name << "' (" << node.op
+         << "): " << node.detail << '\n';
+}
+
+static void printNodeJson(llvm::json::OStream &json, const ReportNode &node) {
+  json.object([&] {
+    json.attribute("name", node.name);
+    json.attribute("op", node.op);
+    json.attribute("status", nodeStatusName(node.status));
+    json.attribute("detail", node.detail);
+    json.attribute("macs", node.macs);
+    json.attribute("float_weight_bytes", node.floatWeightBytes);
+    json.attribute("weight_bytes", node.weightBytes);
+    json.attribute("weight_bits", node.weightBits);
+    json.attribute("granularity", node.granularity);
+    json.attribute("output_bytes", node.outputBytes);
+    if (node.scale) {
+      json.attribute("scale", *node.scale);
+      json.attribute("zero_point", node.zeroPoint);
+    }
+  });
+}
+
+void printReportJson(llvm::raw_ostream &os, const Report &report) {
+  llvm::json::OStream json(os, 2);
+  json.object([&] {
+    json.attribute("schema", "qopt-report");
+    json.attribute("version", Report::kVersion);
+    json.attribute("model", report.model);
+    json.attribute("source", report.source);
+    json.attribute("recipe", report.recipe);
+    json.attribute("target", report.target);
+    json.attribute("compiler", report.compiler);
+    json.attributeObject("bytes", [&] {
+      json.attribute("source", report.sourceBytes);
+      json.attribute("float_weights", report.floatWeightBytes());
+      json.attribute("weights", report.weightBytes);
+      json.attribute("object", report.objectBytes);
+      json.attribute("arena", report.arenaBytes);
+      json.attribute("largest_live_set", report.liveBytes);
+    });
+    json.attributeObject("macs", [&] {
+      json.attribute("total", report.totalMacs());
+      json.attribute("integer", report.integerMacs());
+    });
+    json.attributeArray("nodes", [&] {
+      for (const ReportNode &node : report.nodes)
+        printNodeJson(json, node);
+    });
+    json.attributeArray("arena", [&] {
+      for (const ReportBuffer &buffer : report.buffers)
+        json.object([&] {
+          json.attribute("name", buffer.name);
+          json.attribute("offset", buffer.offset);
+          json.attribute("bytes", buffer.bytes);
+          json.attribute("first_step", buffer.firstStep);
+          json.attribute("last_step", buffer.lastStep);
+        });
+    });
+  });
+  os << '\n';
+}
+
+} // namespace qopt
