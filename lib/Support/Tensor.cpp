@@ -7,6 +7,7 @@
 
 #include "qopt/Support/Tensor.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ErrorHandling.h"
 
 using namespace qopt;
@@ -66,4 +67,12 @@ int64_t HostTensor::numElements() const {
   for (int64_t size : shape)
     count *= size;
   return count;
+}
+
+std::string qopt::shapeToString(llvm::ArrayRef<int64_t> shape) {
+  if (shape.empty())
+    return "scalar";
+  return llvm::join(
+      llvm::map_range(shape, [](int64_t size) { return std::to_string(size); }),
+      "x");
 }

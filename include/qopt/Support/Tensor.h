@@ -12,6 +12,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace qopt {
@@ -55,9 +56,20 @@ struct HostTensor {
   }
   template <typename T>
   llvm::ArrayRef<T> data() const {
-    return {reinterpret_cast<const T *>(bytes.data()), bytes.size() / sizeof(T)};
+    return {reinterpret_cast<const T *>(bytes.data()),
+            bytes.size() / sizeof(T)};
   }
 };
+
+/// What a model expects or gives at one input or output.
+struct TensorSpec {
+  std::string name;
+  DType dtype = DType::F32;
+  llvm::SmallVector<int64_t, 4> shape;
+};
+
+/// "1x3x32x32"; "scalar" for rank 0.
+std::string shapeToString(llvm::ArrayRef<int64_t> shape);
 
 } // namespace qopt
 
