@@ -1,0 +1,73 @@
+//===- Metrics.h - How good a model's answers are -------------*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_SUPPORT_METRICS_H
+#define QOPT_SUPPORT_METRICS_H
+
+#include "qopt/Support/Tensor.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include <optional>
+#include <vector>
+
+namespace qopt {
+
+enum class MetricKind {
+  /// Share of samples whose largest output is the label's, in percent.
+  Top1,
+  /// Share of samples whose largest output is the reference's, in percent.
+  Agreement,
+  /// Mean squared difference from the reference.
+  Mse,
+  /// -10 log10(mse / peak^2) per sample, the mean of it.
+  Psnr,
+  /// The largest absolute difference from the reference.
+  MaxDiff,
+};
+
+struct MetricInfo {
+  MetricKind kind;
+  llvm::StringLiteral name;
+  llvm::StringLiteral unit;
+  /// Compares with a label, not with a tensor of the output's shape.
+  bool needsLabel;
+};
+
+llvm::ArrayRef<MetricInfo> allMetrics();
+const MetricInfo &metricInfo(MetricKind kind);
+std::optional<MetricKind> parseMetric(llvm::StringRef name);
+
+/// Element `index` of a tensor of any number type.
+double elementAsDouble(const HostTensor &tensor, int64_t index);
+
+/// Position of the largest element, the first of equals. A NaN never wins.
+int64_t argMax(const HostTensor &tensor);
+
+/// One metric over many samples. The samples may come in any order; the value
+/// is summed in order of their index, so it does not depend on threads.
+class Metric {
+public:
+  Metric(MetricKind kind, int64_t numSamples, double peak = 1.0)
+      : kind(kind), peak(peak), perSample(numSamples) {}
+
+  /// Different samples may be set by different threads at once. `reference`
+  /// holds one label, or a tensor with as many elements as `output`.
+  void set(int64_t sample, const HostTensor &output,
+           const HostTensor &reference);
+
+  double value() const;
+  MetricKind getKind() const { return kind; }
+
+private:
+  MetricKind kind;
+  double peak;
+  std::vector<double> perSample;
+};
+
+} // namespace qopt
+
+#endif // QOPT_SUPPORT_METRICS_H

@@ -1,0 +1,140 @@
+//===- Metrics.cpp - How good a model's answers are -----------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Support/Metrics.h"
+#include "llvm/Support/ErrorHandling.h"
+#include <algorithm>
+#include <cmath>
+
+namespace qopt {
+
+static constexpr MetricInfo kMetrics[] = {
+    {MetricKind::Top1, "top1", "%", true},
+    {MetricKind::Agreement, "agreement", "%", false},
+    {MetricKind::Mse, "mse", "", false},
+    {MetricKind::Psnr, "psnr", "dB", false},
+    {MetricKind::MaxDiff, "max-diff", "", false},
+};
+
+llvm::ArrayRef<MetricInfo> allMetrics() { return kMetrics; }
+
+const MetricInfo &metricInfo(MetricKind kind) {
+  return kMetrics[static_cast<size_t>(kind)];
+}
+
+std::optional<MetricKind> parseMetric(llvm::StringRef name) {
+  for (const MetricInfo &info : kMetrics)
+    if (info.name == name)
+      return info.kind;
+  return std::nullopt;
+}
+
+static float halfToFloat(uint16_t bits) {
+  int exponent = (bits >> 10) & 31;
+  float mantissa = bits & 1023;
+  float value = exponent == 31 ? (mantissa ? NAN : INFINITY)
+                : exponent     ? std::ldexp(1024.0f + mantissa, exponent - 25)
+                               : std::ldexp(mantissa, -24);
+  return bits >> 15 ? -value : value;
+}
+
+double elementAsDouble(const HostTensor &tensor, int64_t index) {
+  switch (tensor.dtype) {
+  case DType::F32:
+    return tensor.data<float>()[index];
+  case DType::F64:
+    return tensor.data<double>()[index];
+  case DType::F16:
+    return halfToFloat(tensor.data<uint16_t>()[index]);
+  case DType::U8:
+  case DType::Bool:
+    return tensor.data<uint8_t>()[index];
+  case DType::I8:
+    return tensor.data<int8_t>()[index];
+  case DType::U16:
+    return tensor.data<uint16_t>()[index];
+  case DType::I16:
+    return tensor.data<int16_t>()[index];
+  case DType::I32:
+    return tensor.data<int32_t>()[index];
+  case DType::I64:
+    return static_cast<double>(tensor.data<int64_t>()[index]);
+  }
+  llvm_unreachable("unknown dtype");
+}
+
+int64_t argMax(const HostTensor &tensor) {
+  int64_t best = 0;
+  double bestValue = -INFINITY;
+  for (int64_t i = 0, e = tensor.numElements(); i < e; ++i) {
+    double value = elementAsDouble(tensor, i);
+    if (value > bestValue) {
+      bestValue = value;
+      best = i;
+    }
+  }
+  return best;
+}
+
+static double meanSquaredDifference(const HostTensor &a, const HostTensor &b) {
+  double sum = 0;
+  int64_t count = a.numElements();
+  for (int64_t i = 0; i < count; ++i) {
+    double difference = elementAsDouble(a, i) - elementAsDouble(b, i);
+    sum += difference * difference;
+  }
+  return count ? sum / count : 0;
+}
+
+static double largestDifference(const HostTensor &a, const HostTensor &b) {
+  double largest = 0;
+  for (int64_t i = 0, e = a.numElements(); i < e; ++i) {
+    double difference = std::abs(elementAsDouble(a, i) - elementAsDouble(b, i));
+    // A NaN on one side is as wrong as can be.
+    largest = std::max(largest, std::isnan(difference) ? INFINITY : difference);
+  }
+  return largest;
+}
+
+void Metric::set(int64_t sample, const HostTensor &output,
+                 const HostTensor &reference) {
+  double value = 0;
+  switch (kind) {
+  case MetricKind::Top1:
+    value = static_cast<double>(argMax(output)) == elementAsDouble(reference, 0)
+                ? 100.0
+                : 0.0;
+    break;
+  case MetricKind::Agreement:
+    value = argMax(output) == argMax(reference) ? 100.0 : 0.0;
+    break;
+  case MetricKind::Mse:
+    value = meanSquaredDifference(output, reference);
+    break;
+  case MetricKind::Psnr:
+    value = -10.0 * std::log10(meanSquaredDifference(output, reference) /
+                               (peak * peak));
+    break;
+  case MetricKind::MaxDiff:
+    value = largestDifference(output, reference);
+    break;
+  }
+  perSample[sample] = value;
+}
+
+double Metric::value() const {
+  if (perSample.empty())
+    return 0;
+  if (kind == MetricKind::MaxDiff)
+    return *std::max_element(perSample.begin(), perSample.end());
+  double sum = 0;
+  for (double value : perSample)
+    sum += value;
+  return sum / perSample.size();
+}
+
+} // namespace qopt
