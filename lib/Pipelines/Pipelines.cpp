@@ -13,6 +13,8 @@
 #include "qopt/Pipelines/Pipelines.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "qopt/Conversion/Passes.h"
+#include "qopt/Target/Lowering.h"
 
 using namespace mlir;
 
@@ -30,9 +32,15 @@ void buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &options) {
   case Phase::Calibrated:
   case Phase::Qdq:
   case Phase::Integer:
+    return;
   case Phase::Scheduled:
+    pm.addPass(createConvertQoptToLinalgPass());
+    return;
   case Phase::Planned:
+    buildPlannedPipeline(pm);
+    return;
   case Phase::Llvm:
+    buildLlvmPipeline(pm, options.target);
     return;
   }
 }

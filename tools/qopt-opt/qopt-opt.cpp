@@ -12,6 +12,7 @@
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Pipelines/Pipelines.h"
+#include "qopt/Target/Lowering.h"
 #include "qopt/Transforms/Passes.h"
 
 int main(int argc, char **argv) {
@@ -22,6 +23,7 @@ int main(int argc, char **argv) {
   qopt::registerQoptConversionPasses();
   qopt::registerQoptTransformsPasses();
   registry.insert<qopt::QoptDialect>();
+  qopt::registerLoweringInterfaces(registry);
   qopt::registerQoptPipelinesPasses();
   qopt::registerQoptPipelines();
   return mlir::asMainReturnCode(

@@ -11,6 +11,7 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Target/Lowering.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -28,6 +29,7 @@ DialectRegistry Session::makeRegistry() {
   registerAllDialects(registry);
   registerAllExtensions(registry);
   registry.insert<QoptDialect>();
+  registerLoweringInterfaces(registry);
   return registry;
 }
 

@@ -16,6 +16,7 @@
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
 #include "qopt/Pipelines/Phases.h"
+#include "qopt/Target/TargetInfo.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <string>
 
@@ -29,6 +30,8 @@ namespace qopt {
 struct PhaseOptions {
   /// A preset's name or a recipe file.
   std::string recipe = "int8";
+  /// What the loops are made for.
+  TargetInfo target;
 };
 
 /// Appends the passes that turn the phase before `phase` into `phase`.

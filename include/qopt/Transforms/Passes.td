@@ -10,4 +10,86 @@
 
 include "mlir/Pass/PassBase.td"
 
+def BufferizePass : Pass<"qopt-bufferize", "::mlir::ModuleOp"> {
+  let summary = "Tensors to buffers; results go to buffers of the caller";
+  let description = [{
+    Gives the model's function one `memref` argument per result, splits
+    `tensor.pad`, `tensor.concat` and `linalg.softmax` that the schedule left
+    whole, eliminates empty tensors and runs one-shot bufferization over the
+    function boundary. Arguments and results get row-major memrefs without
+    gaps; inputs are never written.
+
+    Records the signature (names, element types, shapes, observed edges) in
+    the module attribute `qopt.model`, from which the C interface is made.
+
+    Expects one public function of one block with static shapes. Guarantees
+    that no tensor is left, and that a result is computed in the caller's
+    buffer wherever it is not an input, a constant or another result. Does not
+    place the remaining allocations: see `qopt-plan-memory`.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect",
+    "::mlir::arith::ArithDialect",
+    "::mlir::bufferization::BufferizationDialect",
+    "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def ExpandCopiesPass : Pass<"qopt-expand-copies"> {
+  let summary = "Copies of strided buffers as loops";
+  let description = [{
+    A `memref.copy` between buffers with gaps would be lowered to a call of a
+    runtime library. It becomes a loop nest over the outer dimensions around a
+    copy of the longest contiguous part; copies without gaps stay, and become
+    `memcpy`.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect"
+  ];
+}
+
+def LowerObservePass : Pass<"qopt-lower-observe", "::mlir::ModuleOp"> {
+  let summary = "Observers as calls of the host";
+  let description = [{
+    `qopt.observe` on a buffer becomes
+    `qopt_observe(edge, address, number of elements)`, the function that
+    `runtime/qopt_observe.h` declares; `edge` counts the edges of
+    `qopt.model`. A buffer with gaps is first copied to one without.
+
+    Expects to run after `qopt-bufferize`, before `qopt-plan-memory`.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect"
+  ];
+}
+
+def PlanMemoryPass : Pass<"qopt-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "All buffers at fixed offsets of one arena argument";
+  let description = [{
+    Replaces every `memref.alloc` of the model's function by a `memref.view` of
+    an arena that becomes the last argument. A buffer lives from the first to
+    the last operation of the function's block that touches it, directly or
+    through a view; buffers whose lives do not meet may share bytes. Offsets
+    are multiples of 64; 64 bytes of slack follow the highest buffer.
+
+    An elementwise operation may write its result over an operand that dies
+    there.
+
+    Writes the arena's size, the largest live set and the weight bytes into
+    `qopt.model`, and the map of buffers into `qopt.arena_map`.
+
+    Expects `qopt-bufferize` before it, static shapes, and allocations in the
+    model's function only. Guarantees that no allocation is left.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"
+  ];
+}
+
 #endif // QOPT_TRANSFORMS_PASSES_TD

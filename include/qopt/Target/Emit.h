@@ -1,0 +1,76 @@
+//===- Emit.h - Objects, headers, libraries and programs ------*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From a module in the `llvm` phase to what leaves the compiler. The bytes
+// depend on the module and the options only.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_TARGET_EMIT_H
+#define QOPT_TARGET_EMIT_H
+
+#include "qopt/Target/ModelInfo.h"
+#include "qopt/Target/TargetInfo.h"
+#include "llvm/Support/Error.h"
+#include <string>
+
+namespace qopt {
+
+struct EmitOptions {
+  TargetInfo target;
+  /// 0 to 3, LLVM's -O.
+  unsigned optLevel = 3;
+  bool loopVectorize = true;
+  bool slpVectorize = true;
+  /// Prefix of the exported symbols; the model's function name if empty.
+  std::string name;
+};
+
+enum class CodeKind { Object, Assembly, LlvmIr };
+
+/// An error of the compiler rather than of its input: exit code 70.
+class InternalError : public llvm::ErrorInfo<InternalError> {
+public:
+  static char ID;
+  explicit InternalError(const llvm::Twine &message) : message(message.str()) {}
+  void log(llvm::raw_ostream &os) const override { os << message; }
+  std::error_code convertToErrorCode() const override;
+
+private:
+  std::string message;
+};
+
+bool isCIdentifier(llvm::StringRef name);
+
+/// The nearest C identifier that is no keyword: "my-model.v2" -> "my_model_v2".
+std::string makeCIdentifier(llvm::StringRef name);
+
+/// The module's ModelInfo with name, target and version filled in. Fails if
+/// the name is no C identifier.
+llvm::Expected<ModelInfo> getModelInfo(mlir::ModuleOp module,
+                                       const EmitOptions &options);
+
+/// Translates, adds NAME_run and NAME_info, optimizes and generates code. An
+/// object that would need more of a C library than memcpy and memset is an
+/// InternalError.
+llvm::Expected<std::string> emitCode(mlir::ModuleOp module, CodeKind kind,
+                                     const EmitOptions &options);
+
+/// NAME.h for the model.
+std::string emitHeader(const ModelInfo &info);
+
+/// Links the bytes of an object into a shared library.
+llvm::Error linkSharedObject(llvm::StringRef object, const ModelInfo &info,
+                             llvm::StringRef outputPath);
+
+/// Links the bytes of an object and runtime/qopt_main.c into a program.
+llvm::Error linkExecutable(llvm::StringRef object, const ModelInfo &info,
+                           llvm::StringRef outputPath);
+
+} // namespace qopt
+
+#endif // QOPT_TARGET_EMIT_H

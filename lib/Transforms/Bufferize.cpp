@@ -1,0 +1,196 @@
+//===- Bufferize.cpp - Tensors to buffers, results to the caller's --------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The model's function is given one output buffer per result *before*
+// bufferization, so that empty-tensor elimination sees them as destinations
+// and the last loop nest writes straight into the caller's memory.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotModuleBufferize.h"
+#include "mlir/Dialect/Bufferization/Transforms/Transforms.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Target/ModelInfo.h"
+#include "qopt/Transforms/Passes.h"
+
+namespace qopt {
+#define GEN_PASS_DEF_BUFFERIZEPASS
+#include "qopt/Transforms/Passes.h.inc"
+} // namespace qopt
+
+using namespace mlir;
+using namespace qopt;
+
+namespace {
+struct DecomposeAggregate
+    : public OpInterfaceRewritePattern<linalg::AggregatedOpInterface> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+  // softmax(x) -> its maximum, exponential, sum and division
+  LogicalResult matchAndRewrite(linalg::AggregatedOpInterface op,
+                                PatternRewriter &rewriter) const override {
+    FailureOr<SmallVector<Value>> values = op.decomposeOperation(rewriter);
+    if (failed(values))
+      return rewriter.notifyMatchFailure(op, "cannot be decomposed");
+    rewriter.replaceOp(op, *values);
+    return success();
+  }
+};
+
+struct BufferizePass : public qopt::impl::BufferizePassBase<BufferizePass> {
+  void runOnOperation() override;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// The model's function
+//===----------------------------------------------------------------------===//
+
+static FailureOr<func::FuncOp> findModelFunction(ModuleOp module) {
+  SmallVector<func::FuncOp> candidates;
+  for (auto func : module.getOps<func::FuncOp>())
+    if (func.isPublic() && !func.isDeclaration())
+      candidates.push_back(func);
+  if (candidates.size() != 1)
+    return module.emitError("expects one public function, got ")
+           << candidates.size();
+  func::FuncOp func = candidates.front();
+  if (!func.getBody().hasOneBlock())
+    return func.emitOpError("expects a body of one block, got ")
+           << func.getBody().getBlocks().size();
+  return func;
+}
+
+/// Describes the input or output called `what` + `index` unless it is named.
+static LogicalResult describeTensor(func::FuncOp func, Type type,
+                                    DictionaryAttr attrs, StringRef what,
+                                    unsigned index, TensorInfo &info) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !tensor.hasStaticShape())
+    return func.emitOpError("expects tensors of static shape at the model's "
+                            "border, got ")
+           << type << " for " << what << " " << index;
+  bool isUnsigned = attrs && attrs.contains(QoptDialect::kUnsignedAttrName);
+  FailureOr<DType> dtype = dtypeOf(tensor.getElementType(), isUnsigned);
+  if (failed(dtype))
+    return func.emitOpError("expects an element type of the C interface, got ")
+           << tensor.getElementType() << " for " << what << " " << index;
+  StringAttr name;
+  if (attrs)
+    name = attrs.getAs<StringAttr>(QoptDialect::kNameAttrName);
+  info.name = name ? name.str() : (what + Twine(index)).str();
+  info.dtype = *dtype;
+  info.shape.assign(tensor.getShape().begin(), tensor.getShape().end());
+  return success();
+}
+
+/// Writes down the signature while it still has tensors and names.
+static LogicalResult recordModel(func::FuncOp func, ModelInfo &info) {
+  info.name = func.getName().str();
+  FunctionType type = func.getFunctionType();
+  for (auto [i, input] : llvm::enumerate(type.getInputs()))
+    if (failed(describeTensor(func, input, func.getArgAttrDict(i), "input", i,
+                              info.inputs.emplace_back())))
+      return failure();
+  for (auto [i, result] : llvm::enumerate(type.getResults()))
+    if (failed(describeTensor(func, result, func.getResultAttrDict(i), "output",
+                              i, info.outputs.emplace_back())))
+      return failure();
+  func.walk([&](ObserveOp observe) {
+    auto shape = cast<ShapedType>(observe.getInput().getType()).getShape();
+    info.edges.push_back({observe.getEdge().str(),
+                          SmallVector<int64_t, 4>(shape.begin(), shape.end())});
+  });
+  return success();
+}
+
+/// return %r : tensor  ->  %r materializes in a new memref argument
+static LogicalResult turnResultsIntoArguments(func::FuncOp func) {
+  auto returnOp = cast<func::ReturnOp>(func.getBody().front().getTerminator());
+  OpBuilder b(returnOp);
+  SmallVector<Value> results(returnOp.getOperands());
+  for (Value result : results) {
+    auto tensor = cast<RankedTensorType>(result.getType());
+    auto buffer = MemRefType::get(tensor.getShape(), tensor.getElementType());
+    unsigned index = func.getNumArguments();
+    if (failed(func.insertArgument(index, buffer, {}, func.getLoc())))
+      return failure();
+    auto store = bufferization::MaterializeInDestinationOp::create(
+        b, returnOp.getLoc(), /*result=*/Type(), result,
+        func.getArgument(index));
+    store.setRestrict(true);
+    store.setWritable(true);
+  }
+  returnOp->setOperands({});
+  func.setType(b.getFunctionType(func.getArgumentTypes(), {}));
+  func.setResAttrsAttr(nullptr);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Bufferization
+//===----------------------------------------------------------------------===//
+
+/// What the schedule has left whole.
+static LogicalResult decomposeMovement(ModuleOp module) {
+  RewritePatternSet patterns(module.getContext());
+  patterns.add<DecomposeAggregate>(module.getContext());
+  linalg::populateDecomposePadPatterns(patterns);
+  tensor::populateDecomposeTensorConcatPatterns(patterns);
+  return applyPatternsGreedily(module, std::move(patterns));
+}
+
+static bufferization::OneShotBufferizationOptions getOptions() {
+  bufferization::OneShotBufferizationOptions options;
+  options.bufferizeFunctionBoundaries = true;
+  options.setFunctionBoundaryTypeConversion(
+      bufferization::LayoutMapOption::IdentityLayoutMap);
+  // Loops carry their destination: deciding on what they yield first keeps it
+  // in place.
+  options.analysisHeuristic = bufferization::OneShotBufferizationOptions::
+      AnalysisHeuristic::BottomUpFromTerminators;
+  options.bufferAlignment = ModelInfo::kAlignment;
+  return options;
+}
+
+void BufferizePass::runOnOperation() {
+  ModuleOp module = getOperation();
+  FailureOr<func::FuncOp> func = findModelFunction(module);
+  if (failed(func))
+    return signalPassFailure();
+  ModelInfo info;
+  if (failed(recordModel(*func, info)))
+    return signalPassFailure();
+
+  // The caller's inputs are const.
+  for (unsigned i = 0; i < func->getNumArguments(); ++i)
+    func->setArgAttr(i, bufferization::BufferizationDialect::kWritableAttrName,
+                     BoolAttr::get(&getContext(), false));
+  if (failed(turnResultsIntoArguments(*func)) ||
+      failed(decomposeMovement(module)))
+    return signalPassFailure();
+
+  IRRewriter rewriter(&getContext());
+  bufferization::BufferizationState state;
+  if (failed(bufferization::eliminateEmptyTensors(rewriter, module)) ||
+      failed(bufferization::runOneShotModuleBufferize(module, getOptions(),
+                                                      state)))
+    return signalPassFailure();
+  bufferization::removeBufferizationAttributesInModule(module);
+  bufferization::hoistBuffersFromLoops(*func);
+  info.setOn(module);
+}

@@ -1,0 +1,170 @@
+//===- PlanMemory.cpp - All buffers into one arena argument ---------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A step is an operation in the function's block; loops are one step. A buffer
+// lives from the first to the last step that touches it or a view of it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Support/ArenaPlanner.h"
+#include "qopt/Target/ModelInfo.h"
+#include "qopt/Transforms/Passes.h"
+#include "qopt/Transforms/Structured.h"
+
+namespace qopt {
+#define GEN_PASS_DEF_PLANMEMORYPASS
+#include "qopt/Transforms/Passes.h.inc"
+} // namespace qopt
+
+using namespace mlir;
+using namespace qopt;
+
+namespace {
+struct PlanMemoryPass : public qopt::impl::PlanMemoryPassBase<PlanMemoryPass> {
+  void runOnOperation() override;
+};
+
+/// The allocations of one function with their lifetimes.
+struct Buffers {
+  SmallVector<memref::AllocOp> allocs;
+  SmallVector<BufferLifetime> lifetimes;
+};
+} // namespace
+
+static int64_t bytesOf(MemRefType type) {
+  return type.getNumElements() *
+         llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+}
+
+/// Kernels may read up to one alignment past a buffer's end (never write): the
+/// arena ends with that much slack.
+static constexpr int64_t kSlackBytes = ModelInfo::kAlignment;
+
+static LogicalResult checkAllocation(memref::AllocOp alloc) {
+  MemRefType type = alloc.getType();
+  if (type.hasStaticShape() && type.getLayout().isIdentity())
+    return success();
+  return alloc.emitOpError("expects a static shape without gaps in memory that "
+                           "is to be planned, got ")
+         << type;
+}
+
+static FailureOr<Buffers> collectBuffers(func::FuncOp func) {
+  Buffers buffers;
+  bool valid = true;
+  func.walk([&](memref::AllocOp alloc) {
+    valid &= succeeded(checkAllocation(alloc));
+    buffers.allocs.push_back(alloc);
+  });
+  if (!valid)
+    return failure();
+
+  DenseMap<Operation *, int64_t> steps;
+  Block &block = func.getBody().front();
+  for (auto [i, op] : llvm::enumerate(block))
+    steps[&op] = i;
+
+  BufferViewFlowAnalysis aliases(func);
+  for (memref::AllocOp alloc : buffers.allocs) {
+    std::optional<int64_t> first, last;
+    for (Value alias : aliases.resolve(alloc.getResult()))
+      for (Operation *user : alias.getUsers()) {
+        if (isa<ViewLikeOpInterface, memref::DeallocOp>(user))
+          continue;
+        int64_t step = steps.lookup(block.findAncestorOpInBlock(*user));
+        first = std::min(first.value_or(step), step);
+        last = std::max(last.value_or(step), step);
+      }
+    int64_t here = steps.lookup(block.findAncestorOpInBlock(*alloc));
+    buffers.lifetimes.push_back(
+        {bytesOf(alloc.getType()), first.value_or(here), last.value_or(here)});
+  }
+  return buffers;
+}
+
+static std::string nameOf(memref::AllocOp alloc) {
+  return llvm::join(sourceNames(alloc.getLoc()), "+");
+}
+
+/// What the report draws.
+static ArrayAttr makeArenaMap(const Buffers &buffers, const ArenaPlan &plan,
+                              Builder &b) {
+  SmallVector<Attribute> entries;
+  for (auto [alloc, life, offset] :
+       llvm::zip_equal(buffers.allocs, buffers.lifetimes, plan.offsets))
+    entries.push_back(b.getDictionaryAttr(
+        {b.getNamedAttr("name", b.getStringAttr(nameOf(alloc))),
+         b.getNamedAttr("offset", b.getI64IntegerAttr(offset)),
+         b.getNamedAttr("bytes", b.getI64IntegerAttr(life.bytes)),
+         b.getNamedAttr("first", b.getI64IntegerAttr(life.first)),
+         b.getNamedAttr("last", b.getI64IntegerAttr(life.last))}));
+  return b.getArrayAttr(entries);
+}
+
+/// alloc -> view of the arena; the deallocs go.
+static void replaceAllocations(Buffers &buffers, const ArenaPlan &plan,
+                               Value arena) {
+  for (auto [alloc, offset] : llvm::zip_equal(buffers.allocs, plan.offsets)) {
+    OpBuilder b(alloc);
+    Location loc = alloc.getLoc();
+    Value shift = arith::ConstantIndexOp::create(b, loc, offset);
+    Value view = memref::ViewOp::create(b, loc, alloc.getType(), arena, shift,
+                                        ValueRange{});
+    for (Operation *user :
+         llvm::make_early_inc_range(alloc.getResult().getUsers()))
+      if (isa<memref::DeallocOp>(user))
+        user->erase();
+    alloc.getResult().replaceAllUsesWith(view);
+    alloc.erase();
+  }
+}
+
+static int64_t computeWeightBytes(ModuleOp module) {
+  int64_t bytes = 0;
+  for (auto global : module.getOps<memref::GlobalOp>())
+    if (global.getConstant())
+      bytes += bytesOf(global.getType());
+  return bytes;
+}
+
+void PlanMemoryPass::runOnOperation() {
+  ModuleOp module = getOperation();
+  FailureOr<ModelInfo> info = ModelInfo::fromModule(module);
+  if (failed(info))
+    return signalPassFailure();
+  auto func = module.lookupSymbol<func::FuncOp>(info->name);
+  if (!func || !func.getBody().hasOneBlock()) {
+    module.emitError("expects a function @") << info->name << " of one block";
+    return signalPassFailure();
+  }
+  FailureOr<Buffers> buffers = collectBuffers(func);
+  if (failed(buffers))
+    return signalPassFailure();
+
+  Builder b(&getContext());
+  ArenaPlan plan;
+  if (!buffers->allocs.empty())
+    plan = planArena(buffers->lifetimes, ModelInfo::kAlignment);
+  info->arenaBytes = plan.bytes + kSlackBytes;
+  info->liveBytes = plan.liveBytes;
+  info->weightBytes = computeWeightBytes(module);
+
+  auto arenaType = MemRefType::get({info->arenaBytes}, b.getI8Type());
+  unsigned index = func.getNumArguments();
+  if (failed(func.insertArgument(index, arenaType, {}, func.getLoc())))
+    return signalPassFailure();
+  module->setAttr(QoptDialect::kArenaMapAttrName,
+                  makeArenaMap(*buffers, plan, b));
+  replaceAllocations(*buffers, plan, func.getArgument(index));
+  info->setOn(module);
+}

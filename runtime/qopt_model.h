@@ -1,0 +1,53 @@
+/*===- qopt_model.h - The C interface of a compiled model ---------*- C -*-===*\
+|*
+|* Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+|*
+\*===----------------------------------------------------------------------===*/
+
+/* The part that all generated headers share; each holds a copy of it. */
+
+#ifndef QOPT_MODEL_TYPES
+#define QOPT_MODEL_TYPES
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Element types: the numbers of ONNX's TensorProto.DataType. */
+enum {
+  QOPT_F32 = 1,
+  QOPT_U8 = 2,
+  QOPT_I8 = 3,
+  QOPT_U16 = 4,
+  QOPT_I16 = 5,
+  QOPT_I32 = 6,
+  QOPT_I64 = 7,
+  QOPT_BOOL = 9,
+  QOPT_F16 = 10,
+  QOPT_F64 = 11
+};
+
+/* What a run returns. */
+enum {
+  QOPT_OK = 0,
+  QOPT_ERROR_NULL_POINTER = 1, /* an argument, an input or an output is null */
+  QOPT_ERROR_ARENA_ALIGNMENT = 2 /* the arena is not aligned to 64 bytes */
+};
+
+typedef struct qopt_tensor_info {
+  const char *name;
+  int dtype;
+  int rank;
+  const int64_t *shape;
+  float scale; /* 0 unless the tensor holds quantized integers */
+  int32_t zero_point;
+} qopt_tensor_info;
+
+typedef struct qopt_model_info {
+  const char *name, *target, *version;
+  size_t arena_bytes, weight_bytes;
+  int n_inputs, n_outputs;
+  const qopt_tensor_info *inputs, *outputs;
+} qopt_model_info;
+
+#endif /* QOPT_MODEL_TYPES */

@@ -1,0 +1,75 @@
+// RUN: qopt-opt %s --split-input-file --qopt-plan-memory --verify-diagnostics | FileCheck %s
+
+#model = {arena_bytes = 0 : i64, live_bytes = 0 : i64, weight_bytes = 0 : i64, name = "chain",
+  inputs = [], outputs = [], edges = []}
+
+// a and c never live together: c takes a's place. b ends at 1152 + 64 bytes of
+// slack.
+
+// CHECK: qopt.arena_map = [
+// CHECK-SAME: {bytes = 1024 : i64, first = {{[0-9]+}} : i64, last = [[#LAST:]] : i64, {{[^}]*}}offset = 0 : i64}
+// CHECK-SAME: {bytes = 100 : i64, first = {{[0-9]+}} : i64, {{[^}]*}}offset = 1024 : i64}
+// CHECK-SAME: {bytes = 1000 : i64, {{[^}]*}}offset = 0 : i64}
+// CHECK-SAME: qopt.model = {arena_bytes = 1216 : i64
+// CHECK-SAME: live_bytes = 1152 : i64
+// CHECK-SAME: weight_bytes = 12 : i64
+module attributes {qopt.model = #model} {
+  memref.global "private" constant @w : memref<3xf32> = dense<1.0>
+  // CHECK-LABEL: func.func @chain
+  // CHECK-SAME: , %[[ARENA:[a-z0-9]+]]: memref<1216xi8>)
+  // CHECK-NOT: memref.alloc
+  // CHECK: memref.view %[[ARENA]][%{{.*}}][] : memref<1216xi8> to memref<1024xi8>
+  // CHECK-NOT: memref.dealloc
+  func.func @chain(%x: memref<1024xi8>, %y: memref<1000xi8>) {
+    %a = memref.alloc() : memref<1024xi8>
+    memref.copy %x, %a : memref<1024xi8> to memref<1024xi8>
+    %b = memref.alloc() : memref<100xi8>
+    // A view keeps its buffer alive.
+    %s = memref.subview %a[0] [100] [1] : memref<1024xi8> to memref<100xi8, strided<[1]>>
+    memref.copy %s, %b : memref<100xi8, strided<[1]>> to memref<100xi8>
+    %c = memref.alloc() : memref<1000xi8>
+    %t = memref.subview %c[0] [100] [1] : memref<1000xi8> to memref<100xi8, strided<[1]>>
+    memref.copy %b, %t : memref<100xi8> to memref<100xi8, strided<[1]>>
+    memref.copy %c, %y : memref<1000xi8> to memref<1000xi8>
+    memref.dealloc %a : memref<1024xi8>
+    return
+  }
+}
+
+// -----
+
+// A loop is one step: what it touches lives through all of it.
+
+#model = {arena_bytes = 0 : i64, live_bytes = 0 : i64, weight_bytes = 0 : i64, name = "loop",
+  inputs = [], outputs = [], edges = []}
+
+// CHECK: qopt.model = {arena_bytes = 192 : i64
+// CHECK-SAME: live_bytes = 128 : i64
+module attributes {qopt.model = #model} {
+  func.func @loop(%x: memref<64xi8>) {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %four = arith.constant 4 : index
+    %a = memref.alloc() : memref<64xi8>
+    scf.for %i = %zero to %four step %one {
+      %b = memref.alloc() : memref<64xi8>
+      memref.copy %x, %b : memref<64xi8> to memref<64xi8>
+      memref.copy %b, %a : memref<64xi8> to memref<64xi8>
+    }
+    return
+  }
+}
+
+// -----
+
+#model = {arena_bytes = 0 : i64, live_bytes = 0 : i64, weight_bytes = 0 : i64, name = "dynamic",
+  inputs = [], outputs = [], edges = []}
+
+module attributes {qopt.model = #model} {
+  func.func @dynamic(%n: index) {
+    // expected-error @below {{expects a static shape without gaps in memory that is to be planned, got 'memref<?xi8>'}}
+    %a = memref.alloc(%n) : memref<?xi8>
+    memref.dealloc %a : memref<?xi8>
+    return
+  }
+}
