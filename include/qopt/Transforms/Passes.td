@@ -92,4 +92,41 @@ def PlanMemoryPass : Pass<"qopt-plan-memory", "::mlir::ModuleOp"> {
   ];
 }
 
+def QuantizePass : Pass<"qopt-quantize", "::mlir::ModuleOp"> {
+  let summary = "Decide what is quantized, and write the decision as pairs";
+  let description = [{
+    From `calibrated` to `qdq`: the only pass that changes numbers.
+
+    Expects the `float` forms of `docs/Pipeline.md` and a range on every
+    `qopt.observe`. The recipe says how weights are stored and which layers stay in
+    float; the pass finds out where activations must be rounded:
+
+    - A value is rounded to 8 bits (`qopt.quantize`, `qopt.dequantize`) where an
+      operation needs its integers: the left side of a contraction, an add, a
+      pool, a table.
+    - It is not rounded where its only user takes accumulators and scales as they are: a
+      contraction into its clamp, into a residual add (one accumulator per add), a sum
+      into the division of its average.
+    - Movement and max pooling keep the parameters of what they move; the parts of
+      a concatenation share theirs.
+    - What feeds only results of the function or float operations is not rounded.
+
+    Weights become `qopt.dequantize` of an integer constant, biases i32 with the scale
+    of the products. The pass proves that no accumulator can wrap; a layer where one could,
+    and every operation without integer form, stays in float with the reason as
+    `qopt.float_reason` and as a remark of the category `qopt-quantize`.
+
+    Guarantees: no observer is left; the function carries `qopt.linear_forms`, so
+    that its float values mean what `docs/Numerics.md` section 2 says.
+  }];
+  let options = [
+    Option<"recipe", "recipe", "std::string", "\"int8\"",
+           "A preset or a recipe file">
+  ];
+  let dependentDialects = [
+    "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+    "::qopt::QoptDialect"
+  ];
+}
+
 #endif // QOPT_TRANSFORMS_PASSES_TD

@@ -48,6 +48,11 @@ def Qopt_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kFloatReasonAttrName =
         "qopt.float_reason";
 
+    /// Unit attribute on a function of the `qdq` phase: its float values are
+    /// linear forms (docs/Numerics.md, section 2).
+    static constexpr ::llvm::StringLiteral kLinearFormsAttrName =
+        "qopt.linear_forms";
+
     /// Dictionary attribute on the root of a fused region: its schedule.
     static constexpr ::llvm::StringLiteral kScheduleAttrName = "qopt.schedule";
 

@@ -1,0 +1,593 @@
+//===- QuantizationPlan.cpp - Which values become 8-bit edges -------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Three walks over the block: what each operation could be (forwards), which
+// results are needed as integers (backwards), and where values must be rounded
+// (forwards). A value stays unrounded where its single user can take the
+// integers and scales as they are: a convolution into its clamp or into a
+// residual add, a sum into its division.
+//
+//===----------------------------------------------------------------------===//
+
+#include "QuantizationPlan.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/EquivalenceClasses.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringSet.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace qopt;
+
+//===----------------------------------------------------------------------===//
+// Values and uses
+//===----------------------------------------------------------------------===//
+
+Operation *qopt::userInBlock(OpOperand &use) {
+  Operation *user = use.getOwner();
+  while (user && !isa<func::FuncOp>(user->getParentOp()))
+    user = user->getParentOp();
+  return user;
+}
+
+bool qopt::isConstantValue(Value value) {
+  Operation *def = value.getDefiningOp();
+  if (!def)
+    return false;
+  if (def->hasTrait<OpTrait::ConstantLike>() || isa<tensor::EmptyOp>(def))
+    return true;
+  return isa<linalg::FillOp, linalg::BroadcastOp, tensor::CollapseShapeOp,
+             tensor::ExpandShapeOp>(def) &&
+         llvm::all_of(def->getOperands(), isConstantValue);
+}
+
+SmallVector<Value> qopt::activationOperands(Operation *op) {
+  llvm::SmallSetVector<Value, 4> values;
+  auto add = [&](Value value) {
+    if (isa<RankedTensorType>(value.getType()) && !isConstantValue(value))
+      values.insert(value);
+  };
+  llvm::for_each(op->getOperands(), add);
+  for (Region &region : op->getRegions())
+    region.walk([&](Operation *inner) {
+      for (Value value : inner->getOperands())
+        if (!region.isAncestor(value.getParentRegion()))
+          add(value);
+    });
+  return values.takeVector();
+}
+
+Value QuantizationPlan::rootOf(Value value) const {
+  while (!edges.contains(value)) {
+    Operation *def = value.getDefiningOp();
+    if (!def || roleOf(def) != Role::Movement)
+      break;
+    SmallVector<Value> sources = activationOperands(def);
+    if (sources.empty())
+      break;
+    value = sources.front();
+  }
+  return value;
+}
+
+bool QuantizationPlan::wantsInteger(Operation *op, Value value) const {
+  switch (roleOf(op)) {
+  case Role::Ignored:
+  case Role::Float:
+    return false;
+  case Role::Contraction:
+    return matchContraction(op)->lhs == value;
+  case Role::SumPool:
+    // A sum of many 8-bit values is precise enough even for an output.
+    return true;
+  default:
+    return wanted.lookup(op);
+  }
+}
+
+/// The bias per output channel that the init holds.
+static std::optional<std::vector<float>> readBias(const Contraction &match) {
+  auto type = cast<RankedTensorType>(match.init.getType());
+  SmallVector<int64_t> shape;
+  for (unsigned dim : match.outChannelDims)
+    shape.push_back(type.getDimSize(dim));
+  int64_t count = llvm::product_of(shape);
+  if (std::optional<float> uniform = matchUniformInit(match.init))
+    return std::vector<float>(count, *uniform);
+  auto broadcast = match.init.getDefiningOp<linalg::BroadcastOp>();
+  DenseElementsAttr values;
+  if (!broadcast || !matchPattern(broadcast.getInput(), m_Constant(&values)) ||
+      values.getType().getShape() != ArrayRef(shape) ||
+      !llvm::is_sorted(match.outChannelDims))
+    return std::nullopt;
+  for (int64_t dim : broadcast.getDimensions())
+    if (llvm::is_contained(match.outChannelDims, dim))
+      return std::nullopt;
+  auto range = values.getValues<float>();
+  return std::vector<float>(range.begin(), range.end());
+}
+
+std::optional<ContractionConstants>
+qopt::readConstants(const Contraction &match) {
+  ContractionConstants constants;
+  if (!matchPattern(match.rhs, m_Constant(&constants.weights)) ||
+      !constants.weights.getElementType().isF32())
+    return std::nullopt;
+  std::optional<std::vector<float>> bias = readBias(match);
+  if (!bias)
+    return std::nullopt;
+  constants.bias = std::move(*bias);
+  return constants;
+}
+
+//===----------------------------------------------------------------------===//
+// Roles
+//===----------------------------------------------------------------------===//
+
+namespace {
+class Planner {
+public:
+  Planner(func::FuncOp func, const Recipe &recipe, const RangeMap &ranges,
+          const DenseMap<Operation *, std::string> &forcedFloat)
+      : block(func.getBody().front()), recipe(recipe), ranges(ranges),
+        forcedFloat(forcedFloat) {}
+
+  FailureOr<QuantizationPlan> run();
+
+private:
+  void assignRoles();
+  Role classify(Operation *op, std::string &reason);
+  Role classifyContraction(const Contraction &match, std::string &reason);
+  Role classifyElementwise(linalg::GenericOp op, std::string &reason);
+  void keepSourceNodesWhole();
+
+  void findWanted();
+
+  void assignForms();
+  Form formOf(Operation *op) const;
+  Form formSeenBy(Operation *op, Value value) const;
+  Form operandForm(Operation *op) const;
+  bool staysUnrounded(Value value, Form form) const;
+  bool sumTakesAccumulator(linalg::GenericOp sum, Value value) const;
+  bool mayBeAccumulator(Value value) const;
+  void decideRounding(Value value, Form form);
+
+  LogicalResult chooseParams();
+  FailureOr<ObservedRange> rangeOf(Value edge) const;
+  void explainFloat();
+
+  Block &block;
+  const Recipe &recipe;
+  const RangeMap &ranges;
+  const DenseMap<Operation *, std::string> &forcedFloat;
+  llvm::SetVector<Operation *> contractions;
+  DenseMap<Operation *, std::string> reasons;
+  QuantizationPlan plan;
+};
+} // namespace
+
+/// An elementwise generic that reads one activation, in place, and otherwise
+/// constants that are scalars or run along the last dimension.
+static bool isChannelwiseUnary(linalg::GenericOp op) {
+  if (!isElementwiseOp(op))
+    return false;
+  unsigned activations = 0;
+  for (OpOperand *operand : op.getDpsInputOperands()) {
+    AffineMap map = op.getMatchingIndexingMap(operand);
+    if (!isConstantValue(operand->get())) {
+      if (!map.isIdentity() || ++activations > 1)
+        return false;
+      continue;
+    }
+    bool alongLast =
+        map.getNumResults() == 1 && map.isFunctionOfDim(map.getNumDims() - 1);
+    if (map.getNumResults() != 0 && !alongLast)
+      return false;
+  }
+  return activations == 1;
+}
+
+Role Planner::classifyContraction(const Contraction &match,
+                                  std::string &reason) {
+  Operation *op = match.op;
+  contractions.insert(op);
+  if (auto it = forcedFloat.find(op); it != forcedFloat.end()) {
+    reason = it->second;
+    return Role::Float;
+  }
+  if (isConstantValue(match.lhs) || !isConstantValue(match.rhs)) {
+    reason = "the right operand is not a constant weight; products of two "
+             "activations are not quantized yet";
+    return Role::Float;
+  }
+  if (match.channelLoops.empty() || !readConstants(match)) {
+    reason = "the weight has no output channel, or the init is not a constant "
+             "bias";
+    return Role::Float;
+  }
+  return Role::Contraction;
+}
+
+Role Planner::classifyElementwise(linalg::GenericOp op, std::string &reason) {
+  if (matchClamp(op))
+    return Role::Clamp;
+  if (auto scale = matchScalarMultiply(op))
+    return scale->factor > 0 && std::isfinite(scale->factor) ? Role::Scale
+                                                             : Role::Unary;
+  if (isChannelwiseUnary(op) && op.getNumDpsInputs() == 1)
+    return Role::Unary;
+  bool plainConstants = llvm::all_of(op.getDpsInputs(), [](Value value) {
+    return !isConstantValue(value) || matchPattern(value, m_Constant());
+  });
+  BinaryKind binary = matchBinary(op).value_or(BinaryKind::Div);
+  switch (plainConstants ? binary : BinaryKind::Div) {
+  case BinaryKind::Add:
+  case BinaryKind::Sub:
+    return Role::Sum;
+  case BinaryKind::Mul:
+    return Role::Product;
+  case BinaryKind::Div:
+    break;
+  }
+  if (isChannelwiseUnary(op))
+    return Role::Unary;
+  reason = "an elementwise function of several tensors has no integer form; "
+           "write it as sums, products and functions of one tensor";
+  return Role::Float;
+}
+
+Role Planner::classify(Operation *op, std::string &reason) {
+  if (op->getNumResults() != 1 || op->hasTrait<OpTrait::ConstantLike>() ||
+      isConstantValue(op->getResult(0)) || activationOperands(op).empty())
+    return Role::Ignored;
+  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (!type || !type.getElementType().isF32()) {
+    reason = "the result is not a tensor of f32";
+    return Role::Float;
+  }
+  if (auto contraction = matchContraction(op))
+    return classifyContraction(*contraction, reason);
+  if (auto kind = matchPooling(op)) {
+    if (*kind == PoolingKind::Max)
+      return Role::Movement;
+    if (*kind == PoolingKind::Sum)
+      return Role::SumPool;
+  }
+  if (matchSumReduction(op))
+    return Role::SumPool;
+  if (isMovement(op) && !isa<tensor::InsertSliceOp>(op))
+    return Role::Movement;
+  if (auto generic = dyn_cast<linalg::GenericOp>(op);
+      generic && isElementwiseOp(op))
+    return classifyElementwise(generic, reason);
+  reason = ("no integer form of '" + op->getName().getStringRef() + "'").str();
+  return Role::Float;
+}
+
+/// Half of a softmax on integers helps nobody: what a source node expands to is
+/// quantized as a whole or not at all.
+void Planner::keepSourceNodesWhole() {
+  llvm::StringMap<std::string> floatNodes;
+  for (Operation &op : block)
+    if (plan.roleOf(&op) == Role::Float && !contractions.contains(&op))
+      for (StringRef name : sourceNames(op.getLoc()))
+        floatNodes.try_emplace(name, reasons[&op]);
+  for (Operation &op : block) {
+    Role role = plan.roleOf(&op);
+    if (role == Role::Ignored || role == Role::Contraction ||
+        role == Role::Movement || role == Role::Float)
+      continue;
+    for (StringRef name : sourceNames(op.getLoc()))
+      if (auto it = floatNodes.find(name); it != floatNodes.end()) {
+        plan.roles[&op] = Role::Float;
+        reasons[&op] = it->second;
+      }
+  }
+}
+
+void Planner::assignRoles() {
+  for (Operation &op : block) {
+    std::string reason;
+    plan.roles[&op] = classify(&op, reason);
+    if (!reason.empty())
+      reasons[&op] = reason;
+  }
+  for (Operation *op : contractions) {
+    LayerScheme scheme =
+        recipe.layer(sourceNames(op->getLoc()), op == contractions.front(),
+                     op == contractions.back());
+    if (scheme.keepFloat) {
+      plan.roles[op] = Role::Float;
+      reasons[op] = "the recipe keeps this layer in float";
+    } else if (plan.roleOf(op) == Role::Contraction) {
+      plan.layers[op] = scheme;
+      if (!recipe.quantizeActivations) {
+        plan.roles[op] = Role::Float;
+        reasons[op] = "the recipe quantizes only the weights of this layer";
+      }
+    }
+  }
+  keepSourceNodesWhole();
+}
+
+void Planner::findWanted() {
+  for (Operation &op : llvm::reverse(block)) {
+    bool wanted = false;
+    for (Value result : op.getResults())
+      for (OpOperand &use : result.getUses())
+        wanted |= plan.wantsInteger(userInBlock(use), result);
+    plan.wanted[&op] = wanted;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Forms and rounding
+//===----------------------------------------------------------------------===//
+
+Form Planner::formSeenBy(Operation *op, Value value) const {
+  if (plan.floatOriginals.contains(value) && !plan.wantsInteger(op, value))
+    return Form::Float;
+  return plan.forms.lookup(value);
+}
+
+/// The form of the one activation that the operation reads.
+Form Planner::operandForm(Operation *op) const {
+  return formSeenBy(op, activationOperands(op).front());
+}
+
+Form Planner::formOf(Operation *op) const {
+  auto allEdges = [&] {
+    return llvm::all_of(activationOperands(op), [&](Value value) {
+      return formSeenBy(op, value) == Form::Edge;
+    });
+  };
+  switch (plan.roleOf(op)) {
+  case Role::Ignored:
+  case Role::Float:
+    return Form::Float;
+  case Role::Contraction:
+    return Form::Accumulator;
+  case Role::SumPool:
+    return allEdges() ? Form::Accumulator : Form::Float;
+  case Role::Movement:
+    if (isa<tensor::ConcatOp>(op))
+      return allEdges() ? Form::Edge : Form::Float;
+    return operandForm(op);
+  case Role::Unary: {
+    Form form = operandForm(op);
+    return form == Form::Edge || form == Form::Table ? Form::Table
+                                                     : Form::Float;
+  }
+  case Role::Clamp:
+  case Role::Scale: {
+    // On an edge both are a function of its 256 values, too.
+    Form form = operandForm(op);
+    if (form == Form::Edge)
+      return Form::Table;
+    if (form == Form::Accumulator && plan.roleOf(op) == Role::Clamp)
+      return Form::Clamped;
+    return form;
+  }
+  case Role::Sum:
+  case Role::Product:
+    return llvm::all_of(activationOperands(op),
+                        [&](Value value) {
+                          Form form = formSeenBy(op, value);
+                          return form == Form::Edge ||
+                                 form == Form::Accumulator;
+                        })
+               ? Form::Accumulator
+               : Form::Float;
+  }
+  llvm_unreachable("unknown role");
+}
+
+/// Whether the value could reach a sum as accumulators.
+bool Planner::mayBeAccumulator(Value value) const {
+  Operation *def = value.getDefiningOp();
+  if (!def || !value.hasOneUse())
+    return false;
+  Role role = plan.roleOf(def);
+  return role == Role::Contraction || role == Role::Sum ||
+         role == Role::Product || role == Role::SumPool || role == Role::Scale;
+}
+
+/// One accumulator per sum: it is in registers when the sum is made; a second
+/// one would have to be stored in 32 bits. The later of two has the place.
+bool Planner::sumTakesAccumulator(linalg::GenericOp sum, Value value) const {
+  for (OpOperand *operand : sum.getDpsInputOperands()) {
+    if (operand->get() == value) {
+      if (!sum.getMatchingIndexingMap(operand).isIdentity())
+        return false;
+      continue;
+    }
+    Operation *def = operand->get().getDefiningOp();
+    if (!def || isConstantValue(operand->get()))
+      continue;
+    bool isLater = value.getDefiningOp()->isBeforeInBlock(def);
+    if (isLater ? mayBeAccumulator(operand->get())
+                : plan.forms.lookup(operand->get()) == Form::Accumulator)
+      return false;
+  }
+  return true;
+}
+
+/// Whether the only user takes the value as it is.
+bool Planner::staysUnrounded(Value value, Form form) const {
+  if (form == Form::Float || !value.hasOneUse())
+    return false;
+  Operation *user = userInBlock(*value.getUses().begin());
+  switch (plan.roleOf(user)) {
+  case Role::Clamp:
+  case Role::Scale:
+    return true;
+  case Role::Unary:
+    return form == Form::Table;
+  case Role::Sum:
+    return form == Form::Accumulator &&
+           sumTakesAccumulator(cast<linalg::GenericOp>(user), value);
+  case Role::Product: {
+    // sum * (1 / count), a constant per window.
+    bool byConstant = activationOperands(user).size() == 1;
+    return form == Form::Accumulator && byConstant &&
+           plan.roleOf(value.getDefiningOp()) == Role::SumPool;
+  }
+  case Role::Movement:
+    // The channels of a grouped convolution become one dimension before the
+    // clamp or the sum.
+    return isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(user) &&
+           staysUnrounded(user->getResult(0), form);
+  default:
+    return false;
+  }
+}
+
+void Planner::decideRounding(Value value, Form form) {
+  plan.forms[value] = form;
+  if (form == Form::Edge)
+    return;
+  bool wanted = llvm::any_of(value.getUses(), [&](OpOperand &use) {
+    return plan.wantsInteger(userInBlock(use), value);
+  });
+  if (!wanted || staysUnrounded(value, form))
+    return;
+  if (form == Form::Float)
+    plan.floatOriginals.insert(value);
+  plan.edges[value] = {};
+  plan.forms[value] = Form::Edge;
+}
+
+void Planner::assignForms() {
+  for (BlockArgument argument : block.getArguments())
+    if (auto type = dyn_cast<RankedTensorType>(argument.getType());
+        type && type.getElementType().isF32())
+      decideRounding(argument, Form::Float);
+  for (Operation &op : block) {
+    if (plan.roleOf(&op) == Role::Ignored)
+      continue;
+    for (Value result : op.getResults())
+      if (isa<RankedTensorType>(result.getType()))
+        decideRounding(result, formOf(&op));
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Parameters of the edges
+//===----------------------------------------------------------------------===//
+
+/// The observed range; movement does not change it, so it may have been
+/// observed before.
+FailureOr<ObservedRange> Planner::rangeOf(Value edge) const {
+  for (Value value = edge;;) {
+    if (auto it = ranges.find(value); it != ranges.end())
+      return it->second;
+    Operation *def = value.getDefiningOp();
+    if (!def || plan.roleOf(def) != Role::Movement ||
+        activationOperands(def).size() != 1)
+      break;
+    value = activationOperands(def).front();
+  }
+  InFlightDiagnostic diag = emitError(edge.getLoc())
+                            << "expected an observed range on this edge, got "
+                               "none";
+  diag.attachNote() << "qopt-insert-observers and qopt-apply-calibration give "
+                       "every edge a range";
+  return failure();
+}
+
+/// Finite constants that enter an edge's tensor must be in its range.
+static void includeConstants(Operation *op, ObservedRange &range) {
+  auto include = [&](Value value) {
+    DenseElementsAttr attr;
+    if (auto scalar = matchFloatConstant(value)) {
+      if (std::isfinite(*scalar)) {
+        range.min = std::min(range.min, *scalar);
+        range.max = std::max(range.max, *scalar);
+      }
+    } else if (matchPattern(value, m_Constant(&attr)) &&
+               attr.getElementType().isF32()) {
+      for (float element : attr.getValues<float>()) {
+        range.min = std::min(range.min, element);
+        range.max = std::max(range.max, element);
+      }
+    }
+  };
+  if (auto pad = dyn_cast<tensor::PadOp>(op)) {
+    if (Value value = pad.getConstantPaddingValue())
+      include(value);
+  } else if (auto concat = dyn_cast<tensor::ConcatOp>(op)) {
+    llvm::for_each(concat.getInputs(), include);
+  }
+}
+
+/// Concatenated tensors share their scale: one class per group of edges that a
+/// concatenation ties together, with the hull of their ranges.
+LogicalResult Planner::chooseParams() {
+  llvm::EquivalenceClasses<Value> classes;
+  llvm::MapVector<Operation *, Value> movements;
+  for (auto &entry : plan.edges)
+    classes.insert(entry.first);
+  for (Operation &op : block) {
+    if (plan.roleOf(&op) != Role::Movement || !plan.wanted.lookup(&op))
+      continue;
+    Value first = plan.rootOf(activationOperands(&op).front());
+    if (!plan.edges.contains(first))
+      continue;
+    movements[&op] = first;
+    if (isa<tensor::ConcatOp>(op))
+      for (Value operand : activationOperands(&op))
+        classes.unionSets(first, plan.rootOf(operand));
+  }
+
+  DenseMap<Value, ObservedRange> hulls;
+  for (auto &entry : plan.edges) {
+    FailureOr<ObservedRange> range = rangeOf(entry.first);
+    if (failed(range))
+      return failure();
+    ObservedRange &hull = hulls[classes.getLeaderValue(entry.first)];
+    hull.min = std::min(hull.min, range->min);
+    hull.max = std::max(hull.max, range->max);
+  }
+  for (auto [op, root] : movements)
+    includeConstants(op, hulls[classes.getLeaderValue(root)]);
+  for (auto &entry : plan.edges) {
+    const ObservedRange &hull = hulls[classes.getLeaderValue(entry.first)];
+    entry.second = chooseActivationParams(hull.min, hull.max);
+  }
+  return success();
+}
+
+void Planner::explainFloat() {
+  for (Operation &op : block) {
+    Role role = plan.roleOf(&op);
+    if (role == Role::Ignored || role == Role::Movement)
+      continue;
+    if (role == Role::Float)
+      plan.floatReasons[&op] = reasons[&op];
+    else if (formOf(&op) == Form::Float)
+      plan.floatReasons[&op] =
+          "its result feeds only outputs or float operations, and is more "
+          "precise in float";
+  }
+}
+
+FailureOr<QuantizationPlan> Planner::run() {
+  assignRoles();
+  findWanted();
+  assignForms();
+  if (failed(chooseParams()))
+    return failure();
+  explainFloat();
+  return std::move(plan);
+}
+
+FailureOr<QuantizationPlan>
+qopt::planQuantization(func::FuncOp func, const Recipe &recipe,
+                       const RangeMap &ranges,
+                       const DenseMap<Operation *, std::string> &forcedFloat) {
+  return Planner(func, recipe, ranges, forcedFloat).run();
+}

@@ -1,0 +1,79 @@
+// RUN: qopt-opt %s --qopt-quantize --split-input-file | FileCheck %s
+
+#id = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+
+// A residual block: the first convolution is rounded after its clamp, the
+// second not at all before the sum, and the result feeds only the output.
+// CHECK-LABEL: func.func @residual
+// CHECK-SAME:    attributes {qopt.linear_forms}
+// CHECK:         %[[X:.*]] = qopt.quantize ins(%arg0, {{.*}} range [0, 255]
+// CHECK:         %[[DX:.*]] = qopt.dequantize ins(%[[X]], {{.*}} unsigned
+// CHECK:         tensor.pad %[[DX]]
+// CHECK:         %[[W:.*]] = qopt.dequantize ins({{.*}} : tensor<4x3x3x2xi8>, tensor<4xf32>, tensor<4xi32>) {{.*}} params {{.*}} -> tensor<4x3x3x2xf32>
+// CHECK:         %[[B:.*]] = qopt.dequantize ins({{.*}} : tensor<4xi32>, tensor<4xf32>
+// CHECK:         %[[INIT:.*]] = linalg.broadcast ins(%[[B]]
+// CHECK:         %[[C1:.*]] = linalg.conv_2d_nhwc_fhwc ins({{.*}}, %[[W]]{{.*}}outs(%[[INIT]]
+// CHECK:         %[[R1:.*]] = linalg.generic {{.*}} ins(%[[C1]]
+// CHECK:         %[[Q1:.*]] = qopt.quantize ins(%[[R1]]
+// CHECK:         %[[D1:.*]] = qopt.dequantize ins(%[[Q1]]
+// CHECK:         %[[C2:.*]] = linalg.conv_2d_nhwc_fhwc ins(%[[D1]]
+// CHECK:         %[[S:.*]] = linalg.generic {{.*}} ins(%[[C2]], %[[DX]]
+// CHECK:         %[[R2:.*]] = linalg.generic {{.*}} ins(%[[S]]
+// CHECK:         qopt.quantize ins(%[[R2]]
+// CHECK:         linalg.pooling_nhwc_sum
+// CHECK-NOT:     qopt.quantize
+// CHECK:         %[[OUT:.*]] = linalg.generic
+// CHECK:         return %[[OUT]]
+// CHECK-NOT:     qopt.observe
+func.func @residual(%x: tensor<1x4x4x2xf32>) -> tensor<1x2x2x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w1 = arith.constant dense<0.5> : tensor<4x3x3x2xf32>
+  %b1 = arith.constant dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
+  %w2 = arith.constant dense<-0.25> : tensor<2x1x1x4xf32>
+  %x0 = qopt.observe %x {edge = "x", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x4x4x2xf32> -> tensor<1x4x4x2xf32>
+  %p = tensor.pad %x0 low[0, 1, 1, 0] high[0, 1, 1, 0] {
+  ^bb0(%i: index, %j: index, %k: index, %l: index):
+    tensor.yield %zero : f32
+  } : tensor<1x4x4x2xf32> to tensor<1x6x6x2xf32>
+  %e1 = tensor.empty() : tensor<1x4x4x4xf32>
+  %i1 = linalg.broadcast ins(%b1 : tensor<4xf32>) outs(%e1 : tensor<1x4x4x4xf32>) dimensions = [0, 1, 2]
+  %c1 = linalg.conv_2d_nhwc_fhwc ins(%p, %w1 : tensor<1x6x6x2xf32>, tensor<4x3x3x2xf32>) outs(%i1 : tensor<1x4x4x4xf32>) -> tensor<1x4x4x4xf32>
+  %c1o = qopt.observe %c1 {edge = "c1", min = array<f32: -3.0>, max = array<f32: 3.0>} : tensor<1x4x4x4xf32> -> tensor<1x4x4x4xf32>
+  %r1 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%c1o : tensor<1x4x4x4xf32>) outs(%e1 : tensor<1x4x4x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = arith.maximumf %a, %zero : f32
+    linalg.yield %m : f32
+  } -> tensor<1x4x4x4xf32>
+  %r1o = qopt.observe %r1 {edge = "r1", min = array<f32: 0.0>, max = array<f32: 3.0>} : tensor<1x4x4x4xf32> -> tensor<1x4x4x4xf32>
+  %e2 = tensor.empty() : tensor<1x4x4x2xf32>
+  %i2 = linalg.fill ins(%zero : f32) outs(%e2 : tensor<1x4x4x2xf32>) -> tensor<1x4x4x2xf32>
+  %c2 = linalg.conv_2d_nhwc_fhwc ins(%r1o, %w2 : tensor<1x4x4x4xf32>, tensor<2x1x1x4xf32>) outs(%i2 : tensor<1x4x4x2xf32>) -> tensor<1x4x4x2xf32>
+  %c2o = qopt.observe %c2 {edge = "c2", min = array<f32: -3.0>, max = array<f32: 3.0>} : tensor<1x4x4x2xf32> -> tensor<1x4x4x2xf32>
+  %s = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%c2o, %x0 : tensor<1x4x4x2xf32>, tensor<1x4x4x2xf32>) outs(%e2 : tensor<1x4x4x2xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %m = arith.addf %a, %b : f32
+    linalg.yield %m : f32
+  } -> tensor<1x4x4x2xf32>
+  %so = qopt.observe %s {edge = "s", min = array<f32: -3.0>, max = array<f32: 3.0>} : tensor<1x4x4x2xf32> -> tensor<1x4x4x2xf32>
+  %r2 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%so : tensor<1x4x4x2xf32>) outs(%e2 : tensor<1x4x4x2xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = arith.maximumf %a, %zero : f32
+    linalg.yield %m : f32
+  } -> tensor<1x4x4x2xf32>
+  %r2o = qopt.observe %r2 {edge = "r2", min = array<f32: 0.0>, max = array<f32: 3.0>} : tensor<1x4x4x2xf32> -> tensor<1x4x4x2xf32>
+  %e3 = tensor.empty() : tensor<1x2x2x2xf32>
+  %i3 = linalg.fill ins(%zero : f32) outs(%e3 : tensor<1x2x2x2xf32>) -> tensor<1x2x2x2xf32>
+  %win = tensor.empty() : tensor<2x2xf32>
+  %pool = linalg.pooling_nhwc_sum {strides = dense<2> : tensor<2xi64>} ins(%r2o, %win : tensor<1x4x4x2xf32>, tensor<2x2xf32>) outs(%i3 : tensor<1x2x2x2xf32>) -> tensor<1x2x2x2xf32>
+  %quarter = arith.constant 0.25 : f32
+  %avg = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%pool : tensor<1x2x2x2xf32>) outs(%e3 : tensor<1x2x2x2xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = arith.mulf %a, %quarter : f32
+    linalg.yield %m : f32
+  } -> tensor<1x2x2x2xf32>
+  return %avg : tensor<1x2x2x2xf32>
+}
