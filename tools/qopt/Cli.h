@@ -79,7 +79,11 @@ protected:
   llvm::cl::SubCommand subCommand;
 };
 
+std::unique_ptr<Command> createBenchCommand();
+std::unique_ptr<Command> createCalibrateCommand();
 std::unique_ptr<Command> createCompileCommand();
+std::unique_ptr<Command> createEvalCommand();
+std::unique_ptr<Command> createRunCommand();
 
 } // namespace qopt::cli
 

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ModelOptions.h"
-#include "qopt/Pipelines/Pipelines.h"
+#include "ModelBuilder.h"
+#include "qopt/Support/AtomicFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
@@ -26,12 +26,10 @@ private:
   llvm::Error dumpPhase(ModuleOp module, Phase phase);
 
   ModelOptions model{subCommand};
+  BuildOptions build{subCommand};
   cl::opt<std::string> output{"o", cl::desc("Output file, - is stdout"),
                               cl::value_desc("PATH"), cl::init("-"),
                               cl::sub(subCommand)};
-  cl::opt<std::string> compileFrom{
-      "compile-from", cl::desc("MODEL is MLIR in phase PHASE"),
-      cl::value_desc("PHASE"), cl::init("input"), cl::sub(subCommand)};
   cl::opt<std::string> compileTo{
       "compile-to", cl::desc("Stop after phase PHASE"), cl::value_desc("PHASE"),
       cl::init("llvm"), cl::sub(subCommand)};
@@ -51,12 +49,10 @@ static void printModule(ModuleOp module, llvm::raw_ostream &os) {
 }
 
 static llvm::Error writeModule(ModuleOp module, StringRef path) {
-  std::error_code code;
-  llvm::raw_fd_ostream os(path, code);
-  if (code)
-    return inputError(path + ": cannot be written: " + code.message());
-  printModule(module, os);
-  return llvm::Error::success();
+  return writeFileAtomically(path, [&](llvm::raw_ostream &os) {
+    printModule(module, os);
+    return llvm::Error::success();
+  });
 }
 
 llvm::Error CompileCommand::dumpPhase(ModuleOp module, Phase phase) {
@@ -72,50 +68,19 @@ llvm::Error CompileCommand::dumpPhase(ModuleOp module, Phase phase) {
   return writeModule(module, path);
 }
 
-static llvm::Expected<Phase> phaseOption(StringRef flag, StringRef value) {
-  if (std::optional<Phase> phase = parsePhase(value))
-    return *phase;
-  return usageError("--" + flag + ": expected one of " + phaseNames() +
-                    ", got '" + value + "'");
-}
-
 llvm::Error CompileCommand::run() {
-  llvm::Expected<Phase> from = phaseOption("compile-from", compileFrom);
-  if (!from)
-    return from.takeError();
-  llvm::Expected<Phase> to = phaseOption("compile-to", compileTo);
+  llvm::Expected<Phase> to = parsePhaseOption("compile-to", compileTo);
   if (!to)
     return to.takeError();
-  llvm::Expected<LoadOptions> options = model.loadOptions();
-  if (!options)
-    return options.takeError();
-
   Session session;
-  auto module = session.load(model.path, *options);
+  auto module = buildModel(session, model, build, *to,
+                           [&](ModuleOp module, Phase phase) {
+                             return dumpPhases.empty()
+                                        ? llvm::Error::success()
+                                        : dumpPhase(module, phase);
+                           });
   if (!module)
     return module.takeError();
-
-  llvm::Error dumpError = llvm::Error::success();
-  auto atPhase = [&](Phase phase) -> LogicalResult {
-    if (dumpPhases.empty())
-      return success();
-    llvm::consumeError(std::move(dumpError));
-    dumpError = dumpPhase(**module, phase);
-    return failure(static_cast<bool>(dumpError));
-  };
-  std::optional<Phase> reached;
-  LogicalResult result =
-      compilePhases(**module, *from, *to, PhaseOptions(), atPhase, &reached);
-  if (dumpError)
-    return dumpError;
-  if (failed(result)) {
-    bool inputsFault = !reached || *reached < Phase::Float;
-    return session.takeError(
-        inputsFault ? ExitCode::Input : ExitCode::Internal,
-        "the step after phase '" +
-            (reached ? StringRef(phaseInfo(*reached).name) : "none") +
-            "' failed");
-  }
   return writeModule(**module, output);
 }
 

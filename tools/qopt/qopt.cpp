@@ -87,7 +87,8 @@ int main(int argc, char **argv) {
   cl::OptionCategory none("qopt");
   cl::HideUnrelatedOptions(none);
 
-  std::unique_ptr<Command> commands[] = {createCompileCommand()};
+  std::unique_ptr<Command> commands[] = {
+      createCompileCommand(), createRunCommand(),  createEvalCommand(), createBenchCommand()};
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
   if (!cl::ParseCommandLineOptions(

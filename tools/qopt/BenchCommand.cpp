@@ -1,0 +1,176 @@
+//===- BenchCommand.cpp - qopt bench --------------------------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The time of one inference, and what it needs of memory.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ModelBuilder.h"
+#include "qopt/Support/Metrics.h"
+#include "qopt/Support/Report.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace cl = llvm::cl;
+
+namespace qopt::cli {
+
+namespace {
+/// Of one inference, in microseconds.
+struct Timing {
+  double median = 0;
+  double min = 0;
+  int64_t runs = 0;
+};
+
+class BenchCommand : public Command {
+public:
+  BenchCommand()
+      : Command("bench", "Time a compiled model, or a model file") {}
+  llvm::Error run() override;
+
+private:
+  llvm::Expected<Timing> measure(Executor &executor,
+                                 llvm::ArrayRef<HostTensor> inputs);
+  void print(const ModelInfo &info, const Timing &timing);
+
+  ModelOptions model{subCommand};
+  BuildOptions build{subCommand};
+  cl::opt<double> seconds{"seconds", cl::desc("How long to measure"),
+                          cl::init(1.0), cl::sub(subCommand)};
+  cl::opt<int64_t> maxRuns{"runs", cl::desc("Stop after N runs"),
+                           cl::value_desc("N"), cl::init(100000),
+                           cl::sub(subCommand)};
+  cl::opt<unsigned> threads{"threads",
+                            cl::desc("1: compiled models use one thread"),
+                            cl::value_desc("N"), cl::init(1),
+                            cl::sub(subCommand)};
+  cl::opt<bool> json{"json", cl::desc("Print JSON"), cl::sub(subCommand)};
+};
+} // namespace
+
+/// The same values on every host: multiplicative hashing of the position, in
+/// [-1, 1) for floats and over the whole range for integers.
+static HostTensor makeInput(const TensorInfo &info) {
+  HostTensor tensor(info.dtype, info.shape);
+  uint32_t state = 1;
+  auto next = [&] { return state = state * 1664525u + 1013904223u; };
+  if (info.dtype == DType::F32)
+    for (float &value : tensor.data<float>())
+      value = static_cast<float>(next() >> 8) * 0x1p-23f - 1.0f;
+  else
+    for (uint8_t &byte : tensor.bytes)
+      byte = next() >> 24;
+  return tensor;
+}
+
+static llvm::Error checkFinite(const ModelInfo &info,
+                               llvm::ArrayRef<HostTensor> outputs) {
+  for (size_t i = 0; i < outputs.size(); ++i)
+    for (int64_t j = 0, e = outputs[i].numElements(); j < e; ++j)
+      if (!std::isfinite(elementAsDouble(outputs[i], j)))
+        return inputError("'" + info.name + "': expected finite outputs, got " +
+                          llvm::Twine(elementAsDouble(outputs[i], j) > 0
+                                          ? "infinity"
+                                          : "NaN or -infinity") +
+                          " in output '" + info.outputs[i].name +
+                          "', element " + llvm::Twine(j));
+  return llvm::Error::success();
+}
+
+llvm::Expected<Timing>
+BenchCommand::measure(Executor &executor, llvm::ArrayRef<HostTensor> inputs) {
+  using Clock = std::chrono::steady_clock;
+  auto since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  auto runOnce = [&]() -> llvm::Error {
+    auto outputs = executor.run(inputs);
+    return outputs ? llvm::Error::success() : outputs.takeError();
+  };
+  // Warm caches and the clock: a tenth of the time, at least once.
+  Clock::time_point start = Clock::now();
+  do {
+    if (llvm::Error error = runOnce())
+      return error;
+  } while (since(start) < seconds / 10);
+
+  std::vector<double> times;
+  start = Clock::now();
+  do {
+    Clock::time_point begin = Clock::now();
+    if (llvm::Error error = runOnce())
+      return error;
+    times.push_back(since(begin) * 1e6);
+  } while (since(start) < seconds &&
+           static_cast<int64_t>(times.size()) < maxRuns);
+
+  llvm::sort(times);
+  return Timing{times[times.size() / 2], times.front(),
+                static_cast<int64_t>(times.size())};
+}
+
+void BenchCommand::print(const ModelInfo &info, const Timing &timing) {
+  if (json) {
+    llvm::json::OStream out(llvm::outs(), 2);
+    out.object([&] {
+      out.attribute("schema", "qopt-bench");
+      out.attribute("version", 1);
+      out.attribute("model", info.name);
+      out.attribute("target", info.target);
+      out.attribute("threads", 1);
+      out.attribute("runs", timing.runs);
+      out.attribute("median_us", timing.median);
+      out.attribute("min_us", timing.min);
+      out.attribute("arena_bytes", info.arenaBytes);
+      out.attribute("weight_bytes", info.weightBytes);
+    });
+    llvm::outs() << '\n';
+    return;
+  }
+  llvm::outs() << info.name << " (" << info.target << ", one thread, "
+               << timing.runs << " runs)\n"
+               << llvm::format("  median   %.1f us\n  min      %.1f us\n",
+                               timing.median, timing.min)
+               << "  arena    " << formatBytes(info.arenaBytes)
+               << "\n  weights  " << formatBytes(info.weightBytes) << '\n';
+}
+
+llvm::Error BenchCommand::run() {
+  if (!(seconds > 0) || maxRuns < 1)
+    return usageError("--seconds, --runs: expected more than 0");
+  if (threads != 1)
+    printWarning("--threads " + llvm::Twine(threads.getValue()) +
+                 ": compiled models use one thread; measuring that");
+  Session session;
+  auto executor = createExecutor(session, model, build);
+  if (!executor)
+    return executor.takeError();
+  const ModelInfo &info = (*executor)->getInfo();
+  std::vector<HostTensor> inputs;
+  for (const TensorInfo &input : info.inputs)
+    inputs.push_back(makeInput(input));
+  auto outputs = (*executor)->run(inputs);
+  if (!outputs)
+    return outputs.takeError();
+  if (llvm::Error error = checkFinite(info, *outputs))
+    return error;
+  auto timing = measure(**executor, inputs);
+  if (!timing)
+    return timing.takeError();
+  print(info, *timing);
+  return llvm::Error::success();
+}
+
+std::unique_ptr<Command> createBenchCommand() {
+  return std::make_unique<BenchCommand>();
+}
+
+} // namespace qopt::cli

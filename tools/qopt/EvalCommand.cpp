@@ -1,0 +1,356 @@
+//===- EvalCommand.cpp - qopt eval ----------------------------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Many inferences against labels, against other outputs, or, bit for bit,
+// against the reference interpreter.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ModelBuilder.h"
+#include "qopt/Support/DataSet.h"
+#include "qopt/Support/Metrics.h"
+#include "qopt/Support/Npy.h"
+#include "qopt/Support/Progress.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/Process.h"
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+namespace cl = llvm::cl;
+
+namespace qopt::cli {
+
+namespace {
+class EvalCommand : public Command {
+public:
+  EvalCommand()
+      : Command("eval", "Measure the answers of a model over many samples") {}
+  llvm::Error run() override;
+
+private:
+  llvm::Error prepare(const ModelInfo &info, DataSet &data);
+  llvm::Error loadLabels();
+  llvm::Error loadAgainst(const ModelInfo &info);
+  llvm::Error chooseMetrics();
+  llvm::Error evaluateAll(DataSet &data);
+  llvm::Error evaluate(int64_t index, std::vector<HostTensor> sample);
+  llvm::Error compareBits(int64_t index, llvm::ArrayRef<HostTensor> got,
+                          llvm::ArrayRef<HostTensor> expected);
+  void printResult();
+
+  ModelOptions model{subCommand};
+  BuildOptions build{subCommand};
+  cl::opt<std::string> dataPath{"data", cl::Required,
+                                cl::desc("Samples: .npz, .npy or a folder"),
+                                cl::value_desc("DATA"), cl::sub(subCommand)};
+  cl::opt<std::string> labelsPath{"labels",
+                                  cl::desc("One class a sample, for top1"),
+                                  cl::value_desc("FILE.npy"),
+                                  cl::sub(subCommand)};
+  cl::opt<std::string> againstPath{
+      "against", cl::desc("What the first output should be, for the others"),
+      cl::value_desc("FILE.npy|FILE.npz"), cl::sub(subCommand)};
+  cl::list<std::string> metricNames{
+      "metric",
+      cl::desc("top1, agreement, mse, psnr, max-diff (default: all that the "
+               "given files allow but psnr)"),
+      cl::value_desc("NAME"), cl::CommaSeparated, cl::sub(subCommand)};
+  cl::opt<double> peak{"peak", cl::desc("Largest true value, for psnr"),
+                       cl::init(1.0), cl::sub(subCommand)};
+  cl::opt<bool> residual{
+      "residual",
+      cl::desc("Measure clip(input - output, 0, peak): a denoiser's answer"),
+      cl::sub(subCommand)};
+  cl::opt<int64_t> limit{"samples", cl::desc("Only the first N samples"),
+                         cl::value_desc("N"), cl::sub(subCommand)};
+  cl::opt<int64_t> verify{
+      "verify-reference",
+      cl::desc("Compare the first N answers bit for bit with the reference "
+               "interpreter; MODEL must be a model file"),
+      cl::value_desc("N"), cl::init(0), cl::sub(subCommand)};
+  cl::opt<unsigned> threads{"threads", cl::desc("Samples at once (default: "
+                                                "one for each core)"),
+                            cl::value_desc("N"), cl::init(0),
+                            cl::sub(subCommand)};
+  cl::opt<bool> json{"json", cl::desc("Print JSON"), cl::sub(subCommand)};
+
+  std::unique_ptr<Executor> executor;
+  std::unique_ptr<Executor> reference;
+  HostTensor labels;
+  std::optional<DataSet> against;
+  std::vector<Metric> metrics;
+  int64_t numSamples = 0;
+};
+} // namespace
+
+llvm::Error EvalCommand::loadLabels() {
+  if (labelsPath.empty())
+    return llvm::Error::success();
+  auto tensor = readNpy(labelsPath);
+  if (!tensor)
+    return tensor.takeError();
+  if (tensor->shape.size() != 1 || tensor->shape[0] < numSamples)
+    return inputError(labelsPath + ": expected one label for each of " +
+                      llvm::Twine(numSamples) + " samples, got shape " +
+                      shapeToString(tensor->shape));
+  if (tensor->dtype == DType::F32 || tensor->dtype == DType::F64 ||
+      tensor->dtype == DType::F16)
+    return inputError(labelsPath + ": expected integers, got " +
+                      dtypeName(tensor->dtype));
+  labels = std::move(*tensor);
+  return llvm::Error::success();
+}
+
+llvm::Error EvalCommand::loadAgainst(const ModelInfo &info) {
+  if (againstPath.empty())
+    return llvm::Error::success();
+  // The name of the one array does not matter: it need not be this model's.
+  std::vector<NamedTensor> arrays;
+  if (llvm::StringRef(againstPath).ends_with(".npz")) {
+    auto read = readNpz(againstPath);
+    if (!read)
+      return read.takeError();
+    if (read->size() != 1)
+      return inputError(againstPath + ": expected one array, got " +
+                        llvm::Twine(read->size()));
+    arrays = std::move(*read);
+    arrays.front().first.clear();
+  } else {
+    auto read = readNpy(againstPath);
+    if (!read)
+      return read.takeError();
+    arrays.emplace_back("", std::move(*read));
+  }
+  auto data = DataSet::fromTensors(std::move(arrays));
+  if (!data)
+    return data.takeError();
+  const TensorInfo &output = info.outputs.front();
+  if (llvm::Error error =
+          data->bind({TensorSpec{output.name, DType::F32, output.shape}}))
+    return inputError(againstPath + ": " + llvm::toString(std::move(error)));
+  if (data->numSamples() < numSamples)
+    return inputError(againstPath + ": expected " + llvm::Twine(numSamples) +
+                      " samples, got " + llvm::Twine(data->numSamples()));
+  against.emplace(std::move(*data));
+  return llvm::Error::success();
+}
+
+llvm::Error EvalCommand::chooseMetrics() {
+  std::vector<MetricKind> kinds;
+  for (llvm::StringRef name : metricNames) {
+    std::optional<MetricKind> kind = parseMetric(name);
+    if (!kind)
+      return usageError("--metric: expected top1, agreement, mse, psnr or "
+                        "max-diff, got '" +
+                        name + "'");
+    const MetricInfo &info = metricInfo(*kind);
+    if (info.needsLabel ? labelsPath.empty() : againstPath.empty())
+      return usageError("--metric " + name + ": expected " +
+                        (info.needsLabel ? "--labels" : "--against") +
+                        " FILE, got none");
+    kinds.push_back(*kind);
+  }
+  if (metricNames.empty())
+    for (const MetricInfo &info : allMetrics())
+      if (info.needsLabel ? !labelsPath.empty()
+                          : !againstPath.empty() &&
+                                info.kind != MetricKind::Psnr)
+        kinds.push_back(info.kind);
+  if (kinds.empty() && verify == 0)
+    return usageError("expected --labels, --against or --verify-reference, "
+                      "got none of them");
+  for (MetricKind kind : kinds)
+    metrics.emplace_back(kind, numSamples, peak);
+  return llvm::Error::success();
+}
+
+llvm::Error EvalCommand::prepare(const ModelInfo &info, DataSet &data) {
+  if (llvm::Error error = data.bind(executor->inputSpecs()))
+    return error;
+  numSamples = data.numSamples();
+  if (limit.getNumOccurrences()) {
+    if (limit < 1)
+      return usageError("--samples: expected at least 1, got " +
+                        llvm::Twine(limit.getValue()));
+    numSamples = std::min<int64_t>(numSamples, limit);
+  }
+  if (residual && info.inputs.front().shape != info.outputs.front().shape)
+    return usageError("--residual: expected input and output of one shape, "
+                      "got " +
+                      shapeToString(info.inputs.front().shape) + " and " +
+                      shapeToString(info.outputs.front().shape));
+  if (llvm::Error error = loadLabels())
+    return error;
+  if (llvm::Error error = loadAgainst(info))
+    return error;
+  return chooseMetrics();
+}
+
+/// clip(input - output, 0, peak)
+static void subtractFromInput(HostTensor &output, const HostTensor &input,
+                              double peak) {
+  for (auto [out, in] : llvm::zip_equal(output.data<float>(), input.data<float>()))
+    out = std::min(std::max(in - out, 0.0f), static_cast<float>(peak));
+}
+
+llvm::Error EvalCommand::compareBits(int64_t index,
+                                     llvm::ArrayRef<HostTensor> got,
+                                     llvm::ArrayRef<HostTensor> expected) {
+  for (size_t output = 0; output < got.size(); ++output) {
+    if (got[output].bytes == expected[output].bytes)
+      continue;
+    int64_t element = 0;
+    int64_t size = dtypeSize(got[output].dtype);
+    while (std::equal(got[output].bytes.begin() + element * size,
+                      got[output].bytes.begin() + (element + 1) * size,
+                      expected[output].bytes.begin() + element * size))
+      ++element;
+    std::string values;
+    llvm::raw_string_ostream(values)
+        << llvm::format("expected %.9g, got %.9g",
+                        elementAsDouble(expected[output], element),
+                        elementAsDouble(got[output], element));
+    return internalError("sample " + llvm::Twine(index) + ", output '" +
+                         executor->getInfo().outputs[output].name +
+                         "', element " + llvm::Twine(element) +
+                         " differs from the reference interpreter: " + values);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error EvalCommand::evaluate(int64_t index,
+                                  std::vector<HostTensor> sample) {
+  auto outputs = executor->run(sample);
+  if (!outputs)
+    return outputs.takeError();
+  if (index < verify) {
+    auto expected = reference->run(sample);
+    if (!expected)
+      return expected.takeError();
+    if (llvm::Error error = compareBits(index, *outputs, *expected))
+      return error;
+  }
+  HostTensor &answer = outputs->front();
+  if (residual)
+    subtractFromInput(answer, sample.front(), peak);
+  HostTensor truth;
+  if (against) {
+    auto read = against->sample(0, index);
+    if (!read)
+      return read.takeError();
+    truth = std::move(*read);
+  }
+  for (Metric &metric : metrics) {
+    if (!metricInfo(metric.getKind()).needsLabel) {
+      metric.set(index, answer, truth);
+      continue;
+    }
+    HostTensor label(DType::F64, {1});
+    label.data<double>()[0] = elementAsDouble(labels, index);
+    metric.set(index, answer, label);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error EvalCommand::evaluateAll(DataSet &data) {
+  ProgressPrinter progress(llvm::errs(), "evaluating",
+                           llvm::sys::Process::StandardErrIsDisplayed());
+  std::mutex mutex;
+  int64_t next = 0, done = 0;
+  llvm::Error firstError = llvm::Error::success();
+  // Samples are read in order, under the lock: a deflated archive can only be
+  // read forward.
+  auto worker = [&] {
+    std::unique_lock<std::mutex> lock(mutex);
+    while (next < numSamples && !firstError) {
+      int64_t index = next++;
+      auto sample = data.sample(index);
+      if (!sample) {
+        firstError = llvm::joinErrors(std::move(firstError), sample.takeError());
+        return;
+      }
+      lock.unlock();
+      llvm::Error error = evaluate(index, std::move(*sample));
+      lock.lock();
+      firstError = llvm::joinErrors(std::move(firstError), std::move(error));
+      progress.update(++done, numSamples);
+    }
+  };
+  unsigned count = threads ? threads : std::thread::hardware_concurrency();
+  std::vector<std::thread> pool;
+  for (unsigned i = 1; i < std::min<int64_t>(count, numSamples); ++i)
+    pool.emplace_back(worker);
+  worker();
+  for (std::thread &thread : pool)
+    thread.join();
+  return firstError;
+}
+
+void EvalCommand::printResult() {
+  if (json) {
+    llvm::json::OStream out(llvm::outs(), 2);
+    out.object([&] {
+      out.attribute("schema", "qopt-eval");
+      out.attribute("version", 1);
+      out.attribute("model", executor->getInfo().name);
+      out.attribute("samples", numSamples);
+      for (const Metric &metric : metrics)
+        out.attribute(metricInfo(metric.getKind()).name, metric.value());
+      if (verify)
+        out.attribute("bit_equal_samples", std::min<int64_t>(verify, numSamples));
+    });
+    llvm::outs() << '\n';
+    return;
+  }
+  llvm::outs() << executor->getInfo().name << ": " << numSamples
+               << " samples\n";
+  for (const Metric &metric : metrics) {
+    const MetricInfo &info = metricInfo(metric.getKind());
+    llvm::outs() << "  " << llvm::left_justify(info.name, 10);
+    llvm::outs() << (info.needsLabel || info.kind == MetricKind::Agreement
+                         ? llvm::format("%.2f", metric.value())
+                         : llvm::format("%.6g", metric.value()));
+    llvm::outs() << (info.unit.empty() ? "" : " ") << info.unit << '\n';
+  }
+  if (verify)
+    llvm::outs() << "  bit-equal to the reference interpreter on "
+                 << std::min<int64_t>(verify, numSamples) << " samples\n";
+}
+
+llvm::Error EvalCommand::run() {
+  Session session;
+  auto created = createExecutor(session, model, build);
+  if (!created)
+    return created.takeError();
+  executor = std::move(*created);
+  if (verify > 0) {
+    auto interpreter = createReference(session, model, build);
+    if (!interpreter)
+      return interpreter.takeError();
+    reference = std::move(*interpreter);
+  }
+  auto data = DataSet::open(dataPath);
+  if (!data)
+    return data.takeError();
+  if (llvm::Error error = prepare(executor->getInfo(), *data))
+    return error;
+  for (llvm::StringRef note : data->notes())
+    printWarning(note);
+  if (llvm::Error error = evaluateAll(*data))
+    return error;
+  printResult();
+  return llvm::Error::success();
+}
+
+std::unique_ptr<Command> createEvalCommand() {
+  return std::make_unique<EvalCommand>();
+}
+
+} // namespace qopt::cli

@@ -1,0 +1,58 @@
+//===- ModelBuilder.h - From a model file to what can run -----*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The options that decide how a model is compiled, and the one way from a
+// file through the phases that every command takes.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_TOOLS_QOPT_MODELBUILDER_H
+#define QOPT_TOOLS_QOPT_MODELBUILDER_H
+
+#include "Executor.h"
+#include "ModelOptions.h"
+#include "qopt/Pipelines/Pipelines.h"
+
+namespace qopt::cli {
+
+/// How a model becomes code; options of the command they are constructed with.
+struct BuildOptions {
+  explicit BuildOptions(llvm::cl::SubCommand &command);
+
+  llvm::cl::opt<std::string> recipe;
+  llvm::cl::opt<std::string> calibrate;
+  llvm::cl::opt<std::string> calibration;
+  llvm::cl::opt<std::string> target;
+  llvm::cl::opt<std::string> compileFrom;
+};
+
+/// The phase that `flag` names.
+llvm::Expected<Phase> parsePhaseOption(llvm::StringRef flag,
+                                       llvm::StringRef value);
+
+/// Called with the module at every phase that compilation passes.
+using PhaseFn = llvm::function_ref<llvm::Error(mlir::ModuleOp, Phase)>;
+
+/// Loads a model and takes it to phase `to`, calibrating on the way if the
+/// options say so.
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+buildModel(Session &session, const ModelOptions &model,
+           const BuildOptions &build, Phase to, PhaseFn atPhase = nullptr);
+
+/// A shared object, or a model compiled in this process.
+llvm::Expected<std::unique_ptr<Executor>>
+createExecutor(Session &session, const ModelOptions &model,
+               const BuildOptions &build);
+
+/// The reference interpreter on a model.
+llvm::Expected<std::unique_ptr<Executor>>
+createReference(Session &session, const ModelOptions &model,
+                const BuildOptions &build);
+
+} // namespace qopt::cli
+
+#endif // QOPT_TOOLS_QOPT_MODELBUILDER_H
