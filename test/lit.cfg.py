@@ -18,3 +18,5 @@ llvm_config.add_tool_substitutions(
     ["qopt-opt", "qopt", "mlir-opt", "mlir-translate", "llvm-objdump", "llvm-nm"],
     tools_dirs)
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
+config.substitutions.append(
+    ("%qopt_plugin", os.path.join(config.qopt_obj_root, "lib", "QoptPlugin.so")))

@@ -14,7 +14,9 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 #include "qopt/Conversion/Passes.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Target/Lowering.h"
+#include "qopt/Transforms/Passes.h"
 
 using namespace mlir;
 
@@ -37,12 +39,14 @@ void buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &options) {
     pm.addPass(createConvertQoptToLinalgPass());
     return;
   case Phase::Planned:
-    buildPlannedPipeline(pm);
-    return;
+    return buildPlannedPipeline(pm);
   case Phase::Llvm:
-    buildLlvmPipeline(pm, options.target);
-    return;
+    return buildLlvmPipeline(pm, options.target);
   }
+}
+
+static bool isQuantizationPhase(Phase phase) {
+  return phase >= Phase::Observed && phase <= Phase::Integer;
 }
 
 LogicalResult compilePhases(ModuleOp module, Phase from, Phase to,
@@ -51,6 +55,8 @@ LogicalResult compilePhases(ModuleOp module, Phase from, Phase to,
                             std::optional<Phase> *reached) {
   for (const PhaseInfo &info : allPhases()) {
     if (info.phase < from || info.phase > to)
+      continue;
+    if (!options.quantize && isQuantizationPhase(info.phase))
       continue;
     if (info.phase != from) {
       PassManager pm(module.getContext());
@@ -68,29 +74,59 @@ LogicalResult compilePhases(ModuleOp module, Phase from, Phase to,
   return success();
 }
 
+void registerQoptDialects(DialectRegistry &registry) {
+  registry.insert<QoptDialect>();
+  registerLoweringInterfaces(registry);
+}
+
 namespace {
 struct PhasePipelineOptions : PassPipelineOptions<PhasePipelineOptions> {
   Option<std::string> recipe{*this, "recipe",
                              llvm::cl::desc("A preset or a recipe file"),
                              llvm::cl::init("int8")};
+  Option<std::string> target{*this, "target",
+                             llvm::cl::desc("What the code is for"),
+                             llvm::cl::init("native")};
 };
 } // namespace
 
-void registerQoptPipelines() {
+using ErrorHandler = llvm::function_ref<LogicalResult(const Twine &)>;
+
+static LogicalResult buildFromText(OpPassManager &pm, Phase phase,
+                                   StringRef text, ErrorHandler onError) {
+  PhasePipelineOptions parsed;
+  if (failed(parsed.parseFromString(text)))
+    return failure();
+  PhaseOptions options;
+  options.recipe = parsed.recipe;
+  llvm::Expected<TargetInfo> target = TargetInfo::get(parsed.target);
+  if (!target)
+    return onError(llvm::toString(target.takeError()));
+  options.target = *target;
+  buildPhase(pm, phase, options);
+  return success();
+}
+
+static void registerPhasePipelines() {
   for (const PhaseInfo &info : allPhases().drop_front()) {
-    std::string name = ("qopt-to-" + info.name).str();
-    std::string description =
-        ("From the phase before `" + info.name + "` to it: " + info.description)
-            .str();
     Phase phase = info.phase;
-    PassPipelineRegistration<PhasePipelineOptions>(
-        name, description,
-        [phase](OpPassManager &pm, const PhasePipelineOptions &cli) {
-          PhaseOptions options;
-          options.recipe = cli.recipe;
-          buildPhase(pm, phase, options);
-        });
+    registerPassPipeline(
+        ("qopt-to-" + info.name).str(),
+        ("From the phase before `" + info.name + "` to it: " + info.description)
+            .str(),
+        [phase](OpPassManager &pm, StringRef text, ErrorHandler onError) {
+          return buildFromText(pm, phase, text, onError);
+        },
+        [](llvm::function_ref<void(const mlir::detail::PassOptions &)>
+               handler) { handler(PhasePipelineOptions()); });
   }
+}
+
+void registerQoptPassesAndPipelines() {
+  registerQoptConversionPasses();
+  registerQoptPipelinesPasses();
+  registerQoptTransformsPasses();
+  registerPhasePipelines();
 }
 
 } // namespace qopt

@@ -9,23 +9,15 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
-#include "qopt/Conversion/Passes.h"
-#include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Pipelines/Pipelines.h"
-#include "qopt/Target/Lowering.h"
-#include "qopt/Transforms/Passes.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
-  qopt::registerQoptConversionPasses();
-  qopt::registerQoptTransformsPasses();
-  registry.insert<qopt::QoptDialect>();
-  qopt::registerLoweringInterfaces(registry);
-  qopt::registerQoptPipelinesPasses();
-  qopt::registerQoptPipelines();
+  qopt::registerQoptDialects(registry);
+  qopt::registerQoptPassesAndPipelines();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "qopt's modular optimizer\n", registry));
 }

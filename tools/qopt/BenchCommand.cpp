@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ModelBuilder.h"
+#include "Executor.h"
 #include "qopt/Support/Metrics.h"
 #include "qopt/Support/Report.h"
 #include "llvm/Support/Format.h"
@@ -32,8 +32,7 @@ struct Timing {
 
 class BenchCommand : public Command {
 public:
-  BenchCommand()
-      : Command("bench", "Time a compiled model, or a model file") {}
+  BenchCommand() : Command("bench", "Time a compiled model, or a model file") {}
   llvm::Error run() override;
 
 private:
@@ -48,10 +47,9 @@ private:
   cl::opt<int64_t> maxRuns{"runs", cl::desc("Stop after N runs"),
                            cl::value_desc("N"), cl::init(100000),
                            cl::sub(subCommand)};
-  cl::opt<unsigned> threads{"threads",
-                            cl::desc("1: compiled models use one thread"),
-                            cl::value_desc("N"), cl::init(1),
-                            cl::sub(subCommand)};
+  cl::opt<unsigned> threads{
+      "threads", cl::desc("1: compiled models use one thread"),
+      cl::value_desc("N"), cl::init(1), cl::sub(subCommand)};
   cl::opt<bool> json{"json", cl::desc("Print JSON"), cl::sub(subCommand)};
 };
 } // namespace

@@ -73,12 +73,11 @@ llvm::Error CompileCommand::run() {
   if (!to)
     return to.takeError();
   Session session;
-  auto module = buildModel(session, model, build, *to,
-                           [&](ModuleOp module, Phase phase) {
-                             return dumpPhases.empty()
-                                        ? llvm::Error::success()
-                                        : dumpPhase(module, phase);
-                           });
+  auto module =
+      buildModel(session, model, build, *to, [&](ModuleOp module, Phase phase) {
+        return dumpPhases.empty() ? llvm::Error::success()
+                                  : dumpPhase(module, phase);
+      });
   if (!module)
     return module.takeError();
   return writeModule(**module, output);

@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ModelBuilder.h"
+#include "Executor.h"
 #include "qopt/Support/DataSet.h"
 #include "qopt/Support/Metrics.h"
 #include "qopt/Support/Npy.h"
@@ -50,10 +50,9 @@ private:
   cl::opt<std::string> dataPath{"data", cl::Required,
                                 cl::desc("Samples: .npz, .npy or a folder"),
                                 cl::value_desc("DATA"), cl::sub(subCommand)};
-  cl::opt<std::string> labelsPath{"labels",
-                                  cl::desc("One class a sample, for top1"),
-                                  cl::value_desc("FILE.npy"),
-                                  cl::sub(subCommand)};
+  cl::opt<std::string> labelsPath{
+      "labels", cl::desc("One class a sample, for top1"),
+      cl::value_desc("FILE.npy"), cl::sub(subCommand)};
   cl::opt<std::string> againstPath{
       "against", cl::desc("What the first output should be, for the others"),
       cl::value_desc("FILE.npy|FILE.npz"), cl::sub(subCommand)};
@@ -75,8 +74,9 @@ private:
       cl::desc("Compare the first N answers bit for bit with the reference "
                "interpreter; MODEL must be a model file"),
       cl::value_desc("N"), cl::init(0), cl::sub(subCommand)};
-  cl::opt<unsigned> threads{"threads", cl::desc("Samples at once (default: "
-                                                "one for each core)"),
+  cl::opt<unsigned> threads{"threads",
+                            cl::desc("Samples at once (default: "
+                                     "one for each core)"),
                             cl::value_desc("N"), cl::init(0),
                             cl::sub(subCommand)};
   cl::opt<bool> json{"json", cl::desc("Print JSON"), cl::sub(subCommand)};
@@ -159,9 +159,9 @@ llvm::Error EvalCommand::chooseMetrics() {
   }
   if (metricNames.empty())
     for (const MetricInfo &info : allMetrics())
-      if (info.needsLabel ? !labelsPath.empty()
-                          : !againstPath.empty() &&
-                                info.kind != MetricKind::Psnr)
+      if (info.needsLabel
+              ? !labelsPath.empty()
+              : !againstPath.empty() && info.kind != MetricKind::Psnr)
         kinds.push_back(info.kind);
   if (kinds.empty() && verify == 0)
     return usageError("expected --labels, --against or --verify-reference, "
@@ -196,7 +196,8 @@ llvm::Error EvalCommand::prepare(const ModelInfo &info, DataSet &data) {
 /// clip(input - output, 0, peak)
 static void subtractFromInput(HostTensor &output, const HostTensor &input,
                               double peak) {
-  for (auto [out, in] : llvm::zip_equal(output.data<float>(), input.data<float>()))
+  for (auto [out, in] :
+       llvm::zip_equal(output.data<float>(), input.data<float>()))
     out = std::min(std::max(in - out, 0.0f), static_cast<float>(peak));
 }
 
@@ -213,10 +214,9 @@ llvm::Error EvalCommand::compareBits(int64_t index,
                       expected[output].bytes.begin() + element * size))
       ++element;
     std::string values;
-    llvm::raw_string_ostream(values)
-        << llvm::format("expected %.9g, got %.9g",
-                        elementAsDouble(expected[output], element),
-                        elementAsDouble(got[output], element));
+    llvm::raw_string_ostream(values) << llvm::format(
+        "expected %.9g, got %.9g", elementAsDouble(expected[output], element),
+        elementAsDouble(got[output], element));
     return internalError("sample " + llvm::Twine(index) + ", output '" +
                          executor->getInfo().outputs[output].name +
                          "', element " + llvm::Twine(element) +
@@ -273,7 +273,8 @@ llvm::Error EvalCommand::evaluateAll(DataSet &data) {
       int64_t index = next++;
       auto sample = data.sample(index);
       if (!sample) {
-        firstError = llvm::joinErrors(std::move(firstError), sample.takeError());
+        firstError =
+            llvm::joinErrors(std::move(firstError), sample.takeError());
         return;
       }
       lock.unlock();
@@ -304,7 +305,8 @@ void EvalCommand::printResult() {
       for (const Metric &metric : metrics)
         out.attribute(metricInfo(metric.getKind()).name, metric.value());
       if (verify)
-        out.attribute("bit_equal_samples", std::min<int64_t>(verify, numSamples));
+        out.attribute("bit_equal_samples",
+                      std::min<int64_t>(verify, numSamples));
     });
     llvm::outs() << '\n';
     return;

@@ -85,12 +85,27 @@ llvm::Error InterpreterExecutor::initialize(OwningOpRef<ModuleOp> owned) {
   return llvm::Error::success();
 }
 
-llvm::Expected<std::unique_ptr<Executor>>
+static llvm::Expected<std::unique_ptr<Executor>>
 createInterpreter(OwningOpRef<ModuleOp> module) {
   auto executor = std::make_unique<InterpreterExecutor>();
   if (llvm::Error error = executor->initialize(std::move(module)))
     return std::move(error);
   return executor;
+}
+
+llvm::Expected<std::unique_ptr<Executor>>
+createReference(Session &session, const ModelOptions &model,
+                const BuildOptions &build) {
+  auto module = buildModel(session, model, build, Phase::Float);
+  if (!module)
+    return module.takeError();
+  return createInterpreter(std::move(*module));
+}
+
+llvm::Expected<std::unique_ptr<Executor>>
+createExecutor(Session &session, const ModelOptions &model,
+               const BuildOptions &build) {
+  return createReference(session, model, build);
 }
 
 } // namespace qopt::cli

@@ -13,8 +13,7 @@
 #ifndef QOPT_TOOLS_QOPT_EXECUTOR_H
 #define QOPT_TOOLS_QOPT_EXECUTOR_H
 
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/OwningOpRef.h"
+#include "ModelBuilder.h"
 #include "qopt/Support/Npy.h"
 #include "qopt/Target/ModelInfo.h"
 #include "llvm/Support/Error.h"
@@ -39,10 +38,15 @@ protected:
   ModelInfo info;
 };
 
-/// Runs `module`, which is in one of the phases `input` to `integer`, with the
-/// reference interpreter.
+/// A shared object, or a model compiled in this process.
 llvm::Expected<std::unique_ptr<Executor>>
-createInterpreter(mlir::OwningOpRef<mlir::ModuleOp> module);
+createExecutor(Session &session, const ModelOptions &model,
+               const BuildOptions &build);
+
+/// The reference interpreter on a model.
+llvm::Expected<std::unique_ptr<Executor>>
+createReference(Session &session, const ModelOptions &model,
+                const BuildOptions &build);
 
 } // namespace qopt::cli
 

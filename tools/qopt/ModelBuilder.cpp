@@ -16,9 +16,10 @@ BuildOptions::BuildOptions(cl::SubCommand &command)
     : recipe("recipe", cl::desc("Preset or recipe file"),
              cl::value_desc("NAME|FILE.json"), cl::init("int8"),
              cl::sub(command)),
-      calibrate("calibrate",
-                cl::desc("Calibrate with these samples: .npz, .npy or a folder"),
-                cl::value_desc("DATA"), cl::sub(command)),
+      calibrate(
+          "calibrate",
+          cl::desc("Calibrate with these samples: .npz, .npy or a folder"),
+          cl::value_desc("DATA"), cl::sub(command)),
       calibration("calibration",
                   cl::desc("Ranges from a file that `qopt calibrate` wrote"),
                   cl::value_desc("FILE.json"), cl::sub(command)),
@@ -42,9 +43,10 @@ static ExitCode blame(std::optional<Phase> reached) {
                                              : ExitCode::Internal;
 }
 
-llvm::Expected<OwningOpRef<ModuleOp>>
-buildModel(Session &session, const ModelOptions &model,
-           const BuildOptions &build, Phase to, PhaseFn atPhase) {
+llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
+                                                 const ModelOptions &model,
+                                                 const BuildOptions &build,
+                                                 Phase to, PhaseFn atPhase) {
   llvm::Expected<Phase> from =
       parsePhaseOption("compile-from", build.compileFrom);
   if (!from)
@@ -58,6 +60,11 @@ buildModel(Session &session, const ModelOptions &model,
 
   PhaseOptions options;
   options.recipe = build.recipe;
+  options.quantize = build.recipe != "float";
+  llvm::Expected<TargetInfo> target = TargetInfo::get(build.target);
+  if (!target)
+    return usageError("--target: " + llvm::toString(target.takeError()));
+  options.target = *target;
   std::optional<Phase> reached;
   llvm::Error error = llvm::Error::success();
   auto step = [&](Phase phase) -> LogicalResult {
@@ -76,21 +83,6 @@ buildModel(Session &session, const ModelOptions &model,
             (reached ? StringRef(phaseInfo(*reached).name) : "none") +
             "' failed");
   return std::move(*module);
-}
-
-llvm::Expected<std::unique_ptr<Executor>>
-createReference(Session &session, const ModelOptions &model,
-                const BuildOptions &build) {
-  auto module = buildModel(session, model, build, Phase::Float);
-  if (!module)
-    return module.takeError();
-  return createInterpreter(std::move(*module));
-}
-
-llvm::Expected<std::unique_ptr<Executor>>
-createExecutor(Session &session, const ModelOptions &model,
-               const BuildOptions &build) {
-  return createReference(session, model, build);
 }
 
 } // namespace qopt::cli

@@ -13,7 +13,6 @@
 #ifndef QOPT_TOOLS_QOPT_MODELBUILDER_H
 #define QOPT_TOOLS_QOPT_MODELBUILDER_H
 
-#include "Executor.h"
 #include "ModelOptions.h"
 #include "qopt/Pipelines/Pipelines.h"
 
@@ -42,16 +41,6 @@ using PhaseFn = llvm::function_ref<llvm::Error(mlir::ModuleOp, Phase)>;
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 buildModel(Session &session, const ModelOptions &model,
            const BuildOptions &build, Phase to, PhaseFn atPhase = nullptr);
-
-/// A shared object, or a model compiled in this process.
-llvm::Expected<std::unique_ptr<Executor>>
-createExecutor(Session &session, const ModelOptions &model,
-               const BuildOptions &build);
-
-/// The reference interpreter on a model.
-llvm::Expected<std::unique_ptr<Executor>>
-createReference(Session &session, const ModelOptions &model,
-                const BuildOptions &build);
 
 } // namespace qopt::cli
 

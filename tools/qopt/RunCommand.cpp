@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ModelBuilder.h"
+#include "Executor.h"
 #include "qopt/Support/Metrics.h"
 #include "qopt/Support/Npy.h"
 #include "llvm/Support/Format.h"

@@ -10,7 +10,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
-#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Pipelines/Pipelines.h"
 #include "qopt/Target/Lowering.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -28,7 +28,7 @@ DialectRegistry Session::makeRegistry() {
   DialectRegistry registry;
   registerAllDialects(registry);
   registerAllExtensions(registry);
-  registry.insert<QoptDialect>();
+  registerQoptDialects(registry);
   registerLoweringInterfaces(registry);
   return registry;
 }

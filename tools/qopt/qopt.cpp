@@ -87,8 +87,7 @@ int main(int argc, char **argv) {
   cl::OptionCategory none("qopt");
   cl::HideUnrelatedOptions(none);
 
-  std::unique_ptr<Command> commands[] = {
-      createCompileCommand(), createRunCommand(),  createEvalCommand(), createBenchCommand()};
+  std::unique_ptr<Command> commands[] = {createCompileCommand()};
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
   if (!cl::ParseCommandLineOptions(

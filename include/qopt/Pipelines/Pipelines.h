@@ -30,6 +30,8 @@ namespace qopt {
 struct PhaseOptions {
   /// A preset's name or a recipe file.
   std::string recipe = "int8";
+  /// False: the phases `observed` to `integer` are passed over.
+  bool quantize = true;
   /// What the loops are made for.
   TargetInfo target;
 };
@@ -48,8 +50,12 @@ compilePhases(mlir::ModuleOp module, Phase from, Phase to,
               llvm::function_ref<llvm::LogicalResult(Phase)> atPhase,
               std::optional<Phase> *reached = nullptr);
 
-/// Registers `qopt-to-PHASE` for every phase but the first.
-void registerQoptPipelines();
+/// Registers the dialect, and what the passes and the translation to LLVM IR
+/// need of the upstream dialects.
+void registerQoptDialects(mlir::DialectRegistry &registry);
+
+/// Registers every pass, and `qopt-to-PHASE` for every phase but the first.
+void registerQoptPassesAndPipelines();
 
 } // namespace qopt
 
