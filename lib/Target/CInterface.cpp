@@ -13,7 +13,7 @@
 #include "qopt/Target/Emit.h"
 #include "llvm/IR/IRBuilder.h"
 
-#include "../../runtime/qopt_model.h"
+#include "qopt_model.h"
 
 using namespace llvm;
 using namespace qopt;

@@ -63,13 +63,14 @@ llvm::Expected<std::string> emitCode(mlir::ModuleOp module, CodeKind kind,
 /// NAME.h for the model.
 std::string emitHeader(const ModelInfo &info);
 
-/// Links the bytes of an object into a shared library.
-llvm::Error linkSharedObject(llvm::StringRef object, const ModelInfo &info,
-                             llvm::StringRef outputPath);
+/// Links the bytes of an object into those of a shared library, with ld.lld.
+llvm::Expected<std::string> linkSharedObject(llvm::StringRef object,
+                                             const ModelInfo &info);
 
-/// Links the bytes of an object and runtime/qopt_main.c into a program.
-llvm::Error linkExecutable(llvm::StringRef object, const ModelInfo &info,
-                           llvm::StringRef outputPath);
+/// Links the bytes of an object and runtime/qopt_main.c into those of a
+/// program, with the C compiler of the host.
+llvm::Expected<std::string> linkExecutable(llvm::StringRef object,
+                                           const ModelInfo &info);
 
 } // namespace qopt
 

@@ -1,0 +1,263 @@
+//===- CompiledModel.cpp - Loading and running artifacts ------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Target/CompiledModel.h"
+#include "mlir/Pass/PassManager.h"
+#include "qopt/Target/Lowering.h"
+#include "qopt_model.h"
+#include "qopt_observe.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Support/Alignment.h"
+#include "llvm/Support/AllocatorBase.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/TargetSelect.h"
+#include <cstring>
+#include <dlfcn.h>
+#include <set>
+
+using namespace llvm;
+using namespace qopt;
+
+//===----------------------------------------------------------------------===//
+// What holds the code
+//===----------------------------------------------------------------------===//
+
+struct CompiledModel::Library {
+  std::unique_ptr<orc::LLJIT> jit;
+  void *handle = nullptr;
+
+  ~Library() {
+    if (handle)
+      dlclose(handle);
+  }
+};
+
+CompiledModel::CompiledModel() : library(std::make_unique<Library>()) {}
+CompiledModel::~CompiledModel() = default;
+
+// The observer of the run that this thread is in.
+static thread_local const CompiledModel::ObserveFn *currentObserver = nullptr;
+
+static void observeOnHost(int64_t edge, const float *values, int64_t count) {
+  if (currentObserver && *currentObserver)
+    (*currentObserver)(edge, ArrayRef(values, count));
+}
+
+/// qopt_model_info -> ModelInfo.
+static TensorInfo readTensorInfo(const qopt_tensor_info &tensor) {
+  TensorInfo info;
+  info.name = tensor.name;
+  info.dtype = static_cast<DType>(tensor.dtype);
+  info.shape.assign(tensor.shape, tensor.shape + tensor.rank);
+  info.scale = tensor.scale;
+  info.zeroPoint = tensor.zero_point;
+  return info;
+}
+
+static ModelInfo readModelInfo(const qopt_model_info &model) {
+  ModelInfo info;
+  info.name = model.name;
+  info.target = model.target;
+  info.version = model.version;
+  info.arenaBytes = model.arena_bytes;
+  info.weightBytes = model.weight_bytes;
+  for (int i = 0; i < model.n_inputs; ++i)
+    info.inputs.push_back(readTensorInfo(model.inputs[i]));
+  for (int i = 0; i < model.n_outputs; ++i)
+    info.outputs.push_back(readTensorInfo(model.outputs[i]));
+  return info;
+}
+
+//===----------------------------------------------------------------------===//
+// From memory
+//===----------------------------------------------------------------------===//
+
+Expected<std::unique_ptr<CompiledModel>>
+CompiledModel::compile(mlir::ModuleOp module, const EmitOptions &options) {
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(
+      module.getContext(), [&](mlir::Diagnostic &diag) {
+        if (message.empty() &&
+            diag.getSeverity() == mlir::DiagnosticSeverity::Error)
+          raw_string_ostream(message) << diag.getLocation() << ": " << diag;
+        return mlir::success();
+      });
+  mlir::PassManager pm(module.getContext());
+  buildPlannedPipeline(pm);
+  buildLlvmPipeline(pm, options.target);
+  if (failed(pm.run(module)))
+    return make_error<InternalError>("the module cannot be lowered: " +
+                                     message);
+  Expected<ModelInfo> info = getModelInfo(module, options);
+  if (!info)
+    return info.takeError();
+  Expected<std::string> object = emitCode(module, CodeKind::Object, options);
+  if (!object)
+    return object.takeError();
+  return loadObject(*object, *info);
+}
+
+Expected<std::unique_ptr<CompiledModel>>
+CompiledModel::loadObject(StringRef object, const ModelInfo &info) {
+  InitializeNativeTarget();
+  InitializeNativeTargetAsmPrinter();
+  Expected<std::unique_ptr<orc::LLJIT>> jit = orc::LLJITBuilder().create();
+  if (!jit)
+    return jit.takeError();
+  orc::JITDylib &symbols = (*jit)->getMainJITDylib();
+  orc::SymbolMap host;
+  host[(*jit)->mangleAndIntern("qopt_observe")] = {
+      orc::ExecutorAddr::fromPtr(&observeOnHost), JITSymbolFlags::Exported};
+  host[(*jit)->mangleAndIntern("memcpy")] = {
+      orc::ExecutorAddr::fromPtr<void *(void *, const void *, size_t)>(&memcpy),
+      JITSymbolFlags::Exported};
+  host[(*jit)->mangleAndIntern("memset")] = {
+      orc::ExecutorAddr::fromPtr<void *(void *, int, size_t)>(&memset),
+      JITSymbolFlags::Exported};
+  if (Error error = symbols.define(orc::absoluteSymbols(std::move(host))))
+    return error;
+  if (Error error = (*jit)->addObjectFile(
+          MemoryBuffer::getMemBufferCopy(object, info.name)))
+    return error;
+  Expected<orc::ExecutorAddr> run = (*jit)->lookup(info.name + "_run");
+  if (!run)
+    return run.takeError();
+  std::unique_ptr<CompiledModel> model(new CompiledModel());
+  model->library->jit = std::move(*jit);
+  model->runFunction =
+      run->toPtr<int (*)(const void *const *, void *const *, void *)>();
+  model->model = info;
+  return model;
+}
+
+//===----------------------------------------------------------------------===//
+// From a file
+//===----------------------------------------------------------------------===//
+
+/// The NAMEs of which the library exports NAME_info and NAME_run.
+static Expected<SmallVector<std::string>> listModels(StringRef path) {
+  auto file = object::ObjectFile::createObjectFile(path);
+  if (!file)
+    return file.takeError();
+  auto *elf = dyn_cast<object::ELFObjectFileBase>(file->getBinary());
+  if (!elf)
+    return createStringError(path + ": expected an ELF shared library");
+  std::set<std::string> exported;
+  for (const object::ELFSymbolRef &symbol : elf->getDynamicSymbolIterators()) {
+    Expected<StringRef> name = symbol.getName();
+    if (!name)
+      return name.takeError();
+    exported.insert(name->str());
+  }
+  SmallVector<std::string> models;
+  for (StringRef name : exported)
+    if (name.consume_back("_info") && exported.count((name + "_run").str()))
+      models.push_back(name.str());
+  return models;
+}
+
+Expected<std::unique_ptr<CompiledModel>>
+CompiledModel::loadSharedObject(StringRef path, StringRef name) {
+  std::string modelName = name.str();
+  if (modelName.empty()) {
+    Expected<SmallVector<std::string>> models = listModels(path);
+    if (!models)
+      return createStringError(path +
+                               ": expected a shared library made by "
+                               "qopt: " +
+                               toString(models.takeError()));
+    if (models->size() != 1)
+      return createStringError(path + ": expected one model, got " +
+                               Twine(models->size()));
+    modelName = models->front();
+  }
+  // Without a slash dlopen would search the system's folders.
+  SmallString<128> absolute(path);
+  sys::fs::make_absolute(absolute);
+  std::unique_ptr<CompiledModel> model(new CompiledModel());
+  void *handle = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle)
+    return createStringError(path + ": cannot be loaded: " + dlerror());
+  model->library->handle = handle;
+  auto info = reinterpret_cast<const qopt_model_info *(*)()>(
+      dlsym(handle, (modelName + "_info").c_str()));
+  model->runFunction =
+      reinterpret_cast<int (*)(const void *const *, void *const *, void *)>(
+          dlsym(handle, (modelName + "_run").c_str()));
+  if (!info || !model->runFunction)
+    return createStringError(path + ": expected the model '" + modelName +
+                             "', got no such symbols");
+  model->model = readModelInfo(*info());
+  return model;
+}
+
+//===----------------------------------------------------------------------===//
+// Running
+//===----------------------------------------------------------------------===//
+
+CompiledModel::Arena::Arena(const ModelInfo &info)
+    : memory(allocate_buffer(info.arenaBytes, ModelInfo::kAlignment)),
+      bytes(info.arenaBytes) {
+  std::memset(memory, 0, bytes);
+}
+
+CompiledModel::Arena::~Arena() {
+  deallocate_buffer(memory, bytes, ModelInfo::kAlignment);
+}
+
+static std::string describe(DType dtype, ArrayRef<int64_t> shape) {
+  std::string text = dtypeName(dtype).str() + "[";
+  raw_string_ostream os(text);
+  interleave(shape, os, "x");
+  os << "]";
+  return text;
+}
+
+static Error checkInputs(const ModelInfo &info, ArrayRef<HostTensor> inputs) {
+  if (inputs.size() != info.inputs.size())
+    return createStringError("model '" + info.name + "': expected " +
+                             Twine(info.inputs.size()) + " inputs, got " +
+                             Twine(inputs.size()));
+  for (auto [expected, got] : zip_equal(info.inputs, inputs))
+    if (expected.dtype != got.dtype || expected.shape != got.shape ||
+        static_cast<int64_t>(got.bytes.size()) != expected.numBytes())
+      return createStringError("input '" + expected.name + "': expected " +
+                               describe(expected.dtype, expected.shape) +
+                               ", got " + describe(got.dtype, got.shape) +
+                               " of " + Twine(got.bytes.size()) + " bytes");
+  return Error::success();
+}
+
+Expected<SmallVector<HostTensor>>
+CompiledModel::run(ArrayRef<HostTensor> inputs, ObserveFn observe) const {
+  if (Error error = checkInputs(model, inputs))
+    return error;
+  SmallVector<HostTensor> outputs;
+  for (const TensorInfo &output : model.outputs)
+    outputs.emplace_back(output.dtype, output.shape);
+  SmallVector<const void *> inputPointers;
+  SmallVector<void *> outputPointers;
+  for (const HostTensor &input : inputs)
+    inputPointers.push_back(input.bytes.data());
+  for (HostTensor &output : outputs)
+    outputPointers.push_back(output.bytes.data());
+  // The C interface takes no null pointer, not even for an empty list.
+  inputPointers.push_back(nullptr);
+  outputPointers.push_back(nullptr);
+
+  Arena arena(model);
+  currentObserver = &observe;
+  int code = runRaw(inputPointers.data(), outputPointers.data(), arena.data());
+  currentObserver = nullptr;
+  if (code != QOPT_OK)
+    return createStringError("model '" + model.name + "': the run returned " +
+                             Twine(code));
+  return outputs;
+}

@@ -1,0 +1,253 @@
+//===- Emit.cpp - LLVM dialect to objects, assembly, LLVM IR --------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Target/Emit.h"
+#include "CInterface.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Object/ObjectFile.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+
+using namespace llvm;
+using namespace qopt;
+
+char InternalError::ID = 0;
+
+std::error_code InternalError::convertToErrorCode() const {
+  return inconvertibleErrorCode();
+}
+
+//===----------------------------------------------------------------------===//
+// Names
+//===----------------------------------------------------------------------===//
+
+static bool isCKeyword(StringRef name) {
+  static constexpr StringLiteral kKeywords[] = {
+      "auto", "break", "case", "char", "const", "continue", "default", "do",
+      "double", "else", "enum", "extern", "float", "for", "goto", "if",
+      "inline", "int", "long", "register", "restrict", "return", "short",
+      "signed", "sizeof", "static", "struct", "switch", "typedef", "union",
+      "unsigned", "void", "volatile", "while",
+      // The header is for C++, too.
+      "bool", "catch", "class", "delete", "explicit", "export", "false",
+      "friend", "mutable", "namespace", "new", "operator", "private",
+      "protected", "public", "template", "this", "throw", "true", "try",
+      "typename", "using", "virtual"};
+  return is_contained(kKeywords, name);
+}
+
+bool qopt::isCIdentifier(StringRef name) {
+  auto isTail = [](char c) { return isAlnum(c) || c == '_'; };
+  return !name.empty() && !isDigit(name.front()) && all_of(name, isTail) &&
+         !isCKeyword(name);
+}
+
+std::string qopt::makeCIdentifier(StringRef name) {
+  std::string result;
+  for (char c : name)
+    result += isAlnum(c) ? c : '_';
+  if (result.empty() || isDigit(result.front()) || isCKeyword(result))
+    result.insert(0, "model_");
+  return result;
+}
+
+Expected<ModelInfo> qopt::getModelInfo(mlir::ModuleOp module,
+                                       const EmitOptions &options) {
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(module.getContext(),
+                                        [&](mlir::Diagnostic &diag) {
+                                          raw_string_ostream(message) << diag;
+                                          return mlir::success();
+                                        });
+  mlir::FailureOr<ModelInfo> info = ModelInfo::fromModule(module);
+  if (failed(info))
+    return make_error<InternalError>(message);
+  info->name = options.name.empty() ? info->name : options.name;
+  info->target = options.target.name;
+  info->version = QOPT_VERSION;
+  if (!isCIdentifier(info->name))
+    return createStringError("expected a C identifier as the model's name, "
+                             "got '" +
+                             info->name + "'");
+  return *info;
+}
+
+//===----------------------------------------------------------------------===//
+// The target machine
+//===----------------------------------------------------------------------===//
+
+static Expected<std::unique_ptr<TargetMachine>>
+createTargetMachine(const EmitOptions &options) {
+  InitializeAllTargetInfos();
+  InitializeAllTargets();
+  InitializeAllTargetMCs();
+  InitializeAllAsmPrinters();
+  Triple triple(options.target.triple);
+  std::string message;
+  const Target *target = TargetRegistry::lookupTarget(triple, message);
+  if (!target)
+    return createStringError("this LLVM cannot generate code for " +
+                             options.target.name + ": " + message);
+  // One rounding per operation, as docs/Numerics.md says.
+  TargetOptions targetOptions;
+  targetOptions.AllowFPOpFusion = FPOpFusion::Strict;
+  CodeGenOptLevel level = options.optLevel == 0   ? CodeGenOptLevel::None
+                          : options.optLevel == 1 ? CodeGenOptLevel::Less
+                          : options.optLevel == 2 ? CodeGenOptLevel::Default
+                                                  : CodeGenOptLevel::Aggressive;
+  std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
+      triple, options.target.cpu, options.target.features, targetOptions,
+      Reloc::PIC_, /*CM=*/std::nullopt, level));
+  if (!machine)
+    return createStringError("this LLVM cannot generate code for " +
+                             options.target.name);
+  return machine;
+}
+
+/// A freestanding library of two functions: what is not in it is neither
+/// recognized nor introduced.
+static TargetLibraryInfoImpl getLibrary(const Triple &triple) {
+  TargetLibraryInfoImpl library(triple);
+  library.disableAllFunctions();
+  library.setAvailable(LibFunc_memcpy);
+  library.setAvailable(LibFunc_memset);
+  return library;
+}
+
+//===----------------------------------------------------------------------===//
+// From the LLVM dialect to bytes
+//===----------------------------------------------------------------------===//
+
+static Expected<std::unique_ptr<Module>> translate(mlir::ModuleOp module,
+                                                   LLVMContext &context) {
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(module.getContext(),
+                                        [&](mlir::Diagnostic &diag) {
+                                          if (message.empty())
+                                            raw_string_ostream(message) << diag;
+                                          return mlir::success();
+                                        });
+  std::unique_ptr<Module> result =
+      mlir::translateModuleToLLVMIR(module, context);
+  if (!result)
+    return make_error<InternalError>("cannot be translated to LLVM IR: " +
+                                     message);
+  return result;
+}
+
+static void optimize(Module &module, TargetMachine &machine,
+                     const EmitOptions &options) {
+  LoopAnalysisManager loopAnalyses;
+  FunctionAnalysisManager functionAnalyses;
+  CGSCCAnalysisManager callGraphAnalyses;
+  ModuleAnalysisManager moduleAnalyses;
+  PipelineTuningOptions tuning;
+  tuning.LoopVectorization = options.loopVectorize;
+  tuning.LoopInterleaving = options.loopVectorize;
+  tuning.SLPVectorization = options.slpVectorize;
+  PassBuilder builder(&machine, tuning);
+  functionAnalyses.registerPass([&] {
+    return TargetLibraryAnalysis(getLibrary(machine.getTargetTriple()));
+  });
+  builder.registerModuleAnalyses(moduleAnalyses);
+  builder.registerCGSCCAnalyses(callGraphAnalyses);
+  builder.registerFunctionAnalyses(functionAnalyses);
+  builder.registerLoopAnalyses(loopAnalyses);
+  builder.crossRegisterProxies(loopAnalyses, functionAnalyses,
+                               callGraphAnalyses, moduleAnalyses);
+  static constexpr OptimizationLevel const *kLevels[] = {
+      &OptimizationLevel::O0, &OptimizationLevel::O1, &OptimizationLevel::O2,
+      &OptimizationLevel::O3};
+  const OptimizationLevel &level = *kLevels[std::min(options.optLevel, 3u)];
+  ModulePassManager passes = options.optLevel == 0
+                                 ? builder.buildO0DefaultPipeline(level)
+                                 : builder.buildPerModuleDefaultPipeline(level);
+  passes.run(module, moduleAnalyses);
+}
+
+static Expected<std::string>
+generateCode(Module &module, TargetMachine &machine, CodeGenFileType type) {
+  SmallString<0> buffer;
+  raw_svector_ostream os(buffer);
+  legacy::PassManager passes;
+  passes.add(
+      new TargetLibraryInfoWrapperPass(getLibrary(machine.getTargetTriple())));
+  if (machine.addPassesToEmitFile(passes, os, nullptr, type))
+    return make_error<InternalError>("the target emits no such file");
+  passes.run(module);
+  return buffer.str().str();
+}
+
+/// What the object may leave to the linker: the two functions of the C
+/// library, and the host's hook of a calibration build.
+static Error checkUndefinedSymbols(StringRef bytes) {
+  Expected<std::unique_ptr<object::ObjectFile>> object =
+      object::ObjectFile::createObjectFile(MemoryBufferRef(bytes, "object"));
+  if (!object)
+    return object.takeError();
+  for (const object::SymbolRef &symbol : (*object)->symbols()) {
+    Expected<uint32_t> flags = symbol.getFlags();
+    if (!flags)
+      return flags.takeError();
+    if (!(*flags & object::SymbolRef::SF_Undefined))
+      continue;
+    Expected<StringRef> name = symbol.getName();
+    if (!name)
+      return name.takeError();
+    // The null symbol of ELF is undefined and has no name.
+    if (!is_contained({"", "memcpy", "memset", "qopt_observe"}, *name))
+      return make_error<InternalError>(
+          "expected code that calls only memcpy and memset, got a call of '" +
+          *name + "'");
+  }
+  return Error::success();
+}
+
+Expected<std::string> qopt::emitCode(mlir::ModuleOp module, CodeKind kind,
+                                     const EmitOptions &options) {
+  Expected<ModelInfo> info = getModelInfo(module, options);
+  if (!info)
+    return info.takeError();
+  Expected<std::unique_ptr<TargetMachine>> machine =
+      createTargetMachine(options);
+  if (!machine)
+    return machine.takeError();
+  LLVMContext context;
+  Expected<std::unique_ptr<Module>> code = translate(module, context);
+  if (!code)
+    return code.takeError();
+  (*code)->setDataLayout((*machine)->createDataLayout());
+  (*code)->setTargetTriple((*machine)->getTargetTriple());
+  (*code)->setModuleIdentifier(info->name);
+  (*code)->setSourceFileName(info->name);
+  mlir::FailureOr<ModelInfo> recorded = ModelInfo::fromModule(module);
+  if (Error error = addCInterface(**code, recorded->name, *info))
+    return error;
+  optimize(**code, **machine, options);
+
+  if (kind == CodeKind::LlvmIr) {
+    std::string text;
+    raw_string_ostream os(text);
+    (*code)->print(os, nullptr);
+    return text;
+  }
+  if (kind == CodeKind::Assembly)
+    return generateCode(**code, **machine, CodeGenFileType::AssemblyFile);
+  Expected<std::string> object =
+      generateCode(**code, **machine, CodeGenFileType::ObjectFile);
+  if (!object)
+    return object.takeError();
+  if (Error error = checkUndefinedSymbols(*object))
+    return error;
+  return object;
+}

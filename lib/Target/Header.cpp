@@ -1,0 +1,133 @@
+//===- Header.cpp - NAME.h ------------------------------------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "EmbeddedRuntime.h"
+#include "qopt/Target/Emit.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+#include <set>
+
+using namespace llvm;
+using namespace qopt;
+
+static StringRef getCType(DType dtype) {
+  switch (dtype) {
+  case DType::F32:
+    return "float";
+  case DType::F64:
+    return "double";
+  case DType::U8:
+  case DType::Bool:
+    return "uint8_t";
+  case DType::I8:
+    return "int8_t";
+  // A half has no type in C: its bits.
+  case DType::U16:
+  case DType::F16:
+    return "uint16_t";
+  case DType::I16:
+    return "int16_t";
+  case DType::I32:
+    return "int32_t";
+  case DType::I64:
+    return "int64_t";
+  }
+  llvm_unreachable("unknown dtype");
+}
+
+/// The model's own names as parameters of the typed wrapper: C identifiers,
+/// each once, none of them the wrapper's own.
+static std::vector<std::string> makeParameterNames(const ModelInfo &info) {
+  std::set<std::string> taken = {"arena", "inputs", "outputs"};
+  std::vector<std::string> names;
+  for (const TensorInfo &tensor :
+       concat<const TensorInfo>(ArrayRef<TensorInfo>(info.inputs),
+                                ArrayRef<TensorInfo>(info.outputs))) {
+    std::string base = makeCIdentifier(tensor.name), name = base;
+    for (unsigned i = 2; !taken.insert(name).second; ++i)
+      name = base + "_" + std::to_string(i);
+    names.push_back(name);
+  }
+  return names;
+}
+
+/// Text that may stand in a C comment.
+static std::string commentText(StringRef text) {
+  std::string result;
+  for (char c : text)
+    result += isPrint(c) && c != '*' && c != '\\' ? c : '_';
+  return result;
+}
+
+static void writeTensor(raw_ostream &os, StringRef direction,
+                        StringRef parameter, const TensorInfo &tensor) {
+  os << " *   " << direction << ' ' << parameter << ": "
+     << dtypeName(tensor.dtype) << '[';
+  interleave(tensor.shape, os, "][");
+  os << "], " << tensor.numBytes() << " bytes";
+  if (tensor.scale != 0)
+    os << formatv(", (q - {0}) * {1}", tensor.zeroPoint,
+                  formatv("{0:g9}", tensor.scale));
+  if (parameter != tensor.name)
+    os << ", '" << commentText(tensor.name) << "' in the source model";
+  os << '\n';
+}
+
+static void writeWrapper(raw_ostream &os, const ModelInfo &info,
+                         ArrayRef<std::string> names) {
+  os << "static inline int " << info.name << "_infer(";
+  size_t index = 0;
+  for (const TensorInfo &tensor : info.inputs)
+    os << "const " << getCType(tensor.dtype) << " *" << names[index++] << ", ";
+  for (const TensorInfo &tensor : info.outputs)
+    os << getCType(tensor.dtype) << " *" << names[index++] << ", ";
+  os << "void *arena) {\n";
+  ArrayRef<std::string> inputs = names.take_front(info.inputs.size());
+  ArrayRef<std::string> outputs = names.drop_front(info.inputs.size());
+  // An array of C has at least one element.
+  auto list = [&](ArrayRef<std::string> items) {
+    return items.empty() ? std::string("0") : join(items, ", ");
+  };
+  os << "  const void *inputs[] = {" << list(inputs) << "};\n"
+     << "  void *outputs[] = {" << list(outputs) << "};\n"
+     << "  return " << info.name << "_run(inputs, outputs, arena);\n}\n";
+}
+
+std::string qopt::emitHeader(const ModelInfo &info) {
+  std::string text;
+  raw_string_ostream os(text);
+  std::vector<std::string> names = makeParameterNames(info);
+  std::string upper = StringRef(info.name).upper();
+
+  os << "/* " << info.name << ".h - made by qopt " << info.version << " for "
+     << info.target << "\n *\n";
+  size_t index = 0;
+  for (const TensorInfo &tensor : info.inputs)
+    writeTensor(os, "input ", names[index++], tensor);
+  for (const TensorInfo &tensor : info.outputs)
+    writeTensor(os, "output", names[index++], tensor);
+  os << " *   arena:   " << info.arenaBytes << " bytes, aligned to "
+     << ModelInfo::kAlignment << "\n *   weights: " << info.weightBytes
+     << " bytes, in the object\n *\n"
+     << " * Tensors are row-major, without gaps, and must not overlap each "
+        "other or the\n * arena. Runs on different arenas may go on at the "
+        "same time. */\n\n"
+     << "#ifndef QOPT_" << upper << "_H\n#define QOPT_" << upper << "_H\n\n"
+     << kModelTypes << "\n#define " << upper << "_ARENA_BYTES "
+     << info.arenaBytes << "\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+     << "const qopt_model_info *" << info.name << "_info(void);\n\n"
+     << "/* Returns QOPT_OK or an error code. */\nint " << info.name
+     << "_run(const void *const *inputs, void *const *outputs, void "
+        "*arena);\n\n"
+     << "/* The same with types. */\n";
+  writeWrapper(os, info, names);
+  os << "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* QOPT_" << upper
+     << "_H */\n";
+  return text;
+}

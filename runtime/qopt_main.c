@@ -1,0 +1,213 @@
+/*===- qopt_main.c - A program around one compiled model ----------*- C -*-===*\
+|*
+|* Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+|*
+|*===----------------------------------------------------------------------===*|
+|*
+|* Compiled with -DQOPT_INFO=NAME_info -DQOPT_RUN=NAME_run, after qopt_model.h.
+|*
+\*===----------------------------------------------------------------------===*/
+
+#define _POSIX_C_SOURCE 200809L
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+extern const qopt_model_info *QOPT_INFO(void);
+extern int QOPT_RUN(const void *const *inputs, void *const *outputs,
+                    void *arena);
+
+static const struct {
+  int dtype;
+  const char *npy; /* NumPy's name of the type */
+  size_t size;
+} kTypes[] = {
+    {QOPT_F32, "<f4", 4}, {QOPT_U8, "|u1", 1},   {QOPT_I8, "|i1", 1},
+    {QOPT_U16, "<u2", 2}, {QOPT_I16, "<i2", 2},  {QOPT_I32, "<i4", 4},
+    {QOPT_I64, "<i8", 8}, {QOPT_BOOL, "|b1", 1}, {QOPT_F16, "<f2", 2},
+    {QOPT_F64, "<f8", 8},
+};
+
+static void fail(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  fputs("error: ", stderr);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  va_end(arguments);
+  exit(1);
+}
+
+static size_t typeIndex(int dtype) {
+  for (size_t i = 0; i < sizeof(kTypes) / sizeof(kTypes[0]); ++i)
+    if (kTypes[i].dtype == dtype)
+      return i;
+  fail("unknown element type %d", dtype);
+  return 0;
+}
+
+static size_t numBytes(const qopt_tensor_info *tensor) {
+  size_t bytes = kTypes[typeIndex(tensor->dtype)].size;
+  for (int d = 0; d < tensor->rank; ++d)
+    bytes *= (size_t)tensor->shape[d];
+  return bytes;
+}
+
+static void *allocate(size_t bytes) {
+  void *memory = NULL;
+  if (posix_memalign(&memory, 64, bytes ? bytes : 64))
+    fail("out of memory: %zu bytes", bytes);
+  memset(memory, 0, bytes);
+  return memory;
+}
+
+/* The header of an .npy file: "(1, 3, 4)" as NumPy writes it. */
+static void printShape(char *text, size_t size,
+                       const qopt_tensor_info *tensor) {
+  size_t at = (size_t)snprintf(text, size, "(");
+  for (int d = 0; d < tensor->rank && at < size; ++d)
+    at += (size_t)snprintf(text + at, size - at, d ? ", %lld" : "%lld",
+                           (long long)tensor->shape[d]);
+  if (at < size)
+    snprintf(text + at, size - at, tensor->rank == 1 ? ",)" : ")");
+}
+
+static void readNpy(const char *path, const qopt_tensor_info *tensor,
+                    void *data) {
+  FILE *file = fopen(path, "rb");
+  unsigned char magic[10];
+  char header[4096] = {0}, shape[512], expected[1024];
+  if (!file)
+    fail("%s: cannot be read", path);
+  if (fread(magic, 1, 10, file) != 10 || memcmp(magic, "\x93NUMPY\x01", 7))
+    fail("%s: expected an .npy file of version 1", path);
+  size_t length = (size_t)magic[8] | (size_t)magic[9] << 8;
+  if (length >= sizeof(header) || fread(header, 1, length, file) != length)
+    fail("%s: the header is cut off", path);
+  printShape(shape, sizeof(shape), tensor);
+  snprintf(expected, sizeof(expected),
+           "{'descr': '%s', 'fortran_order': False, 'shape': %s",
+           kTypes[typeIndex(tensor->dtype)].npy, shape);
+  if (strncmp(header, expected, strlen(expected)))
+    fail("%s: input '%s' expects %s}, got %s", path, tensor->name, expected,
+         header);
+  if (fread(data, 1, numBytes(tensor), file) != numBytes(tensor))
+    fail("%s: the data is cut off", path);
+  fclose(file);
+}
+
+static void writeNpy(const char *path, const qopt_tensor_info *tensor,
+                     const void *data) {
+  char header[2048], shape[512];
+  printShape(shape, sizeof(shape), tensor);
+  int length =
+      snprintf(header, sizeof(header),
+               "{'descr': '%s', 'fortran_order': False, 'shape': %s, }",
+               kTypes[typeIndex(tensor->dtype)].npy, shape);
+  /* Magic, length and header fill a multiple of 64 bytes, ended by \n. */
+  int padded = (10 + length + 1 + 63) / 64 * 64 - 10;
+  unsigned char magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
+  magic[8] = (unsigned char)(padded & 255);
+  magic[9] = (unsigned char)(padded >> 8);
+  FILE *file = fopen(path, "wb");
+  if (!file)
+    fail("%s: cannot be written", path);
+  fwrite(magic, 1, 10, file);
+  fprintf(file, "%s%*s\n", header, padded - length - 1, "");
+  fwrite(data, 1, numBytes(tensor), file);
+  if (ferror(file) || fclose(file))
+    fail("%s: cannot be written", path);
+}
+
+static void printTensor(const char *what, const qopt_tensor_info *tensor) {
+  char shape[512];
+  printShape(shape, sizeof(shape), tensor);
+  printf("%s %s: %s %s\n", what, tensor->name,
+         kTypes[typeIndex(tensor->dtype)].npy, shape);
+}
+
+static void printInfo(const qopt_model_info *info) {
+  printf("%s, qopt %s, %s, arena %zu bytes, weights %zu bytes\n", info->name,
+         info->version, info->target, info->arena_bytes, info->weight_bytes);
+  for (int i = 0; i < info->n_inputs; ++i)
+    printTensor("input", &info->inputs[i]);
+  for (int i = 0; i < info->n_outputs; ++i)
+    printTensor("output", &info->outputs[i]);
+}
+
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int usage(const char *program) {
+  fprintf(
+      stderr,
+      "usage: %s [--input FILE.npy...] [--output FILE.npy...] [--bench N]\n",
+      program);
+  return 2;
+}
+
+int main(int argc, char **argv) {
+  const qopt_model_info *info = QOPT_INFO();
+  size_t slots = (size_t)(info->n_inputs + info->n_outputs + 1);
+  const char **paths = calloc(slots, sizeof(char *));
+  const void **inputs = calloc(slots, sizeof(void *));
+  void **outputs = calloc(slots, sizeof(void *));
+  int given[2] = {0, 0}, list = -1, benchRuns = 0;
+  if (!paths || !inputs || !outputs)
+    fail("out of memory");
+
+  /* paths: those of the inputs, then those of the outputs. */
+  for (int i = 1; i < argc; ++i) {
+    if (!strcmp(argv[i], "--input"))
+      list = 0;
+    else if (!strcmp(argv[i], "--output"))
+      list = 1;
+    else if (!strcmp(argv[i], "--bench") && i + 1 < argc)
+      benchRuns = atoi(argv[++i]);
+    else if (list >= 0 && argv[i][0] != '-' &&
+             given[list] < (list ? info->n_outputs : info->n_inputs))
+      paths[(list ? info->n_inputs : 0) + given[list]++] = argv[i];
+    else
+      return usage(argv[0]);
+  }
+  if (argc == 1) {
+    printInfo(info);
+    return 0;
+  }
+  if (!benchRuns && given[0] != info->n_inputs)
+    fail("expected %d input files, got %d", info->n_inputs, given[0]);
+
+  for (int i = 0; i < info->n_inputs; ++i) {
+    void *data = allocate(numBytes(&info->inputs[i]));
+    if (i < given[0])
+      readNpy(paths[i], &info->inputs[i], data);
+    inputs[i] = data;
+  }
+  for (int i = 0; i < info->n_outputs; ++i)
+    outputs[i] = allocate(numBytes(&info->outputs[i]));
+  void *arena = allocate(info->arena_bytes);
+
+  int code = QOPT_RUN(inputs, outputs, arena);
+  if (code != QOPT_OK)
+    fail("the model returned %d", code);
+  for (int i = 0; i < given[1]; ++i)
+    writeNpy(paths[info->n_inputs + i], &info->outputs[i], outputs[i]);
+
+  double best = 0;
+  for (int i = 0; i < benchRuns; ++i) {
+    double start = seconds();
+    QOPT_RUN(inputs, outputs, arena);
+    double elapsed = seconds() - start;
+    if (i == 0 || elapsed < best)
+      best = elapsed;
+  }
+  if (benchRuns)
+    printf("%d runs, fastest %.1f us\n", benchRuns, best * 1e6);
+  return 0;
+}
