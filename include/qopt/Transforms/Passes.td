@@ -10,6 +10,22 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ApplyCalibrationPass : Pass<"qopt-apply-calibration", "::mlir::ModuleOp"> {
+  let summary = "Ranges from a calibration file onto the observed edges";
+  let description = [{
+    Reads a calibration file (docs/Calibration.md) and sets `min` and `max` on
+    every `qopt.observe`, replacing what is there: `observed` -> `calibrated`.
+
+    Fails, naming the edges, where the file lacks an observed edge or has it at
+    another granularity (per tensor, or another number of channels). Entries
+    for edges that the module does not have are ignored.
+  }];
+  let options = [
+    Option<"file", "file", "std::string", /*default=*/"\"\"",
+           "The calibration file (JSON).">
+  ];
+}
+
 def BufferizePass : Pass<"qopt-bufferize", "::mlir::ModuleOp"> {
   let summary = "Tensors to buffers; results go to buffers of the caller";
   let description = [{
@@ -51,6 +67,29 @@ def ExpandCopiesPass : Pass<"qopt-expand-copies"> {
     "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect"
   ];
+}
+
+def InsertObserversPass
+    : Pass<"qopt-insert-observers", "::mlir::func::FuncOp"> {
+  let summary = "An observer on every edge that may be quantized";
+  let description = [{
+    `float` -> `observed`. Puts a `qopt.observe` behind every f32 argument of a
+    public function and behind every f32 result of an operation, except
+    constants, inits (`tensor.empty`, fills, broadcasts) and pure movement
+    (transposes, reshapes, slices, pads, concatenations, nearest resize), which
+    share the parameters of the values that they move.
+
+    An edge is named after its argument (`qopt.name`) or the source node of its
+    operation, the first one of a fusion; further edges of the same name get
+    `#2`, `#3`, ... The module computes the same numbers as before. Values that
+    are observed already are left alone.
+  }];
+  let options = [
+    Option<"perChannel", "per-channel", "bool", /*default=*/"false",
+           "Keep a range per index of the last dimension of every result; "
+           "inputs stay per tensor.">
+  ];
+  let dependentDialects = ["::qopt::QoptDialect"];
 }
 
 def LowerObservePass : Pass<"qopt-lower-observe", "::mlir::ModuleOp"> {
@@ -127,6 +166,14 @@ def QuantizePass : Pass<"qopt-quantize", "::mlir::ModuleOp"> {
     "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
     "::qopt::QoptDialect"
   ];
+}
+
+def StripObserversPass : Pass<"qopt-strip-observers"> {
+  let summary = "Removes all observers";
+  let description = [{
+    The inverse of `qopt-insert-observers`: every use of an observer's result
+    reads its input again. Also removes observers of buffers.
+  }];
 }
 
 #endif // QOPT_TRANSFORMS_PASSES_TD

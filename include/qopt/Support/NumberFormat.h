@@ -1,0 +1,26 @@
+//===- NumberFormat.h - Numbers as text -------------------------*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_SUPPORT_NUMBERFORMAT_H
+#define QOPT_SUPPORT_NUMBERFORMAT_H
+
+#include <charconv>
+#include <string>
+
+namespace qopt {
+
+/// The shortest digits that read back as the same number ("0.1", "1e-05",
+/// "nan"); no locale, no host.
+template <typename T> std::string shortestDigits(T value) {
+  char buffer[40];
+  auto end = std::to_chars(buffer, buffer + sizeof(buffer), value).ptr;
+  return std::string(buffer, end);
+}
+
+} // namespace qopt
+
+#endif // QOPT_SUPPORT_NUMBERFORMAT_H
