@@ -10,14 +10,16 @@
 #include <algorithm>
 #include <cmath>
 
+using namespace qopt;
+
 float qopt::roundNearestEven(float value) { return std::nearbyint(value); }
 
 int32_t qopt::roundToStorage(float real, int32_t zeroPoint, int32_t lo,
                              int32_t hi) {
   // Clamping first keeps the conversion in range; the bounds are integers, so
   // it commutes with rounding.
-  float clamped = std::min(std::max(real, float(lo - zeroPoint)),
-                           float(hi - zeroPoint));
+  float clamped =
+      std::min(std::max(real, float(lo - zeroPoint)), float(hi - zeroPoint));
   return int32_t(roundNearestEven(clamped)) + zeroPoint;
 }
 
@@ -30,6 +32,16 @@ int32_t qopt::quantize(float value, float scale, int32_t zeroPoint, int32_t lo,
 
 float qopt::dequantize(int32_t value, float scale, int32_t zeroPoint) {
   return float(int32_t(uint32_t(value) - uint32_t(zeroPoint))) * scale;
+}
+
+QuantizedClamp qopt::quantizeClamp(float clampLo, float clampHi, float scale,
+                                   int32_t zeroPoint, int32_t lo, int32_t hi) {
+  return {quantize(clampLo, scale, zeroPoint, lo, hi),
+          quantize(clampHi, scale, zeroPoint, lo, hi)};
+}
+
+bool qopt::isBiasScale(float bias, double products) {
+  return bias == float(products);
 }
 
 float qopt::requantizeMultiplier(double inScale, double outScale) {

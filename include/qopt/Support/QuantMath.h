@@ -30,6 +30,17 @@ float dequantize(int32_t value, float scale, int32_t zeroPoint);
 /// clamp(rne(real) + zeroPoint, lo, hi) of a finite real in output steps.
 int32_t roundToStorage(float real, int32_t zeroPoint, int32_t lo, int32_t hi);
 
+/// A clamp of real values, as bounds of quantized ones within [lo, hi].
+struct QuantizedClamp {
+  int32_t lo, hi;
+};
+QuantizedClamp quantizeClamp(float clampLo, float clampHi, float scale,
+                             int32_t zeroPoint, int32_t lo, int32_t hi);
+
+/// Whether i32 integers of the f32 scale `bias` may start an accumulator of
+/// products with the scale `products`: their scale is the same, rounded to f32.
+bool isBiasScale(float bias, double products);
+
 /// The multiplier of one requantized term: inScale / outScale in double,
 /// rounded once to f32.
 float requantizeMultiplier(double inScale, double outScale);
