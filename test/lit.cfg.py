@@ -20,3 +20,8 @@ llvm_config.add_tool_substitutions(
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 config.substitutions.append(
     ("%qopt_plugin", os.path.join(config.qopt_obj_root, "lib", "QoptPlugin.so")))
+
+# Text to ONNX: %onnx_encode < model.textproto > model.onnx
+config.substitutions.append(
+    ("%onnx_encode",
+     f"{config.protoc} --encode=onnx.ModelProto -I {config.onnx_proto_dir} onnx.proto"))

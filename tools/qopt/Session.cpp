@@ -10,6 +10,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
+#include "qopt/Import/Onnx/ImportOnnx.h"
 #include "qopt/Pipelines/Pipelines.h"
 #include "qopt/Target/Lowering.h"
 #include "llvm/ADT/StringExtras.h"
@@ -95,6 +96,18 @@ llvm::Error Session::takeError(ExitCode code, const Twine &fallback) {
 }
 
 llvm::Expected<OwningOpRef<ModuleOp>>
+Session::loadOnnx(StringRef path, const LoadOptions &options) {
+  OnnxImportOptions importOptions;
+  if (!options.name.empty())
+    importOptions.functionName = options.name;
+  importOptions.dims = options.dims;
+  auto module = importOnnx(path, importOptions, context);
+  if (!module)
+    return inputError(llvm::toString(module.takeError()));
+  return module;
+}
+
+llvm::Expected<OwningOpRef<ModuleOp>>
 Session::load(StringRef path, const LoadOptions &options) {
   file = path.str();
   auto buffer = llvm::MemoryBuffer::getFile(path);
@@ -104,7 +117,7 @@ Session::load(StringRef path, const LoadOptions &options) {
   bool isMlir = path.ends_with(".mlir") || path.ends_with(".mlirbc") ||
                 isBytecode((*buffer)->getMemBufferRef());
   if (!isMlir)
-    return inputError(path + ": expected an ONNX or MLIR file");
+    return loadOnnx(path, options);
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
   OwningOpRef<ModuleOp> module =

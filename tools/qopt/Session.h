@@ -42,6 +42,9 @@ public:
   llvm::Error takeError(ExitCode code, const llvm::Twine &fallback);
 
 private:
+  llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+  loadOnnx(llvm::StringRef path, const LoadOptions &options);
+
   static mlir::DialectRegistry makeRegistry();
   std::string format(mlir::Diagnostic &diagnostic) const;
 
