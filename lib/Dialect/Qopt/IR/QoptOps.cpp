@@ -11,6 +11,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Support/QuantMath.h"
+
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace qopt;
@@ -18,7 +24,167 @@ using namespace qopt;
 #define GET_OP_CLASSES
 #include "qopt/Dialect/Qopt/IR/QoptOps.cpp.inc"
 
-LogicalResult ObserveOp::verify() { return success(); }
+//===----------------------------------------------------------------------===//
+// Checks that several operations share
+//===----------------------------------------------------------------------===//
+
+static ArrayRef<int64_t> shapeOf(Value value) {
+  return cast<ShapedType>(value.getType()).getShape();
+}
+
+static LogicalResult verifySameShape(Operation *op, Value input, Value init) {
+  if (shapeOf(input) == shapeOf(init))
+    return success();
+  return op->emitOpError("expects input and init of the same shape, got ")
+         << input.getType() << " and " << init.getType();
+}
+
+static LogicalResult verifyParamsMap(Operation *op, AffineMap map, Value input,
+                                     int64_t paramRank, StringRef what) {
+  int64_t rank = shapeOf(input).size();
+  if (map.getNumSymbols() == 0 && map.getNumDims() == rank &&
+      map.getNumResults() == paramRank)
+    return success();
+  return op->emitOpError("expects params to map ")
+         << rank << " dimensions to the " << paramRank << " of the " << what
+         << ", got " << AffineMapAttr::get(map);
+}
+
+/// The range [lo, hi] is not empty and fits the storage of `init`, which is
+/// signed if lo < 0.
+static LogicalResult verifyRange(Operation *op, ArrayRef<int32_t> range,
+                                 unsigned width) {
+  if (range.size() != 2 || range[0] >= range[1])
+    return op->emitOpError("expects a range [lo, hi] with lo < hi, got [")
+           << range << "]";
+  int64_t lowest = range[0] < 0 ? -(int64_t(1) << (width - 1)) : 0;
+  int64_t highest = range[0] < 0 ? (int64_t(1) << (width - 1)) - 1
+                                 : (int64_t(1) << width) - 1;
+  if (range[0] < lowest || range[1] > highest)
+    return op->emitOpError("expects a range within [")
+           << lowest << ", " << highest << "] of the i" << width
+           << " storage, got [" << range << "]";
+  return success();
+}
+
+static LogicalResult verifyConstantScales(Operation *op, Value scale) {
+  DenseFPElementsAttr values;
+  if (!matchPattern(scale, m_Constant(&values)))
+    return success();
+  for (APFloat value : values)
+    if (!value.isFinite() || value.isNegative() || value.isZero())
+      return op->emitOpError("expects finite scales greater than zero, got ")
+             << value.convertToFloat();
+  return success();
+}
+
+static LogicalResult verifyConstantZeroPoints(Operation *op, Value zeroPoint,
+                                              ArrayRef<int32_t> range) {
+  DenseIntElementsAttr values;
+  if (!matchPattern(zeroPoint, m_Constant(&values)))
+    return success();
+  for (APInt value : values)
+    if (value.getSExtValue() < range[0] || value.getSExtValue() > range[1])
+      return op->emitOpError("expects zero points in [")
+             << range << "], got " << value.getSExtValue();
+  return success();
+}
+
+static LogicalResult verifyScaleAndZeroPoint(Operation *op, Value input,
+                                             Value scale, Value zeroPoint,
+                                             AffineMap params) {
+  if (shapeOf(scale) != shapeOf(zeroPoint))
+    return op->emitOpError(
+               "expects scale and zero point of the same shape, got ")
+           << scale.getType() << " and " << zeroPoint.getType();
+  return verifyParamsMap(op, params, input, shapeOf(scale).size(), "scale");
+}
+
+/// C1 to C4 of qopt.quantize, which qopt.fake_quantize shares.
+template <typename OpTy>
+static LogicalResult verifyQuantize(OpTy op, unsigned width) {
+  // qopt_quantize_c1
+  if (failed(verifySameShape(op, op.getInput(), op.getInit())))
+    return failure();
+  // qopt_quantize_c2
+  if (failed(verifyScaleAndZeroPoint(op, op.getInput(), op.getScale(),
+                                     op.getZeroPoint(), op.getParams())))
+    return failure();
+  // qopt_quantize_c3
+  if (failed(verifyRange(op, op.getRange(), width)))
+    return failure();
+  // qopt_quantize_c4
+  if (failed(verifyConstantScales(op, op.getScale())))
+    return failure();
+  return verifyConstantZeroPoints(op, op.getZeroPoint(), op.getRange());
+}
+
+static AffineMap identityMap(Value value) {
+  return AffineMap::getMultiDimIdentityMap(shapeOf(value).size(),
+                                           value.getContext());
+}
+
+static unsigned storageWidth(Value value) {
+  return getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth();
+}
+
+/// Whether [lo, hi] holds every value that `width` bits of storage can.
+static bool coversStorage(ArrayRef<int32_t> range, unsigned width) {
+  int64_t count = int64_t(range[1]) - range[0] + 1;
+  return count == (int64_t(1) << width);
+}
+
+/// Whether two parameter operands are the same value or equal constants.
+static bool sameParameter(Value lhs, Value rhs) {
+  Attribute lhsValue, rhsValue;
+  return lhs == rhs || (matchPattern(lhs, m_Constant(&lhsValue)) &&
+                        matchPattern(rhs, m_Constant(&rhsValue)) &&
+                        lhsValue == rhsValue);
+}
+
+//===----------------------------------------------------------------------===//
+// ObserveOp
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyObservedRange(ObserveOp op) {
+  std::optional<ArrayRef<float>> min = op.getMin(), max = op.getMax();
+  if (min.has_value() != max.has_value())
+    return op.emitOpError("expects min and max together, got only ")
+           << (min ? "min" : "max");
+  if (!min)
+    return success();
+  size_t expected = 1;
+  if (op.getAxis())
+    expected = shapeOf(op.getInput())[*op.getAxis()];
+  if (min->size() != expected || max->size() != expected)
+    return op.emitOpError("expects ")
+           << expected << " min and max, got " << min->size() << " and "
+           << max->size();
+  for (auto [lo, hi] : llvm::zip_equal(*min, *max))
+    if (!std::isfinite(lo) || !std::isfinite(hi) || lo > hi)
+      return op.emitOpError("expects a finite range with min <= max, got [")
+             << lo << ", " << hi << "]";
+  return success();
+}
+
+LogicalResult ObserveOp::verify() {
+  // qopt_observe_c1
+  if (isa<MemRefType>(getInput().getType()) == bool(getResult()))
+    return emitOpError("expects a result for a tensor operand and none for a "
+                       "memref, got operand ")
+           << getInput().getType();
+  if (getResult() && getResult().getType() != getInput().getType())
+    return emitOpError("expects a result of the operand's type ")
+           << getInput().getType() << ", got " << getResult().getType();
+  // qopt_observe_c2
+  uint64_t rank = shapeOf(getInput()).size();
+  if (getAxis() && *getAxis() >= rank)
+    return emitOpError("expects an axis in [0, ")
+           << rank << "), got " << int64_t(*getAxis());
+  // qopt_observe_c3
+  return verifyObservedRange(*this);
+}
+
 void ObserveOp::getEffects(
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
         &effects) {
@@ -27,18 +193,308 @@ void ObserveOp::getEffects(
   if (isa<MemRefType>(getInput().getType()))
     effects.emplace_back(MemoryEffects::Read::get(), &getInputMutable());
 }
-LogicalResult QuantizeOp::verify() { return success(); }
-OpFoldResult QuantizeOp::fold(FoldAdaptor) { return {}; }
-LogicalResult DequantizeOp::verify() { return success(); }
-OpFoldResult DequantizeOp::fold(FoldAdaptor) { return {}; }
-void DequantizeOp::getCanonicalizationPatterns(RewritePatternSet &,
-                                               MLIRContext *) {}
-LogicalResult FakeQuantizeOp::verify() { return success(); }
-LogicalResult RequantizeOp::verify() { return success(); }
-LogicalResult LookupOp::verify() { return success(); }
-OpFoldResult LookupOp::fold(FoldAdaptor) { return {}; }
-LogicalResult PackOp::verify() { return success(); }
-OpFoldResult PackOp::fold(FoldAdaptor) { return {}; }
-LogicalResult UnpackOp::verify() { return success(); }
-OpFoldResult UnpackOp::fold(FoldAdaptor) { return {}; }
-LogicalResult DotOp::verify() { return success(); }
+
+//===----------------------------------------------------------------------===//
+// QuantizeOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult QuantizeOp::verify() {
+  return verifyQuantize(*this, storageWidth(getInit()));
+}
+
+SmallVector<AffineMap> QuantizeOp::getOperandMaps() {
+  AffineMap identity = identityMap(getInit());
+  return {identity, getParams(), getParams(), identity};
+}
+
+// quantize(dequantize(q)) -> q. Exact: |q - z| < 2^9, so the two roundings of
+// (q - z) * s / s stay far below half a step.
+static Value foldQuantizeOfDequantize(QuantizeOp op) {
+  auto dequantize = op.getInput().getDefiningOp<DequantizeOp>();
+  if (!dequantize || dequantize.getInput().getType() != op.getType() ||
+      dequantize.getParams() != op.getParams())
+    return {};
+  unsigned width = storageWidth(op.getInit());
+  bool isUnsigned = op.getRange()[0] >= 0;
+  if (width > 8 || isUnsigned != dequantize.getUnsignedInput() ||
+      !coversStorage(op.getRange(), width))
+    return {};
+  if (!sameParameter(op.getScale(), dequantize.getScale()) ||
+      !sameParameter(op.getZeroPoint(), dequantize.getZeroPoint()))
+    return {};
+  return dequantize.getInput();
+}
+
+// quantize(constant) -> constant, for per-tensor parameters.
+static Attribute foldConstantQuantize(QuantizeOp op,
+                                      QuantizeOp::FoldAdaptor adaptor) {
+  auto input = dyn_cast_or_null<DenseFPElementsAttr>(adaptor.getInput());
+  auto scale = dyn_cast_or_null<DenseFPElementsAttr>(adaptor.getScale());
+  auto zeroPoint =
+      dyn_cast_or_null<DenseIntElementsAttr>(adaptor.getZeroPoint());
+  if (!input || !scale || !zeroPoint || op.getParams().getNumResults() != 0)
+    return {};
+  float s = *scale.getValues<float>().begin();
+  int32_t z = *zeroPoint.getValues<int32_t>().begin();
+  unsigned width = storageWidth(op.getInit());
+  SmallVector<APInt> values;
+  for (float value : input.getValues<float>())
+    values.push_back(APInt(width,
+                           quantize(value, s, z, op.getRange()[0],
+                                    op.getRange()[1]),
+                           /*isSigned=*/true, /*implicitTrunc=*/true));
+  return DenseElementsAttr::get(op.getType(), values);
+}
+
+OpFoldResult QuantizeOp::fold(FoldAdaptor adaptor) {
+  if (Value kept = foldQuantizeOfDequantize(*this))
+    return kept;
+  return foldConstantQuantize(*this, adaptor);
+}
+
+//===----------------------------------------------------------------------===//
+// DequantizeOp, FakeQuantizeOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult DequantizeOp::verify() {
+  // qopt_dequantize_c1
+  if (failed(verifySameShape(*this, getInput(), getInit())))
+    return failure();
+  // qopt_dequantize_c2
+  if (failed(verifyScaleAndZeroPoint(*this, getInput(), getScale(),
+                                     getZeroPoint(), getParams())))
+    return failure();
+  // qopt_dequantize_c3
+  return verifyConstantScales(*this, getScale());
+}
+
+SmallVector<AffineMap> DequantizeOp::getOperandMaps() {
+  AffineMap identity = identityMap(getInit());
+  return {identity, getParams(), getParams(), identity};
+}
+
+LogicalResult FakeQuantizeOp::verify() {
+  // The integers never exist, so the range is only bounded by i32.
+  return verifyQuantize(*this, 32);
+}
+
+SmallVector<AffineMap> FakeQuantizeOp::getOperandMaps() {
+  AffineMap identity = identityMap(getInit());
+  return {identity, getParams(), getParams(), identity};
+}
+
+//===----------------------------------------------------------------------===//
+// RequantizeOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult RequantizeOp::verify() {
+  // qopt_requantize_c1
+  size_t count = getInputs().size();
+  if (count == 0 || getMultipliers().size() != count ||
+      getInputZeroPoints().size() != count ||
+      getUnsignedInputs().size() != count || getParams().size() != count)
+    return emitOpError("expects as many multipliers, input_zero_points, "
+                       "unsigned_inputs and params as inputs, got ")
+           << getMultipliers().size() << ", " << getInputZeroPoints().size()
+           << ", " << getUnsignedInputs().size() << " and "
+           << getParams().size() << " for " << count << " inputs";
+  for (auto [input, multiplier, params] : llvm::zip_equal(
+           getInputs(), getMultipliers(),
+           getParams().getAsValueRange<AffineMapAttr>())) {
+    // qopt_requantize_c2
+    if (failed(verifyParamsMap(*this, params, getInit(),
+                               shapeOf(multiplier).size(), "multiplier")))
+      return failure();
+    // qopt_requantize_c3
+    if (failed(verifySameShape(*this, input, getInit())))
+      return failure();
+  }
+  // qopt_requantize_c4
+  if (failed(verifyRange(*this, getRange(), storageWidth(getInit()))))
+    return failure();
+  int32_t zeroPoint = getZeroPoint();
+  if (zeroPoint < getRange()[0] || zeroPoint > getRange()[1])
+    return emitOpError("expects a zero point in [")
+           << getRange() << "], got " << zeroPoint;
+  return success();
+}
+
+SmallVector<AffineMap> RequantizeOp::getOperandMaps() {
+  AffineMap identity = identityMap(getInit());
+  SmallVector<AffineMap> maps(getInputs().size(), identity);
+  llvm::append_range(maps, getParams().getAsValueRange<AffineMapAttr>());
+  maps.push_back(identity);
+  return maps;
+}
+
+//===----------------------------------------------------------------------===//
+// LookupOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult LookupOp::verify() {
+  // qopt_lookup_c1
+  if (failed(verifySameShape(*this, getInput(), getInit())))
+    return failure();
+  Type tableElement = getElementTypeOrSelf(getTable());
+  if (tableElement != getElementTypeOrSelf(getInit()))
+    return emitOpError("expects table and init of one element type, got ")
+           << tableElement << " and " << getElementTypeOrSelf(getInit());
+  // qopt_lookup_c2
+  ArrayRef<int64_t> tableShape = shapeOf(getTable());
+  int64_t length = int64_t(1) << storageWidth(getInput());
+  if (tableShape.empty() || tableShape.back() != length)
+    return emitOpError("expects a table with a last dimension of ")
+           << length << ", got " << getTable().getType();
+  // qopt_lookup_c3
+  return verifyParamsMap(*this, getParams(), getInput(), tableShape.size() - 1,
+                         "table's leading dimensions");
+}
+
+SmallVector<AffineMap> LookupOp::getOperandMaps() {
+  AffineMap identity = identityMap(getInit());
+  return {identity, getParams(), identity};
+}
+
+/// The position in the table of the storage value `value`.
+static size_t tableIndex(const APInt &value, bool isUnsigned) {
+  if (isUnsigned)
+    return value.getZExtValue();
+  return size_t(value.getSExtValue() + (int64_t(1) << (value.getBitWidth() - 1)));
+}
+
+// lookup(constant) -> constant, for one table.
+OpFoldResult LookupOp::fold(FoldAdaptor adaptor) {
+  auto input = dyn_cast_or_null<DenseIntElementsAttr>(adaptor.getInput());
+  auto table = dyn_cast_or_null<DenseElementsAttr>(adaptor.getTable());
+  if (!input || !table || getParams().getNumResults() != 0)
+    return {};
+  SmallVector<Attribute> entries(table.getValues<Attribute>());
+  SmallVector<Attribute> values;
+  for (const APInt &value : input)
+    values.push_back(entries[tableIndex(value, getUnsignedInput())]);
+  return DenseElementsAttr::get(cast<ShapedType>(getType()), values);
+}
+
+namespace {
+// lookup(lookup(x, t1), t2) -> lookup(x, t2 o t1)
+struct ComposeLookups : OpRewritePattern<LookupOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LookupOp op,
+                                PatternRewriter &rewriter) const override {
+    auto first = op.getInput().getDefiningOp<LookupOp>();
+    if (!first || op.getParams().getNumResults() != 0 ||
+        first.getParams().getNumResults() != 0)
+      return rewriter.notifyMatchFailure(op, "expects two single tables");
+    DenseIntElementsAttr firstTable;
+    DenseElementsAttr secondTable;
+    if (!matchPattern(first.getTable(), m_Constant(&firstTable)) ||
+        !matchPattern(op.getTable(), m_Constant(&secondTable)))
+      return rewriter.notifyMatchFailure(op, "expects constant tables");
+    SmallVector<Attribute> second(secondTable.getValues<Attribute>());
+    SmallVector<Attribute> composed;
+    for (const APInt &value : firstTable)
+      composed.push_back(second[tableIndex(value, op.getUnsignedInput())]);
+    auto type = RankedTensorType::get(firstTable.getType().getShape(),
+                                      secondTable.getElementType());
+    Value table = arith::ConstantOp::create(
+        rewriter, op.getLoc(), DenseElementsAttr::get(type, composed));
+    rewriter.replaceOpWithNewOp<LookupOp>(
+        op, op.getType(), first.getInput(), table, op.getInit(),
+        first.getUnsignedInputAttr(), op.getParamsAttr());
+    return success();
+  }
+};
+} // namespace
+
+void LookupOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                           MLIRContext *context) {
+  patterns.add<ComposeLookups>(context);
+}
+
+//===----------------------------------------------------------------------===//
+// PackOp, UnpackOp
+//===----------------------------------------------------------------------===//
+
+/// `packed` has the shape of `unpacked`, its last dimension divided by the
+/// number of elements in a byte.
+static LogicalResult verifyPacking(Operation *op, Value unpacked,
+                                   Value packed) {
+  int64_t perByte = 8 / storageWidth(unpacked);
+  SmallVector<int64_t> expected(shapeOf(unpacked));
+  if (expected.empty() || expected.back() % perByte != 0)
+    return op->emitOpError("expects the last dimension of the unpacked tensor "
+                           "to be a multiple of ")
+           << perByte << ", got " << unpacked.getType();
+  expected.back() /= perByte;
+  if (shapeOf(packed) != ArrayRef<int64_t>(expected))
+    return op->emitOpError("expects packed shape [")
+           << expected << "] for " << unpacked.getType() << ", got "
+           << packed.getType();
+  return success();
+}
+
+LogicalResult PackOp::verify() {
+  // qopt_pack_c1
+  return verifyPacking(*this, getInput(), getResult());
+}
+
+OpFoldResult PackOp::fold(FoldAdaptor adaptor) {
+  // pack(unpack(x)) -> x
+  auto unpack = getInput().getDefiningOp<UnpackOp>();
+  if (unpack && unpack.getInput().getType() == getType())
+    return unpack.getInput();
+  auto input = dyn_cast_or_null<DenseIntElementsAttr>(adaptor.getInput());
+  if (!input)
+    return {};
+  unsigned width = storageWidth(getInput());
+  SmallVector<uint8_t> bytes;
+  unsigned filled = 0;
+  for (const APInt &value : input) {
+    if (filled == 0)
+      bytes.push_back(0);
+    bytes.back() |= uint8_t(value.getZExtValue() << filled);
+    filled = (filled + width) % 8;
+  }
+  return DenseElementsAttr::getFromRawBuffer(
+      cast<ShapedType>(getType()),
+      ArrayRef<char>(reinterpret_cast<const char *>(bytes.data()),
+                     bytes.size()));
+}
+
+LogicalResult UnpackOp::verify() {
+  // qopt_unpack_c1
+  return verifyPacking(*this, getResult(), getInput());
+}
+
+OpFoldResult UnpackOp::fold(FoldAdaptor adaptor) {
+  // unpack(pack(x)) -> x
+  auto pack = getInput().getDefiningOp<PackOp>();
+  if (pack && pack.getInput().getType() == getType())
+    return pack.getInput();
+  auto input = dyn_cast_or_null<DenseIntElementsAttr>(adaptor.getInput());
+  if (!input)
+    return {};
+  unsigned width = storageWidth(getResult());
+  SmallVector<APInt> values;
+  for (const APInt &byte : input)
+    for (unsigned shift = 0; shift < 8; shift += width)
+      values.push_back(byte.extractBits(width, shift));
+  return DenseElementsAttr::get(cast<ShapedType>(getType()), values);
+}
+
+//===----------------------------------------------------------------------===//
+// DotOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult DotOp::verify() {
+  // qopt_dot_c1
+  int64_t lanes = cast<VectorType>(getAcc().getType()).getNumElements();
+  int64_t bytes = cast<VectorType>(getA().getType()).getNumElements();
+  if (getA().getType() != getB().getType() ||
+      (bytes != 4 * lanes && bytes != 8 * lanes))
+    return emitOpError("expects a and b of one type with 4 or 8 times the ")
+           << lanes << " lanes of the accumulator, got " << getA().getType()
+           << " and " << getB().getType();
+  return success();
+}

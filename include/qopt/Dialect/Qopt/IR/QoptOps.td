@@ -27,10 +27,14 @@ class Qopt_ElementwiseOp<string mnemonic, list<Trait> traits = []>
            TypesMatchWith<"result has the type of init", "init", "result",
                           "$_self">], traits)> {
   let hasVerifier = 1;
-  code dpsDeclaration = [{
+  let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+
+    /// One map per operand, in operand order, from the position of a result
+    /// element to the position in the operand. A lookup table has one more
+    /// dimension than its map says: the index.
+    ::mlir::SmallVector<::mlir::AffineMap> getOperandMaps();
   }];
-  let extraClassDeclaration = dpsDeclaration;
 }
 
 //===----------------------------------------------------------------------===//
@@ -95,6 +99,9 @@ def Qopt_QuantizeOp : Qopt_ElementwiseOp<"quantize"> {
     - (C4) Constant scales are finite and greater than zero; constant zero
       points lie in `[lo, hi]`.
 
+    `quantize(dequantize(q))` with the same parameters is `q`, if the range
+    covers the storage of `q`.
+
     ```mlir
     %q = qopt.quantize ins(%x, %s, %z : tensor<1x8xf32>, tensor<f32>, tensor<i32>)
            outs(%e : tensor<1x8xi8>) range [0, 255] params affine_map<(d0, d1) -> ()>
@@ -124,7 +131,8 @@ def Qopt_DequantizeOp : Qopt_ElementwiseOp<"dequantize"> {
     subtraction wraps. An i32 input is an accumulator or a bias.
 
     Within the `qdq` phase the result stands for the *exact* product; see
-    `docs/Numerics.md`, "Linear forms".
+    `docs/Numerics.md`, "Linear forms". That is why a dequantized constant does
+    not fold: a float constant in its place would forget the integers.
 
     Constraints:
     - (C1) `input` and `init` have the same shape.
@@ -148,8 +156,6 @@ def Qopt_DequantizeOp : Qopt_ElementwiseOp<"dequantize"> {
     `outs` `(` $init `:` type($init) `)`
     (`unsigned` $unsigned_input^)? `params` $params attr-dict `->` type($result)
   }];
-  let hasFolder = 1;
-  let hasCanonicalizer = 1;
 }
 
 def Qopt_FakeQuantizeOp : Qopt_ElementwiseOp<"fake_quantize"> {
@@ -227,7 +233,7 @@ def Qopt_LookupOp : Qopt_ElementwiseOp<"lookup"> {
     ```
     Any function between two quantized edges of at most 8 bits is a table that
     the compiler fills in; `params` selects the table where it differs by
-    channel (PRelu), and is `() ` otherwise. The index is `input` zero-extended
+    channel (PRelu), and has no result otherwise. The index is `input` zero-extended
     if `unsigned`, else sign-extended plus half the table's length, so that
     tables always run from the smallest storage value to the largest. A float
     table is a codebook (NF4, Lloyd-Max).
@@ -255,6 +261,7 @@ def Qopt_LookupOp : Qopt_ElementwiseOp<"lookup"> {
     (`unsigned` $unsigned_input^)? `params` $params attr-dict `->` type($result)
   }];
   let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 //===----------------------------------------------------------------------===//
