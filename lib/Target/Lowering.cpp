@@ -27,6 +27,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Dialect/Qopt/Transforms/BufferizableOpInterfaceImpl.h"
+#include "qopt/Dialect/Qopt/Transforms/TilingInterfaceImpl.h"
 #include "qopt/Transforms/Passes.h"
 
 using namespace mlir;
@@ -90,6 +91,7 @@ void registerLoweringInterfaces(DialectRegistry &registry) {
   vector::registerBufferizableOpInterfaceExternalModels(registry);
   vector::registerSubsetOpInterfaceExternalModels(registry);
   registerBufferizableOpInterfaceExternalModels(registry);
+  registerTilingInterfaceExternalModels(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
 }

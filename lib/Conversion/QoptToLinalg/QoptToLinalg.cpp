@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "qopt/Conversion/QoptToLinalg.h"
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 
@@ -36,8 +37,6 @@ constexpr int64_t kRoundingLimit = int64_t(1) << 22;
 /// A parameter tensor as the body of a generic sees it: a constant where all
 /// elements are equal, otherwise one more input.
 struct Parameter {
-  Value tensor;
-  AffineMap map;
   TypedAttr splat;
   unsigned argument = 0;
 };
@@ -45,20 +44,23 @@ struct Parameter {
 /// Collects the inputs of an elementwise generic and builds it.
 class BodyBuilder {
 public:
-  BodyBuilder(PatternRewriter &rewriter, Location loc, int64_t rank)
-      : rewriter(rewriter), loc(loc), rank(rank) {}
+  BodyBuilder(RewriterBase &rewriter, Location loc, Value init)
+      : rewriter(rewriter), loc(loc), init(init),
+        rank(cast<ShapedType>(init.getType()).getRank()) {}
 
   unsigned addInput(Value tensor) {
     return addInput(tensor, rewriter.getMultiDimIdentityMap(rank));
   }
 
-  Parameter addParameter(Value tensor, AffineMap map) {
-    Parameter parameter{tensor, map, nullptr, 0};
+  /// `tensor` is the operation's own operand, `operand` what stands for it in
+  /// the new operation (its buffer, say).
+  Parameter addParameter(Value tensor, Value operand, AffineMap map) {
+    Parameter parameter;
     DenseElementsAttr values;
     if (matchPattern(tensor, m_Constant(&values)) && values.isSplat())
       parameter.splat = cast<TypedAttr>(values.getSplatValue<Attribute>());
     else
-      parameter.argument = addInput(tensor, map);
+      parameter.argument = addInput(operand, map);
     return parameter;
   }
 
@@ -69,13 +71,15 @@ public:
   }
 
   linalg::GenericOp
-  build(Value init,
-        function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
+  build(function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
     maps.push_back(rewriter.getMultiDimIdentityMap(rank));
     SmallVector<utils::IteratorType> iterators(rank,
                                                utils::IteratorType::parallel);
+    SmallVector<Type, 1> results;
+    if (isa<RankedTensorType>(init.getType()))
+      results.push_back(init.getType());
     return linalg::GenericOp::create(
-        rewriter, loc, init.getType(), inputs, init, maps, iterators,
+        rewriter, loc, results, inputs, init, maps, iterators,
         [&](OpBuilder &b, Location loc, ValueRange args) {
           linalg::YieldOp::create(b, loc, body(b, loc, args));
         });
@@ -88,8 +92,9 @@ private:
     return inputs.size() - 1;
   }
 
-  PatternRewriter &rewriter;
+  RewriterBase &rewriter;
   Location loc;
+  Value init;
   int64_t rank;
   SmallVector<Value> inputs;
   SmallVector<AffineMap> maps;
@@ -182,184 +187,178 @@ Value scaleDown(OpBuilder &b, Location loc, Value input, Value scale) {
 
 /// The rounding trick is exact for ranges below 2^22; nothing wider is ever
 /// quantized to (bias constants of 32 bits are folded, not computed).
-LogicalResult checkRange(Operation *op, ArrayRef<int32_t> range,
-                         PatternRewriter &rewriter) {
-  if (int64_t(range[1]) - range[0] <= kRoundingLimit)
+LogicalResult checkRange(Operation *op) {
+  auto range = op->getAttrOfType<DenseI32ArrayAttr>("range");
+  if (!range || int64_t(range[1]) - range[0] <= kRoundingLimit)
     return success();
-  return rewriter.notifyMatchFailure(op, "range wider than 2^22");
+  return op->emitOpError("expects a range of at most ")
+         << kRoundingLimit << " steps, got [" << range[0] << ", " << range[1]
+         << "]";
 }
 
 // quantize(x) -> clamp(rne(x / s) + z, lo, hi)
-struct ConvertQuantize : OpRewritePattern<QuantizeOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(QuantizeOp op,
-                                PatternRewriter &rewriter) const override {
-    if (failed(checkRange(op, op.getRange(), rewriter)))
-      return failure();
-    auto type = cast<RankedTensorType>(op.getResult().getType());
-    BodyBuilder builder(rewriter, op.getLoc(), type.getRank());
-    builder.addInput(op.getInput());
-    Parameter scale = builder.addParameter(op.getScale(), op.getParams());
-    Parameter zero = builder.addParameter(op.getZeroPoint(), op.getParams());
-    rewriter.replaceOp(
-        op, builder.build(op.getInit(), [&](OpBuilder &b, Location loc,
-                                            ValueRange args) {
-          Value zeroPoint = builder.get(b, zero, args);
-          Value steps = scaleDown(b, loc, args[0], builder.get(b, scale, args));
-          Value biased = roundToSteps(b, loc, steps, zeroPoint, op.getRange());
-          return toStorage(b, loc, biased, zeroPoint, type.getElementType());
-        }));
-    return success();
-  }
-};
+linalg::GenericOp lower(RewriterBase &rewriter, QuantizeOp op,
+                        QuantizeOp::Adaptor operands) {
+  BodyBuilder builder(rewriter, op.getLoc(), operands.getInit());
+  builder.addInput(operands.getInput());
+  Parameter scale = builder.addParameter(op.getScale(), operands.getScale(),
+                                         op.getParams());
+  Parameter zero = builder.addParameter(
+      op.getZeroPoint(), operands.getZeroPoint(), op.getParams());
+  return builder.build([&](OpBuilder &b, Location loc, ValueRange args) {
+    Value zeroPoint = builder.get(b, zero, args);
+    Value steps = scaleDown(b, loc, args[0], builder.get(b, scale, args));
+    Value biased = roundToSteps(b, loc, steps, zeroPoint, op.getRange());
+    return toStorage(b, loc, biased, zeroPoint,
+                     getElementTypeOrSelf(op.getResult()));
+  });
+}
 
 // fake_quantize(x) -> f32(clamp(rne(x / s), lo - z, hi - z)) * s
-struct ConvertFakeQuantize : OpRewritePattern<FakeQuantizeOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(FakeQuantizeOp op,
-                                PatternRewriter &rewriter) const override {
-    if (failed(checkRange(op, op.getRange(), rewriter)))
-      return failure();
-    auto type = cast<RankedTensorType>(op.getResult().getType());
-    BodyBuilder builder(rewriter, op.getLoc(), type.getRank());
-    builder.addInput(op.getInput());
-    Parameter scale = builder.addParameter(op.getScale(), op.getParams());
-    Parameter zero = builder.addParameter(op.getZeroPoint(), op.getParams());
-    rewriter.replaceOp(
-        op, builder.build(op.getInit(), [&](OpBuilder &b, Location loc,
-                                            ValueRange args) {
-          Value factor = builder.get(b, scale, args);
-          Value steps = scaleDown(b, loc, args[0], factor);
-          Value biased = roundToSteps(b, loc, steps, builder.get(b, zero, args),
-                                      op.getRange());
-          Value integer =
-              toStorage(b, loc, biased, constantInt(b, loc, 0), b.getI32Type());
-          Value real = arith::SIToFPOp::create(b, loc, b.getF32Type(), integer);
-          return arith::MulFOp::create(b, loc, real, factor).getResult();
-        }));
-    return success();
-  }
-};
+linalg::GenericOp lower(RewriterBase &rewriter, FakeQuantizeOp op,
+                        FakeQuantizeOp::Adaptor operands) {
+  BodyBuilder builder(rewriter, op.getLoc(), operands.getInit());
+  builder.addInput(operands.getInput());
+  Parameter scale = builder.addParameter(op.getScale(), operands.getScale(),
+                                         op.getParams());
+  Parameter zero = builder.addParameter(
+      op.getZeroPoint(), operands.getZeroPoint(), op.getParams());
+  return builder.build([&](OpBuilder &b, Location loc, ValueRange args) {
+    Value factor = builder.get(b, scale, args);
+    Value steps = scaleDown(b, loc, args[0], factor);
+    Value biased = roundToSteps(b, loc, steps, builder.get(b, zero, args),
+                                op.getRange());
+    Value integer =
+        toStorage(b, loc, biased, constantInt(b, loc, 0), b.getI32Type());
+    Value real = arith::SIToFPOp::create(b, loc, b.getF32Type(), integer);
+    return arith::MulFOp::create(b, loc, real, factor).getResult();
+  });
+}
 
 // dequantize(q) -> f32(ext(q) - z) * s
-struct ConvertDequantize : OpRewritePattern<DequantizeOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(DequantizeOp op,
-                                PatternRewriter &rewriter) const override {
-    auto type = cast<RankedTensorType>(op.getResult().getType());
-    BodyBuilder builder(rewriter, op.getLoc(), type.getRank());
-    builder.addInput(op.getInput());
-    Parameter scale = builder.addParameter(op.getScale(), op.getParams());
-    Parameter zero = builder.addParameter(op.getZeroPoint(), op.getParams());
-    rewriter.replaceOp(op, builder.build(op.getInit(), [&](OpBuilder &b,
-                                                           Location loc,
-                                                           ValueRange args) {
-      Value real = centered(b, loc, args[0], op.getUnsignedInput(),
-                            builder.get(b, zero, args));
-      return arith::MulFOp::create(b, loc, real, builder.get(b, scale, args))
-          .getResult();
-    }));
-    return success();
-  }
-};
+linalg::GenericOp lower(RewriterBase &rewriter, DequantizeOp op,
+                        DequantizeOp::Adaptor operands) {
+  BodyBuilder builder(rewriter, op.getLoc(), operands.getInit());
+  builder.addInput(operands.getInput());
+  Parameter scale = builder.addParameter(op.getScale(), operands.getScale(),
+                                         op.getParams());
+  Parameter zero = builder.addParameter(
+      op.getZeroPoint(), operands.getZeroPoint(), op.getParams());
+  return builder.build([&](OpBuilder &b, Location loc, ValueRange args) {
+    Value real = centered(b, loc, args[0], op.getUnsignedInput(),
+                          builder.get(b, zero, args));
+    return arith::MulFOp::create(b, loc, real, builder.get(b, scale, args))
+        .getResult();
+  });
+}
 
 // requantize(x...) -> clamp(rne(sum_k f32(ext(x_k) - z_k) * m_k) + z, lo, hi)
-struct ConvertRequantize : OpRewritePattern<RequantizeOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(RequantizeOp op,
-                                PatternRewriter &rewriter) const override {
-    if (failed(checkRange(op, op.getRange(), rewriter)))
-      return failure();
-    auto type = cast<RankedTensorType>(op.getResult().getType());
-    BodyBuilder builder(rewriter, op.getLoc(), type.getRank());
-    SmallVector<unsigned> inputs;
-    for (Value input : op.getInputs())
-      inputs.push_back(builder.addInput(input));
-    SmallVector<Parameter> multipliers;
-    for (auto [multiplier, map] :
-         llvm::zip_equal(op.getMultipliers(),
-                         op.getParams().getAsValueRange<AffineMapAttr>()))
-      multipliers.push_back(builder.addParameter(multiplier, map));
-    rewriter.replaceOp(op, builder.build(op.getInit(), [&](OpBuilder &b,
-                                                           Location loc,
-                                                           ValueRange args) {
-      Value sum;
-      for (auto [k, input] : llvm::enumerate(inputs)) {
-        Value zeroPoint = constantInt(b, loc, op.getInputZeroPoints()[k]);
-        Value real =
-            centered(b, loc, args[input], op.getUnsignedInputs()[k], zeroPoint);
-        Value term = arith::MulFOp::create(
-            b, loc, real, builder.get(b, multipliers[k], args));
-        sum = sum ? arith::AddFOp::create(b, loc, sum, term) : term;
-      }
-      Value zeroPoint = constantInt(b, loc, op.getZeroPoint());
-      Value biased = roundToSteps(b, loc, sum, zeroPoint, op.getRange());
-      return toStorage(b, loc, biased, zeroPoint, type.getElementType());
-    }));
-    return success();
-  }
-};
+linalg::GenericOp lower(RewriterBase &rewriter, RequantizeOp op,
+                        RequantizeOp::Adaptor operands) {
+  BodyBuilder builder(rewriter, op.getLoc(), operands.getInit());
+  SmallVector<unsigned> inputs;
+  for (Value input : operands.getInputs())
+    inputs.push_back(builder.addInput(input));
+  SmallVector<Parameter> multipliers;
+  for (auto [tensor, operand, map] :
+       llvm::zip_equal(op.getMultipliers(), operands.getMultipliers(),
+                       op.getParams().getAsValueRange<AffineMapAttr>()))
+    multipliers.push_back(builder.addParameter(tensor, operand, map));
+  return builder.build([&](OpBuilder &b, Location loc, ValueRange args) {
+    Value sum;
+    for (auto [k, input] : llvm::enumerate(inputs)) {
+      Value zeroPoint = constantInt(b, loc, op.getInputZeroPoints()[k]);
+      Value real =
+          centered(b, loc, args[input], op.getUnsignedInputs()[k], zeroPoint);
+      Value term = arith::MulFOp::create(b, loc, real,
+                                         builder.get(b, multipliers[k], args));
+      sum = sum ? arith::AddFOp::create(b, loc, sum, term) : term;
+    }
+    Value zeroPoint = constantInt(b, loc, op.getZeroPoint());
+    Value biased = roundToSteps(b, loc, sum, zeroPoint, op.getRange());
+    return toStorage(b, loc, biased, zeroPoint,
+                     getElementTypeOrSelf(op.getResult()));
+  });
+}
+
+/// params(d), the leading indices into the table.
+SmallVector<Value> tableRow(OpBuilder &b, Location loc, AffineMap params) {
+  SmallVector<Value> loops;
+  for (unsigned dim = 0; params.getNumResults() && dim < params.getNumDims();
+       ++dim)
+    loops.push_back(linalg::IndexOp::create(b, loc, dim));
+  SmallVector<Value> row;
+  for (AffineExpr expr : params.getResults())
+    row.push_back(affine::AffineApplyOp::create(
+        b, loc, AffineMap::get(params.getNumDims(), 0, expr), loops));
+  return row;
+}
 
 // lookup(x, table) -> table[params(d)..., ext(x)]
-struct ConvertLookup : OpRewritePattern<LookupOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(LookupOp op,
-                                PatternRewriter &rewriter) const override {
-    auto type = cast<RankedTensorType>(op.getResult().getType());
-    auto tableType = cast<RankedTensorType>(op.getTable().getType());
-    BodyBuilder builder(rewriter, op.getLoc(), type.getRank());
-    builder.addInput(op.getInput());
-    rewriter.replaceOp(
-        op, builder.build(op.getInit(), [&](OpBuilder &b, Location loc,
-                                            ValueRange args) {
-          SmallVector<Value> position = tableRow(b, loc, op);
-          Value code = extend(b, loc, args[0], op.getUnsignedInput());
-          if (!op.getUnsignedInput()) {
-            Value half = constantInt(b, loc, tableType.getShape().back() / 2);
-            code = arith::AddIOp::create(b, loc, code, half);
-          }
-          position.push_back(
-              arith::IndexCastUIOp::create(b, loc, b.getIndexType(), code));
-          return tensor::ExtractOp::create(b, loc, op.getTable(), position)
-              .getResult();
-        }));
-    return success();
-  }
+linalg::GenericOp lower(RewriterBase &rewriter, LookupOp op,
+                        LookupOp::Adaptor operands) {
+  int64_t length = cast<ShapedType>(op.getTable().getType()).getShape().back();
+  Value table = operands.getTable();
+  BodyBuilder builder(rewriter, op.getLoc(), operands.getInit());
+  builder.addInput(operands.getInput());
+  return builder.build([&](OpBuilder &b, Location loc,
+                           ValueRange args) -> Value {
+    SmallVector<Value> position = tableRow(b, loc, op.getParams());
+    Value code = extend(b, loc, args[0], op.getUnsignedInput());
+    if (!op.getUnsignedInput())
+      code = arith::AddIOp::create(b, loc, code,
+                                   constantInt(b, loc, length / 2));
+    position.push_back(
+        arith::IndexCastUIOp::create(b, loc, b.getIndexType(), code));
+    if (isa<MemRefType>(table.getType()))
+      return memref::LoadOp::create(b, loc, table, position);
+    return tensor::ExtractOp::create(b, loc, table, position);
+  });
+}
 
-  /// params(d), the leading indices into the table.
-  static SmallVector<Value> tableRow(OpBuilder &b, Location loc, LookupOp op) {
-    AffineMap params = op.getParams();
-    SmallVector<Value> loops;
-    for (unsigned dim = 0; params.getNumResults() && dim < params.getNumDims();
-         ++dim)
-      loops.push_back(linalg::IndexOp::create(b, loc, dim));
-    SmallVector<Value> row;
-    for (AffineExpr expr : params.getResults())
-      row.push_back(affine::AffineApplyOp::create(
-          b, loc, AffineMap::get(params.getNumDims(), 0, expr), loops));
-    return row;
+template <typename OpTy>
+struct ConvertToLinalg : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    FailureOr<linalg::GenericOp> generic =
+        buildLinalg(rewriter, op, op->getOperands());
+    if (failed(generic))
+      return failure();
+    rewriter.replaceOp(op, *generic);
+    return success();
   }
 };
 
 struct ConvertQoptToLinalg
     : qopt::impl::ConvertQoptToLinalgPassBase<ConvertQoptToLinalg> {
   void runOnOperation() override {
-    RewritePatternSet patterns(&getContext());
-    patterns.add<ConvertQuantize, ConvertFakeQuantize, ConvertDequantize,
-                 ConvertRequantize, ConvertLookup>(&getContext());
-    walkAndApplyPatterns(getOperation(), std::move(patterns));
-    WalkResult left = getOperation()->walk([](Operation *op) {
-      if (!isa<QuantizeOp, FakeQuantizeOp, RequantizeOp>(op))
-        return WalkResult::advance();
-      auto range = op->getAttrOfType<DenseI32ArrayAttr>("range").asArrayRef();
-      op->emitOpError("expects a range of at most ")
-          << kRoundingLimit << " steps, got [" << range[0] << ", " << range[1]
-          << "]";
-      return WalkResult::interrupt();
+    WalkResult checked = getOperation()->walk([](Operation *op) {
+      bool quantizes = isa<QuantizeOp, FakeQuantizeOp, RequantizeOp>(op);
+      return quantizes && failed(checkRange(op)) ? WalkResult::interrupt()
+                                                 : WalkResult::advance();
     });
-    if (left.wasInterrupted())
-      signalPassFailure();
+    if (checked.wasInterrupted())
+      return signalPassFailure();
+    RewritePatternSet patterns(&getContext());
+    patterns.add<ConvertToLinalg<QuantizeOp>, ConvertToLinalg<FakeQuantizeOp>,
+                 ConvertToLinalg<DequantizeOp>, ConvertToLinalg<RequantizeOp>,
+                 ConvertToLinalg<LookupOp>>(&getContext());
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };
 
 } // namespace
+
+FailureOr<linalg::GenericOp> qopt::buildLinalg(RewriterBase &rewriter,
+                                               Operation *op,
+                                               ValueRange operands) {
+  return TypeSwitch<Operation *, FailureOr<linalg::GenericOp>>(op)
+      .Case<QuantizeOp, FakeQuantizeOp, DequantizeOp, RequantizeOp, LookupOp>(
+          [&](auto typed) {
+            using OpTy = decltype(typed);
+            return lower(rewriter, typed,
+                         typename OpTy::Adaptor(operands, typed));
+          })
+      .Default([](Operation *) { return failure(); });
+}

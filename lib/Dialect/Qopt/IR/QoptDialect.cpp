@@ -17,3 +17,10 @@ void qopt::QoptDialect::initialize() {
 #include "qopt/Dialect/Qopt/IR/QoptOps.cpp.inc"
       >();
 }
+
+// Folded results are builtin constants; the dialect has none of its own.
+Operation *qopt::QoptDialect::materializeConstant(OpBuilder &builder,
+                                                  Attribute value, Type type,
+                                                  Location loc) {
+  return arith::ConstantOp::materialize(builder, value, type, loc);
+}

@@ -1,25 +1,59 @@
-//===- BufferizableOpInterfaceImpl.cpp - Bufferization models -------------===//
+//===- BufferizableOpInterfaceImpl.cpp - Bufferization of qopt ------------===//
 //
 // Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "qopt/Dialect/Qopt/Transforms/BufferizableOpInterfaceImpl.h"
-#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
+#include "qopt/Conversion/QoptToLinalg.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Dialect/Qopt/Transforms/BufferizableOpInterfaceImpl.h"
+
+#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
+#include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
 
 using namespace mlir;
 using namespace mlir::bufferization;
+using namespace qopt;
 
 namespace {
 
-/// An observer reads its buffer and passes it on: the result is the operand's
-/// buffer. The read keeps one-shot analysis from writing over the values
-/// before they have been seen.
-struct ObserveOpBufferization
-    : public BufferizableOpInterface::ExternalModel<ObserveOpBufferization,
-                                                    qopt::ObserveOp> {
+/// Writes the init's buffer in place, through the linalg form.
+template <typename OpTy>
+struct ElementwiseBufferization
+    : DstBufferizableOpInterfaceExternalModel<ElementwiseBufferization<OpTy>,
+                                              OpTy> {
+  bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
+                              const AnalysisState &) const {
+    // The init gives only shape and place.
+    return !cast<DestinationStyleOpInterface>(op).isDpsInit(&operand);
+  }
+
+  bool bufferizesToElementwiseAccess(Operation *, const AnalysisState &,
+                                     ArrayRef<OpOperand *>) const {
+    return true;
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    SmallVector<Value> buffers;
+    for (Value operand : op->getOperands()) {
+      FailureOr<Value> buffer = getBuffer(rewriter, operand, options, state);
+      if (failed(buffer))
+        return failure();
+      buffers.push_back(*buffer);
+    }
+    if (failed(buildLinalg(rewriter, op, buffers)))
+      return failure();
+    replaceOpWithBufferizedValues(rewriter, op, buffers.back());
+    return success();
+  }
+};
+
+/// The observer reads the buffer of its operand, which is also its result's.
+struct ObserveBufferization
+    : BufferizableOpInterface::ExternalModel<ObserveBufferization, ObserveOp> {
   bool bufferizesToMemoryRead(Operation *, OpOperand &,
                               const AnalysisState &) const {
     return true;
@@ -36,14 +70,13 @@ struct ObserveOpBufferization
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {
-    auto observe = cast<qopt::ObserveOp>(op);
+    auto observe = cast<ObserveOp>(op);
     FailureOr<Value> buffer =
         getBuffer(rewriter, observe.getInput(), options, state);
     if (failed(buffer))
       return failure();
-    qopt::ObserveOp::create(rewriter, op->getLoc(), /*result=*/Type(), *buffer,
-                            observe.getEdgeAttr(), observe.getAxisAttr(),
-                            observe.getMinAttr(), observe.getMaxAttr());
+    ObserveOp::create(rewriter, op->getLoc(), TypeRange(), *buffer,
+                      op->getAttrs());
     replaceOpWithBufferizedValues(rewriter, op, *buffer);
     return success();
   }
@@ -53,7 +86,16 @@ struct ObserveOpBufferization
 
 void qopt::registerBufferizableOpInterfaceExternalModels(
     DialectRegistry &registry) {
-  registry.addExtension(+[](MLIRContext *context, qopt::QoptDialect *) {
-    qopt::ObserveOp::attachInterface<ObserveOpBufferization>(*context);
+  registry.addExtension(+[](MLIRContext *context, QoptDialect *) {
+    QuantizeOp::attachInterface<ElementwiseBufferization<QuantizeOp>>(*context);
+    DequantizeOp::attachInterface<ElementwiseBufferization<DequantizeOp>>(
+        *context);
+    FakeQuantizeOp::attachInterface<ElementwiseBufferization<FakeQuantizeOp>>(
+        *context);
+    RequantizeOp::attachInterface<ElementwiseBufferization<RequantizeOp>>(
+        *context);
+    LookupOp::attachInterface<ElementwiseBufferization<LookupOp>>(*context);
+    ObserveOp::attachInterface<ObserveBufferization>(*context);
+    context->loadDialect<linalg::LinalgDialect>();
   });
 }

@@ -12,7 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
-#include "qopt/Dialect/Qopt/Transforms/InterfaceModels.h"
+#include "qopt/Dialect/Qopt/Transforms/TilingInterfaceImpl.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/TilingInterface.h"
@@ -183,7 +183,7 @@ struct ElementwiseTiling
 
 } // namespace
 
-void qopt::registerTilingInterfaceModels(DialectRegistry &registry) {
+void qopt::registerTilingInterfaceExternalModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, QoptDialect *) {
     QuantizeOp::attachInterface<ElementwiseTiling<QuantizeOp>>(*context);
     DequantizeOp::attachInterface<ElementwiseTiling<DequantizeOp>>(*context);

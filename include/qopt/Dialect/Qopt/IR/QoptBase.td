@@ -34,6 +34,7 @@ def Qopt_Dialect : Dialect {
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"
   ];
+  let hasConstantMaterializer = 1;
   let extraClassDeclaration = [{
     /// String attribute on function arguments and results: the source model's
     /// name of that input or output.

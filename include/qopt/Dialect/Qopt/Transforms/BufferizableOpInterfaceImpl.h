@@ -12,7 +12,8 @@
 
 namespace qopt {
 
-/// Attaches BufferizableOpInterface to the operations of the dialect.
+/// Attaches BufferizableOpInterface to the tensor operations of the dialect. An
+/// elementwise operation bufferizes to its linalg form on buffers.
 void registerBufferizableOpInterfaceExternalModels(
     mlir::DialectRegistry &registry);
 

@@ -1,0 +1,206 @@
+// RUN: qopt-opt %s --split-input-file --verify-diagnostics
+
+func.func @observe_c1(%x: tensor<8xf32>) {
+  // expected-error @below {{expects a result for a tensor operand and none for a memref, got operand 'tensor<8xf32>'}}
+  qopt.observe %x {edge = "a"} : tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @observe_c2(%x: tensor<8xf32>) -> tensor<8xf32> {
+  // expected-error @below {{expects an axis in [0, 1), got 1}}
+  %0 = qopt.observe %x {edge = "a", axis = 1} : tensor<8xf32> -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+func.func @observe_c3_pair(%x: tensor<8xf32>) -> tensor<8xf32> {
+  // expected-error @below {{expects min and max together, got only min}}
+  %0 = qopt.observe %x {edge = "a", min = array<f32: 0.0>} : tensor<8xf32> -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+func.func @observe_c3_length(%x: tensor<8xf32>) -> tensor<8xf32> {
+  // expected-error @below {{expects 8 min and max, got 1 and 1}}
+  %0 = qopt.observe %x {edge = "a", axis = 0, min = array<f32: 0.0>, max = array<f32: 1.0>} : tensor<8xf32> -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+func.func @observe_c3_order(%x: tensor<8xf32>) -> tensor<8xf32> {
+  // expected-error @below {{expects a finite range with min <= max, got [2.000000e+00, 1.000000e+00]}}
+  %0 = qopt.observe %x {edge = "a", min = array<f32: 2.0>, max = array<f32: 1.0>} : tensor<8xf32> -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+func.func @quantize_c1(%x: tensor<8xf32>, %s: tensor<f32>, %z: tensor<i32>, %e: tensor<9xi8>) -> tensor<9xi8> {
+  // expected-error @below {{expects input and init of the same shape, got 'tensor<8xf32>' and 'tensor<9xi8>'}}
+  %0 = qopt.quantize ins(%x, %s, %z : tensor<8xf32>, tensor<f32>, tensor<i32>) outs(%e : tensor<9xi8>) range [0, 255] params affine_map<(d0) -> ()> -> tensor<9xi8>
+  return %0 : tensor<9xi8>
+}
+
+// -----
+
+func.func @quantize_c2_shape(%x: tensor<8xf32>, %s: tensor<8xf32>, %z: tensor<i32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects scale and zero point of the same shape, got 'tensor<8xf32>' and 'tensor<i32>'}}
+  %0 = qopt.quantize ins(%x, %s, %z : tensor<8xf32>, tensor<8xf32>, tensor<i32>) outs(%e : tensor<8xi8>) range [0, 255] params affine_map<(d0) -> (d0)> -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @quantize_c2_map(%x: tensor<8xf32>, %s: tensor<8xf32>, %z: tensor<8xi32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects params to map 1 dimensions to the 1 of the scale, got affine_map<(d0) -> ()>}}
+  %0 = qopt.quantize ins(%x, %s, %z : tensor<8xf32>, tensor<8xf32>, tensor<8xi32>) outs(%e : tensor<8xi8>) range [0, 255] params affine_map<(d0) -> ()> -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @quantize_c3_empty(%x: tensor<8xf32>, %s: tensor<f32>, %z: tensor<i32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects a range [lo, hi] with lo < hi, got [5, 5]}}
+  %0 = qopt.quantize ins(%x, %s, %z : tensor<8xf32>, tensor<f32>, tensor<i32>) outs(%e : tensor<8xi8>) range [5, 5] params affine_map<(d0) -> ()> -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @quantize_c3_storage(%x: tensor<8xf32>, %s: tensor<f32>, %z: tensor<i32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects a range within [-128, 127] of the i8 storage, got [-128, 128]}}
+  %0 = qopt.quantize ins(%x, %s, %z : tensor<8xf32>, tensor<f32>, tensor<i32>) outs(%e : tensor<8xi8>) range [-128, 128] params affine_map<(d0) -> ()> -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @quantize_c4_scale(%x: tensor<8xf32>, %z: tensor<i32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  %s = arith.constant dense<0.0> : tensor<f32>
+  // expected-error @below {{expects finite scales greater than zero, got 0.000000e+00}}
+  %0 = qopt.quantize ins(%x, %s, %z : tensor<8xf32>, tensor<f32>, tensor<i32>) outs(%e : tensor<8xi8>) range [0, 255] params affine_map<(d0) -> ()> -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @quantize_c4_zero_point(%x: tensor<8xf32>, %s: tensor<f32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  %z = arith.constant dense<-1> : tensor<i32>
+  // expected-error @below {{expects zero points in [0, 255], got -1}}
+  %0 = qopt.quantize ins(%x, %s, %z : tensor<8xf32>, tensor<f32>, tensor<i32>) outs(%e : tensor<8xi8>) range [0, 255] params affine_map<(d0) -> ()> -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @dequantize_c1(%x: tensor<8xi8>, %s: tensor<f32>, %z: tensor<i32>, %e: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @below {{expects input and init of the same shape, got 'tensor<8xi8>' and 'tensor<4xf32>'}}
+  %0 = qopt.dequantize ins(%x, %s, %z : tensor<8xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<4xf32>) params affine_map<(d0) -> ()> -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @dequantize_c2(%x: tensor<8xi8>, %s: tensor<2xf32>, %z: tensor<1xi32>, %e: tensor<8xf32>) -> tensor<8xf32> {
+  // expected-error @below {{expects scale and zero point of the same shape}}
+  %0 = qopt.dequantize ins(%x, %s, %z : tensor<8xi8>, tensor<2xf32>, tensor<1xi32>) outs(%e : tensor<8xf32>) params affine_map<(d0) -> (d0 floordiv 4)> -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+func.func @dequantize_c3(%x: tensor<8xi8>, %z: tensor<i32>, %e: tensor<8xf32>) -> tensor<8xf32> {
+  %s = arith.constant dense<-1.0> : tensor<f32>
+  // expected-error @below {{expects finite scales greater than zero, got -1.000000e+00}}
+  %0 = qopt.dequantize ins(%x, %s, %z : tensor<8xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<8xf32>) params affine_map<(d0) -> ()> -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+func.func @requantize_c1(%x: tensor<8xi32>, %m: tensor<f32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects as many multipliers, input_zero_points, unsigned_inputs and params as inputs, got 1, 2, 1 and 1 for 1 inputs}}
+  %0 = qopt.requantize ins(%x : tensor<8xi32>) multipliers(%m : tensor<f32>) outs(%e : tensor<8xi8>) range [0, 255] zero_point 0
+    {input_zero_points = array<i32: 0, 0>, unsigned_inputs = array<i1: false>, params = [affine_map<(d0) -> ()>]} -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @requantize_c2(%x: tensor<8xi32>, %m: tensor<8xf32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects params to map 1 dimensions to the 1 of the multiplier, got affine_map<(d0) -> ()>}}
+  %0 = qopt.requantize ins(%x : tensor<8xi32>) multipliers(%m : tensor<8xf32>) outs(%e : tensor<8xi8>) range [0, 255] zero_point 0
+    {input_zero_points = array<i32: 0>, unsigned_inputs = array<i1: false>, params = [affine_map<(d0) -> ()>]} -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @requantize_c3(%x: tensor<4xi32>, %m: tensor<f32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects input and init of the same shape, got 'tensor<4xi32>' and 'tensor<8xi8>'}}
+  %0 = qopt.requantize ins(%x : tensor<4xi32>) multipliers(%m : tensor<f32>) outs(%e : tensor<8xi8>) range [0, 255] zero_point 0
+    {input_zero_points = array<i32: 0>, unsigned_inputs = array<i1: false>, params = [affine_map<(d0) -> ()>]} -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @requantize_c4(%x: tensor<8xi32>, %m: tensor<f32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects a zero point in [0, 255], got 256}}
+  %0 = qopt.requantize ins(%x : tensor<8xi32>) multipliers(%m : tensor<f32>) outs(%e : tensor<8xi8>) range [0, 255] zero_point 256
+    {input_zero_points = array<i32: 0>, unsigned_inputs = array<i1: false>, params = [affine_map<(d0) -> ()>]} -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @lookup_c1(%x: tensor<8xi8>, %t: tensor<256xf32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects table and init of one element type, got 'f32' and 'i8'}}
+  %0 = qopt.lookup ins(%x, %t : tensor<8xi8>, tensor<256xf32>) outs(%e : tensor<8xi8>) params affine_map<(d0) -> ()> -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @lookup_c2(%x: tensor<8xi4>, %t: tensor<256xi8>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects a table with a last dimension of 16, got 'tensor<256xi8>'}}
+  %0 = qopt.lookup ins(%x, %t : tensor<8xi4>, tensor<256xi8>) outs(%e : tensor<8xi8>) params affine_map<(d0) -> ()> -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @lookup_c3(%x: tensor<8xi8>, %t: tensor<256xi8>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects params to map 1 dimensions to the 0 of the table's leading dimensions}}
+  %0 = qopt.lookup ins(%x, %t : tensor<8xi8>, tensor<256xi8>) outs(%e : tensor<8xi8>) params affine_map<(d0) -> (d0)> -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @pack_c1_tail(%x: tensor<2x3xi4>) -> tensor<2x1xi8> {
+  // expected-error @below {{expects the last dimension of the unpacked tensor to be a multiple of 2, got 'tensor<2x3xi4>'}}
+  %0 = qopt.pack %x : tensor<2x3xi4> -> tensor<2x1xi8>
+  return %0 : tensor<2x1xi8>
+}
+
+// -----
+
+func.func @unpack_c1(%x: tensor<2x3xi8>) -> tensor<2x8xi4> {
+  // expected-error @below {{expects packed shape [2, 4] for 'tensor<2x8xi4>', got 'tensor<2x3xi8>'}}
+  %0 = qopt.unpack %x : tensor<2x3xi8> -> tensor<2x8xi4>
+  return %0 : tensor<2x8xi4>
+}
+
+// -----
+
+func.func @dot_c1(%acc: vector<16xi32>, %a: vector<32xi8>) -> vector<16xi32> {
+  // expected-error @below {{expects a and b of one type with 4 or 8 times the 16 lanes of the accumulator, got 'vector<32xi8>' and 'vector<32xi8>'}}
+  %0 = qopt.dot %acc, %a, %a : vector<16xi32>, vector<32xi8>, vector<32xi8>
+  return %0 : vector<16xi32>
+}

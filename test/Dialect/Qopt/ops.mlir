@@ -1,0 +1,71 @@
+// RUN: qopt-opt %s --verify-roundtrip | FileCheck %s
+// RUN: qopt-opt %s --mlir-print-op-generic | qopt-opt | FileCheck %s
+// RUN: qopt-opt %s --emit-bytecode | qopt-opt | FileCheck %s
+
+// CHECK-LABEL: func.func @observe
+func.func @observe(%x: tensor<1x8xf32>, %m: memref<1x8xf32>) -> tensor<1x8xf32> {
+  // CHECK: qopt.observe %{{.*}} {axis = 1 : i64, edge = "relu"} : tensor<1x8xf32> -> tensor<1x8xf32>
+  %0 = qopt.observe %x {edge = "relu", axis = 1} : tensor<1x8xf32> -> tensor<1x8xf32>
+  // CHECK: qopt.observe %{{.*}} {edge = "relu", max = array<f32: 6.000000e+00>, min = array<f32: 0.000000e+00>} : memref<1x8xf32>
+  qopt.observe %m {edge = "relu", min = array<f32: 0.0>, max = array<f32: 6.0>} : memref<1x8xf32>
+  return %0 : tensor<1x8xf32>
+}
+
+// CHECK-LABEL: func.func @quantize_per_tensor
+func.func @quantize_per_tensor(%x: tensor<1x8xf32>, %s: tensor<f32>, %z: tensor<i32>, %e: tensor<1x8xi8>) -> tensor<1x8xi8> {
+  // CHECK: qopt.quantize ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<1x8xf32>, tensor<f32>, tensor<i32>) outs(%{{.*}} : tensor<1x8xi8>) range [0, 255] params
+  %0 = qopt.quantize ins(%x, %s, %z : tensor<1x8xf32>, tensor<f32>, tensor<i32>)
+    outs(%e : tensor<1x8xi8>) range [0, 255] params affine_map<(d0, d1) -> ()> -> tensor<1x8xi8>
+  return %0 : tensor<1x8xi8>
+}
+
+// CHECK-LABEL: func.func @dequantize_per_group
+func.func @dequantize_per_group(%q: tensor<16x64xi4>, %s: tensor<16x2xf32>, %z: tensor<16x2xi32>, %e: tensor<16x64xf32>) -> tensor<16x64xf32> {
+  // CHECK: qopt.dequantize ins({{.*}} : tensor<16x64xi4>, tensor<16x2xf32>, tensor<16x2xi32>) outs(%{{.*}} : tensor<16x64xf32>) params
+  %0 = qopt.dequantize ins(%q, %s, %z : tensor<16x64xi4>, tensor<16x2xf32>, tensor<16x2xi32>)
+    outs(%e : tensor<16x64xf32>) params affine_map<(d0, d1) -> (d0, d1 floordiv 32)> -> tensor<16x64xf32>
+  return %0 : tensor<16x64xf32>
+}
+
+// CHECK-LABEL: func.func @fake_quantize
+func.func @fake_quantize(%x: tensor<4x8xf32>, %s: tensor<8xf32>, %z: tensor<8xi32>, %e: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  // CHECK: qopt.fake_quantize
+  %0 = qopt.fake_quantize ins(%x, %s, %z : tensor<4x8xf32>, tensor<8xf32>, tensor<8xi32>)
+    outs(%e : tensor<4x8xf32>) range [-7, 7] params affine_map<(d0, d1) -> (d1)> -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
+}
+
+// CHECK-LABEL: func.func @requantize_sum
+func.func @requantize_sum(%acc: tensor<4x8xi32>, %res: tensor<4x8xi8>, %m: tensor<8xf32>, %n: tensor<f32>, %e: tensor<4x8xi8>) -> tensor<4x8xi8> {
+  // CHECK: qopt.requantize ins(%{{.*}}, %{{.*}} : tensor<4x8xi32>, tensor<4x8xi8>) multipliers(%{{.*}}, %{{.*}} : tensor<8xf32>, tensor<f32>) outs(%{{.*}} : tensor<4x8xi8>) range [0, 255] zero_point 3
+  %0 = qopt.requantize ins(%acc, %res : tensor<4x8xi32>, tensor<4x8xi8>)
+    multipliers(%m, %n : tensor<8xf32>, tensor<f32>) outs(%e : tensor<4x8xi8>)
+    range [0, 255] zero_point 3
+    {input_zero_points = array<i32: 0, 128>, unsigned_inputs = array<i1: false, true>,
+     params = [affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> ()>]} -> tensor<4x8xi8>
+  return %0 : tensor<4x8xi8>
+}
+
+// CHECK-LABEL: func.func @lookup_codebook
+func.func @lookup_codebook(%x: tensor<4x8xi4>, %t: tensor<4x16xf32>, %e: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  // CHECK: qopt.lookup ins(%{{.*}}, %{{.*}} : tensor<4x8xi4>, tensor<4x16xf32>) outs(%{{.*}} : tensor<4x8xf32>) unsigned params
+  %0 = qopt.lookup ins(%x, %t : tensor<4x8xi4>, tensor<4x16xf32>) outs(%e : tensor<4x8xf32>)
+    unsigned params affine_map<(d0, d1) -> (d0)> -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
+}
+
+// CHECK-LABEL: func.func @pack_unpack
+func.func @pack_unpack(%x: tensor<2x4xi4>) -> tensor<2x4xi4> {
+  // CHECK: qopt.pack %{{.*}} : tensor<2x4xi4> -> tensor<2x2xi8>
+  %0 = qopt.pack %x : tensor<2x4xi4> -> tensor<2x2xi8>
+  // CHECK: qopt.unpack %{{.*}} : tensor<2x2xi8> -> tensor<2x4xi4>
+  %1 = qopt.unpack %0 : tensor<2x2xi8> -> tensor<2x4xi4>
+  return %1 : tensor<2x4xi4>
+}
+
+// CHECK-LABEL: func.func @dot
+func.func @dot(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8>) -> vector<16xi32> {
+  // CHECK: qopt.dot %{{.*}}, %{{.*}}, %{{.*}} unsigned_a : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  %0 = qopt.dot %acc, %a, %b unsigned_a : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  return %0 : vector<16xi32>
+}
