@@ -3,8 +3,8 @@
 // Upstream tiling cuts qopt operations; parameters follow their maps.
 
 // CHECK-LABEL: func.func @requantize_per_channel
-// CHECK:         scf.for %[[I:.*]] =
-// CHECK:           scf.for %[[J:.*]] =
+// CHECK:         scf.for %[[I:[a-z0-9]+]] =
+// CHECK:           scf.for %[[J:[a-z0-9]+]] =
 // CHECK:             %[[X:.*]] = tensor.extract_slice %{{.*}}[%[[I]], %[[J]]] [2, 8] [1, 1] : tensor<4x16xi32> to tensor<2x8xi32>
 // CHECK:             %[[M:.*]] = tensor.extract_slice %{{.*}}[%[[J]]] [8] [1] : tensor<16xf32> to tensor<8xf32>
 // CHECK:             %[[E:.*]] = tensor.extract_slice %{{.*}}[%[[I]], %[[J]]] [2, 8] [1, 1] : tensor<4x16xi8> to tensor<2x8xi8>
@@ -47,7 +47,7 @@ module attributes {transform.with_named_sequence} {
 
 // Grouped parameters follow a tile that takes whole groups.
 // CHECK-LABEL: func.func @dequantize_per_group
-// CHECK:         scf.for %[[I:.*]] =
+// CHECK:         scf.for %[[I:[a-z0-9]+]] =
 // CHECK:           tensor.extract_slice %{{.*}}[%[[I]], 0] [2, 2] [1, 1] : tensor<4x2xf32> to tensor<2x2xf32>
 // CHECK:           qopt.dequantize {{.*}} : tensor<2x64xi8>, tensor<2x2xf32>, tensor<2x2xi32>)
 func.func @dequantize_per_group(%q: tensor<4x64xi8>, %s: tensor<4x2xf32>, %z: tensor<4x2xi32>, %f: tensor<4x64xf32>) -> tensor<4x64xf32> {
