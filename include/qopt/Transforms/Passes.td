@@ -26,6 +26,31 @@ def ApplyCalibrationPass : Pass<"qopt-apply-calibration", "::mlir::ModuleOp"> {
   ];
 }
 
+def AssignLayoutPass : Pass<"qopt-assign-layout", "::mlir::func::FuncOp"> {
+  let summary = "Move transpositions to where they cost least";
+  let description = [{
+    Front ends that speak NCHW wrap every convolution in two transpositions. A
+    transposition of an operand sinks through the operation to its result
+    wherever that does not raise their number: through elementwise operations
+    and reductions (the loops are interchanged, constants moved by their data),
+    pad, concat, extract_slice and reshapes. Inverse pairs meet and vanish. A
+    flattening that stands in the way of a matrix product with constant weights
+    goes into the rows of the weights. What is left and moves only dimensions
+    of size 1 becomes a reshape; what is left behind an argument is hoisted
+    above the elementwise operations there.
+
+    Expects static shapes and convolutions in the forms of the `float` phase.
+    Guarantees the same values bit for bit, but for a matrix product whose
+    weights' rows move: its sums run in another order. Reductions keep the order
+    of their loops.
+
+    Does not change the types of the function.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def BufferizePass : Pass<"qopt-bufferize", "::mlir::ModuleOp"> {
   let summary = "Tensors to buffers; results go to buffers of the caller";
   let description = [{

@@ -1,0 +1,26 @@
+//===- FloatPipeline.cpp - From any front end to the float phase ----------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Transforms/FloatPipeline.h"
+#include "mlir/Transforms/Passes.h"
+#include "qopt/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace qopt {
+
+void buildFloatPipeline(OpPassManager &pm) {
+  // Common subexpressions first: transpositions of one value meet only if they
+  // are one operation.
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createAssignLayoutPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+} // namespace qopt
