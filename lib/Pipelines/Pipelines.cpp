@@ -16,6 +16,7 @@
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Target/Lowering.h"
+#include "qopt/Transforms/FloatPipeline.h"
 #include "qopt/Transforms/Passes.h"
 
 using namespace mlir;
@@ -27,8 +28,7 @@ void buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &options) {
   case Phase::Input:
     return;
   case Phase::Float:
-    pm.addPass(createCanonicalizerPass());
-    pm.addPass(createCSEPass());
+    buildFloatPipeline(pm);
     return;
   case Phase::Observed:
   case Phase::Calibrated:

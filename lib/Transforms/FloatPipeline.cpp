@@ -19,6 +19,9 @@ void buildFloatPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createAssignLayoutPass());
+  // Batch normalization is recognized by channels that run along the last
+  // dimension.
+  pm.addNestedPass<func::FuncOp>(createFoldBatchNormPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

@@ -94,6 +94,33 @@ def ExpandCopiesPass : Pass<"qopt-expand-copies"> {
   ];
 }
 
+def FoldBatchNormPass : Pass<"qopt-fold-batch-norm", "::mlir::func::FuncOp"> {
+  let summary = "Fold affine maps per channel into weights and biases";
+  let description = [{
+    A batch normalization in inference, a bias, a scale: any elementwise body
+    of sums, differences, products and quotients with constants that amounts to
+    `a[c] * x + b[c]` for the channel `c`, the last dimension. After a
+    contraction with constant weights and one use:
+    ```
+    contract(x, w; bias) * a + b  ->  contract(x, w * a; bias * a + b)
+    ```
+    and before one, unless `b` is not zero and a border of zeros lies between:
+    ```
+    contract(x * a + b, w; bias)  ->  contract(x, w * a; bias + sum_k w[k] * b[k])
+    ```
+    `a`, `b` and the products are computed in double and rounded to f32 once,
+    so that every new weight has a relative error of at most 2^-24. Operations
+    that become one carry both locations. A mean (sum, then factor) is left
+    whole for the quantizer.
+
+    Expects channels last: run `qopt-assign-layout` before. Does not fold where
+    a new constant would not be finite.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def InsertObserversPass
     : Pass<"qopt-insert-observers", "::mlir::func::FuncOp"> {
   let summary = "An observer on every edge that may be quantized";
@@ -191,6 +218,23 @@ def QuantizePass : Pass<"qopt-quantize", "::mlir::ModuleOp"> {
     "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
     "::qopt::QoptDialect"
   ];
+}
+
+def RemoveIdentitiesPass
+    : Pass<"qopt-remove-identities", "::mlir::func::FuncOp"> {
+  let summary = "Remove operations that change nothing";
+  let description = [{
+    - `x + 0`, `x - 0`, `x * 1`, `x / 1` with a constant in the body or a splat
+      operand. The sum turns -0 into 0, which nothing in a model tells apart.
+    - A clamp after a clamp that bounds as much; two clamps in a row become one.
+    - Copies, a pad by nothing, a slice of everything, a concatenation of one.
+    - Reshapes in a row: at most one collapse_shape and one expand_shape stay.
+
+    Keeps unused arguments of the function: they are part of its interface.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def StripObserversPass : Pass<"qopt-strip-observers"> {
