@@ -52,12 +52,12 @@ bool qopt::isCIdentifier(StringRef name) {
          !isCKeyword(name);
 }
 
-std::string qopt::makeCIdentifier(StringRef name) {
+std::string qopt::makeCIdentifier(StringRef name, StringRef prefix) {
   std::string result;
   for (char c : name)
     result += isAlnum(c) ? c : '_';
   if (result.empty() || isDigit(result.front()) || isCKeyword(result))
-    result.insert(0, "model_");
+    result.insert(0, prefix);
   return result;
 }
 

@@ -49,7 +49,7 @@ static std::vector<std::string> makeParameterNames(const ModelInfo &info) {
   for (const TensorInfo &tensor :
        concat<const TensorInfo>(ArrayRef<TensorInfo>(info.inputs),
                                 ArrayRef<TensorInfo>(info.outputs))) {
-    std::string base = makeCIdentifier(tensor.name), name = base;
+    std::string base = makeCIdentifier(tensor.name, "tensor_"), name = base;
     for (unsigned i = 2; !taken.insert(name).second; ++i)
       name = base + "_" + std::to_string(i);
     names.push_back(name);

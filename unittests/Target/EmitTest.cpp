@@ -25,7 +25,7 @@ namespace {
 constexpr const char *kModel = R"(
 #id = affine_map<(a) -> (a)>
 func.func @twice(%x: tensor<3xf32> {qopt.name = "in/put:0"}, %i: tensor<3xi8> {qopt.name = "int", qopt.unsigned})
-    -> (tensor<3xf32> {qopt.name = "arena"}, tensor<3xi8> {qopt.name = "int"}) {
+    -> (tensor<3xf32> {qopt.name = "arena"}, tensor<3xi8> {qopt.name = "int", qopt.unsigned}) {
   %e = tensor.empty() : tensor<3xf32>
   %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
       ins(%x : tensor<3xf32>) outs(%e : tensor<3xf32>) {

@@ -46,8 +46,10 @@ private:
 
 bool isCIdentifier(llvm::StringRef name);
 
-/// The nearest C identifier that is no keyword: "my-model.v2" -> "my_model_v2".
-std::string makeCIdentifier(llvm::StringRef name);
+/// The nearest C identifier: "my-model.v2" -> "my_model_v2". Keywords and names
+/// that begin with a digit get the prefix.
+std::string makeCIdentifier(llvm::StringRef name,
+                            llvm::StringRef prefix = "model_");
 
 /// The module's ModelInfo with name, target and version filled in. Fails if
 /// the name is no C identifier.
