@@ -201,8 +201,8 @@ linalg::GenericOp lower(RewriterBase &rewriter, QuantizeOp op,
                         QuantizeOp::Adaptor operands) {
   BodyBuilder builder(rewriter, op.getLoc(), operands.getInit());
   builder.addInput(operands.getInput());
-  Parameter scale = builder.addParameter(op.getScale(), operands.getScale(),
-                                         op.getParams());
+  Parameter scale =
+      builder.addParameter(op.getScale(), operands.getScale(), op.getParams());
   Parameter zero = builder.addParameter(
       op.getZeroPoint(), operands.getZeroPoint(), op.getParams());
   return builder.build([&](OpBuilder &b, Location loc, ValueRange args) {
@@ -219,15 +219,15 @@ linalg::GenericOp lower(RewriterBase &rewriter, FakeQuantizeOp op,
                         FakeQuantizeOp::Adaptor operands) {
   BodyBuilder builder(rewriter, op.getLoc(), operands.getInit());
   builder.addInput(operands.getInput());
-  Parameter scale = builder.addParameter(op.getScale(), operands.getScale(),
-                                         op.getParams());
+  Parameter scale =
+      builder.addParameter(op.getScale(), operands.getScale(), op.getParams());
   Parameter zero = builder.addParameter(
       op.getZeroPoint(), operands.getZeroPoint(), op.getParams());
   return builder.build([&](OpBuilder &b, Location loc, ValueRange args) {
     Value factor = builder.get(b, scale, args);
     Value steps = scaleDown(b, loc, args[0], factor);
-    Value biased = roundToSteps(b, loc, steps, builder.get(b, zero, args),
-                                op.getRange());
+    Value biased =
+        roundToSteps(b, loc, steps, builder.get(b, zero, args), op.getRange());
     Value integer =
         toStorage(b, loc, biased, constantInt(b, loc, 0), b.getI32Type());
     Value real = arith::SIToFPOp::create(b, loc, b.getF32Type(), integer);
@@ -240,8 +240,8 @@ linalg::GenericOp lower(RewriterBase &rewriter, DequantizeOp op,
                         DequantizeOp::Adaptor operands) {
   BodyBuilder builder(rewriter, op.getLoc(), operands.getInit());
   builder.addInput(operands.getInput());
-  Parameter scale = builder.addParameter(op.getScale(), operands.getScale(),
-                                         op.getParams());
+  Parameter scale =
+      builder.addParameter(op.getScale(), operands.getScale(), op.getParams());
   Parameter zero = builder.addParameter(
       op.getZeroPoint(), operands.getZeroPoint(), op.getParams());
   return builder.build([&](OpBuilder &b, Location loc, ValueRange args) {
@@ -306,8 +306,8 @@ linalg::GenericOp lower(RewriterBase &rewriter, LookupOp op,
     SmallVector<Value> position = tableRow(b, loc, op.getParams());
     Value code = extend(b, loc, args[0], op.getUnsignedInput());
     if (!op.getUnsignedInput())
-      code = arith::AddIOp::create(b, loc, code,
-                                   constantInt(b, loc, length / 2));
+      code =
+          arith::AddIOp::create(b, loc, code, constantInt(b, loc, length / 2));
     position.push_back(
         arith::IndexCastUIOp::create(b, loc, b.getIndexType(), code));
     if (isa<MemRefType>(table.getType()))
@@ -350,9 +350,8 @@ struct ConvertQoptToLinalg
 
 } // namespace
 
-FailureOr<linalg::GenericOp> qopt::buildLinalg(RewriterBase &rewriter,
-                                               Operation *op,
-                                               ValueRange operands) {
+FailureOr<linalg::GenericOp>
+qopt::buildLinalg(RewriterBase &rewriter, Operation *op, ValueRange operands) {
   return TypeSwitch<Operation *, FailureOr<linalg::GenericOp>>(op)
       .Case<QuantizeOp, FakeQuantizeOp, DequantizeOp, RequantizeOp, LookupOp>(
           [&](auto typed) {

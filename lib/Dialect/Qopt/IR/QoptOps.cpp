@@ -137,9 +137,9 @@ static bool coversStorage(ArrayRef<int32_t> range, unsigned width) {
 /// Whether two parameter operands are the same value or equal constants.
 static bool sameParameter(Value lhs, Value rhs) {
   Attribute lhsValue, rhsValue;
-  return lhs == rhs || (matchPattern(lhs, m_Constant(&lhsValue)) &&
-                        matchPattern(rhs, m_Constant(&rhsValue)) &&
-                        lhsValue == rhsValue);
+  return lhs == rhs ||
+         (matchPattern(lhs, m_Constant(&lhsValue)) &&
+          matchPattern(rhs, m_Constant(&rhsValue)) && lhsValue == rhsValue);
 }
 
 //===----------------------------------------------------------------------===//
@@ -157,9 +157,8 @@ static LogicalResult verifyObservedRange(ObserveOp op) {
   if (op.getAxis())
     expected = shapeOf(op.getInput())[*op.getAxis()];
   if (min->size() != expected || max->size() != expected)
-    return op.emitOpError("expects ")
-           << expected << " min and max, got " << min->size() << " and "
-           << max->size();
+    return op.emitOpError("expects ") << expected << " min and max, got "
+                                      << min->size() << " and " << max->size();
   for (auto [lo, hi] : llvm::zip_equal(*min, *max))
     if (!std::isfinite(lo) || !std::isfinite(hi) || lo > hi)
       return op.emitOpError("expects a finite range with min <= max, got [")
@@ -239,10 +238,9 @@ static Attribute foldConstantQuantize(QuantizeOp op,
   unsigned width = storageWidth(op.getInit());
   SmallVector<APInt> values;
   for (float value : input.getValues<float>())
-    values.push_back(APInt(width,
-                           quantize(value, s, z, op.getRange()[0],
-                                    op.getRange()[1]),
-                           /*isSigned=*/true, /*implicitTrunc=*/true));
+    values.push_back(
+        APInt(width, quantize(value, s, z, op.getRange()[0], op.getRange()[1]),
+              /*isSigned=*/true, /*implicitTrunc=*/true));
   return DenseElementsAttr::get(op.getType(), values);
 }
 
@@ -298,9 +296,9 @@ LogicalResult RequantizeOp::verify() {
            << getMultipliers().size() << ", " << getInputZeroPoints().size()
            << ", " << getUnsignedInputs().size() << " and "
            << getParams().size() << " for " << count << " inputs";
-  for (auto [input, multiplier, params] : llvm::zip_equal(
-           getInputs(), getMultipliers(),
-           getParams().getAsValueRange<AffineMapAttr>())) {
+  for (auto [input, multiplier, params] :
+       llvm::zip_equal(getInputs(), getMultipliers(),
+                       getParams().getAsValueRange<AffineMapAttr>())) {
     // qopt_requantize_c2
     if (failed(verifyParamsMap(*this, params, getInit(),
                                shapeOf(multiplier).size(), "multiplier")))
@@ -359,7 +357,8 @@ SmallVector<AffineMap> LookupOp::getOperandMaps() {
 static size_t tableIndex(const APInt &value, bool isUnsigned) {
   if (isUnsigned)
     return value.getZExtValue();
-  return size_t(value.getSExtValue() + (int64_t(1) << (value.getBitWidth() - 1)));
+  return size_t(value.getSExtValue() +
+                (int64_t(1) << (value.getBitWidth() - 1)));
 }
 
 // lookup(constant) -> constant, for one table.

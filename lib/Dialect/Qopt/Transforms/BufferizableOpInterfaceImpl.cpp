@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "qopt/Dialect/Qopt/Transforms/BufferizableOpInterfaceImpl.h"
 #include "qopt/Conversion/QoptToLinalg.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
-#include "qopt/Dialect/Qopt/Transforms/BufferizableOpInterfaceImpl.h"
 
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"

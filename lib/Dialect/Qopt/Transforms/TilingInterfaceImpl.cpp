@@ -11,8 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Dialect/Qopt/Transforms/TilingInterfaceImpl.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/TilingInterface.h"
@@ -47,7 +47,8 @@ LogicalResult sliceOfExpr(OpBuilder &b, AffineExpr expr,
   auto group = dyn_cast<AffineConstantExpr>(binary.getRHS());
   if (!dim || !group)
     return failure();
-  std::optional<int64_t> start = getConstantIntValue(offsets[dim.getPosition()]);
+  std::optional<int64_t> start =
+      getConstantIntValue(offsets[dim.getPosition()]);
   std::optional<int64_t> length = getConstantIntValue(sizes[dim.getPosition()]);
   int64_t g = group.getValue();
   if (!start || !length || *start % g != 0 || *length % g != 0)
@@ -76,7 +77,8 @@ FailureOr<Value> sliceOperand(OpBuilder &b, Location loc, Value operand,
     sliceSizes.push_back(b.getIndexAttr(size));
   }
   bool whole = llvm::all_of(
-      llvm::zip_equal(sliceOffsets, sliceSizes, type.getShape()), [](auto slice) {
+      llvm::zip_equal(sliceOffsets, sliceSizes, type.getShape()),
+      [](auto slice) {
         auto [offset, size, dim] = slice;
         return isConstantIntValue(offset, 0) && isConstantIntValue(size, dim);
       });
@@ -111,8 +113,8 @@ struct ElementwiseTiling
                          ArrayRef<OpFoldResult> sizes) const {
     SmallVector<Value> operands;
     SmallVector<Operation *> slices;
-    for (auto [operand, map] : llvm::zip_equal(
-             op->getOperands(), cast<OpTy>(op).getOperandMaps())) {
+    for (auto [operand, map] :
+         llvm::zip_equal(op->getOperands(), cast<OpTy>(op).getOperandMaps())) {
       FailureOr<Value> slice =
           sliceOperand(b, op->getLoc(), operand, map, offsets, sizes);
       if (failed(slice))
@@ -122,10 +124,9 @@ struct ElementwiseTiling
       if (*slice != operand)
         slices.push_back(slice->getDefiningOp());
     }
-    Operation *tiled =
-        mlir::clone(b, op, operands.back().getType(), operands);
-    return TilingResult{{tiled}, SmallVector<Value>(tiled->getResults()),
-                        slices};
+    Operation *tiled = mlir::clone(b, op, operands.back().getType(), operands);
+    return TilingResult{
+        {tiled}, SmallVector<Value>(tiled->getResults()), slices};
   }
 
   LogicalResult getResultTilePosition(Operation *, OpBuilder &, unsigned,
@@ -187,7 +188,8 @@ void qopt::registerTilingInterfaceExternalModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, QoptDialect *) {
     QuantizeOp::attachInterface<ElementwiseTiling<QuantizeOp>>(*context);
     DequantizeOp::attachInterface<ElementwiseTiling<DequantizeOp>>(*context);
-    FakeQuantizeOp::attachInterface<ElementwiseTiling<FakeQuantizeOp>>(*context);
+    FakeQuantizeOp::attachInterface<ElementwiseTiling<FakeQuantizeOp>>(
+        *context);
     RequantizeOp::attachInterface<ElementwiseTiling<RequantizeOp>>(*context);
     LookupOp::attachInterface<ElementwiseTiling<LookupOp>>(*context);
   });

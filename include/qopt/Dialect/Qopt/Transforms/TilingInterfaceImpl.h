@@ -13,8 +13,7 @@
 namespace qopt {
 
 /// Attaches TilingInterface to the elementwise operations of the dialect.
-void registerTilingInterfaceExternalModels(
-    mlir::DialectRegistry &registry);
+void registerTilingInterfaceExternalModels(mlir::DialectRegistry &registry);
 
 } // namespace qopt
 
