@@ -15,6 +15,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Schedule/Passes.h"
 #include "qopt/Target/Lowering.h"
 #include "qopt/Transforms/FloatPipeline.h"
 #include "qopt/Transforms/Passes.h"
@@ -22,6 +23,18 @@
 using namespace mlir;
 
 namespace qopt {
+
+static void buildScheduledPipeline(OpPassManager &pm,
+                                   const TargetInfo &target) {
+  pm.addPass(createConvertQoptToLinalgPass());
+  pm.addNestedPass<func::FuncOp>(createPlaceResultsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createAssignSchedulePass({target.name}));
+  pm.addNestedPass<func::FuncOp>(createGenerateNestsPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createCanonicalizerPass());
+}
 
 void buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &options) {
   switch (phase) {
@@ -36,11 +49,11 @@ void buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &options) {
   case Phase::Integer:
     return;
   case Phase::Scheduled:
-    pm.addPass(createConvertQoptToLinalgPass());
-    return;
+    return buildScheduledPipeline(pm, options.target);
   case Phase::Planned:
     return buildPlannedPipeline(pm);
   case Phase::Llvm:
+    pm.addPass(createConvertQoptDotPass({options.target.name}));
     return buildLlvmPipeline(pm, options.target);
   }
 }
@@ -125,6 +138,7 @@ static void registerPhasePipelines() {
 void registerQoptPassesAndPipelines() {
   registerQoptConversionPasses();
   registerQoptPipelinesPasses();
+  registerQoptSchedulePasses();
   registerQoptTransformsPasses();
   registerPhasePipelines();
 }

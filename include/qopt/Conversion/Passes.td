@@ -10,6 +10,22 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ConvertQoptDotPass : Pass<"convert-qopt-dot"> {
+  let summary = "Lower qopt.dot to the target's instruction";
+  let description = [{
+    `qopt.dot` becomes the target's dot-product instruction for its width and
+    signs (`vpdpbusd`, `sdot`, `udot`, `usdot`), or plain vector arithmetic where
+    there is none. All forms agree to the bit: sums wrap.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"native\"",
+           "Name of the target; `portable` takes no instruction of any">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def ConvertQoptToLinalgPass : Pass<"convert-qopt-to-linalg"> {
   let summary = "Spell out the tensor operations of qopt as linalg.generic";
   let description = [{

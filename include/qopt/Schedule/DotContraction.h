@@ -1,0 +1,60 @@
+//===- DotContraction.h - Contractions for the low-bit dot ---- -*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Recognizes contractions of 8-bit activations with constant weights of at most
+// 8 bits, and packs the weights into the layout of docs/Layouts.md.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_SCHEDULE_DOTCONTRACTION_H
+#define QOPT_SCHEDULE_DOTCONTRACTION_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include <optional>
+
+namespace qopt {
+
+/// acc[o] += sum over segments, k of ext(lhs[.. + k]) * ext(weights[o, k]).
+struct DotContraction {
+  mlir::linalg::LinalgOp op;
+  mlir::Value lhs;
+  mlir::DenseElementsAttr weights;
+  mlir::AffineMap lhsMap, weightMap;
+  bool lhsUnsigned = false, weightsUnsigned = false;
+  /// The loop over output channels, which runs through the lanes.
+  unsigned outLoop;
+  /// Reduction loops over neighbouring bytes of `lhs`, outermost first: the
+  /// input channels, preceded by the kernel's columns where a row of the
+  /// kernel is contiguous in memory.
+  llvm::SmallVector<unsigned, 2> kLoops;
+  /// The other reduction loops.
+  llvm::SmallVector<unsigned, 2> segmentLoops;
+  /// Other loops that select weights: groups.
+  llvm::SmallVector<unsigned, 2> batchLoops;
+  llvm::SmallVector<int64_t> extents;
+
+  int64_t depth() const;
+  /// Steps of four bytes in one segment.
+  int64_t steps() const { return (depth() + 3) / 4; }
+  /// Where in the segment step `s` reads: the last one moves back so that it
+  /// ends with the segment; its weights for bytes already counted are zero.
+  int64_t stepOffset(int64_t s) const;
+  int64_t blocks(int64_t lanes) const;
+  /// Two weights share a byte.
+  bool isPacked4() const;
+  /// The number of steps whose weights are in one row of the packed constant.
+  int64_t stepsPerRow() const { return isPacked4() ? 2 : 1; }
+};
+
+std::optional<DotContraction> matchDotContraction(mlir::Operation *op);
+
+/// The weights as [batch..., block, segment..., row, lanes * 4] bytes.
+mlir::DenseElementsAttr packWeights(const DotContraction &dot, int64_t lanes);
+
+} // namespace qopt
+
+#endif // QOPT_SCHEDULE_DOTCONTRACTION_H

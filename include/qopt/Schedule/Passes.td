@@ -1,0 +1,71 @@
+//===- Passes.td - Passes that make loop nests ---------*- tablegen -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_SCHEDULE_PASSES_TD
+#define QOPT_SCHEDULE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def AssignSchedulePass : Pass<"qopt-assign-schedule", "::mlir::func::FuncOp"> {
+  let summary = "Decide how each fused region becomes a loop nest";
+  let description = [{
+    Groups linalg operations into fused regions and gives the root of each a
+    `qopt.schedule`: kernel, lanes, tile sizes and loop order, chosen by a
+    static cost model from the target's description and the shapes. A root that
+    already has one keeps it, so a schedule can be written by hand.
+
+    Expects static shapes on tensors. Operations that code generation does not
+    understand are in no region and stay as they are.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"native\"",
+           "Name of the target">
+  ];
+}
+
+def GenerateNestsPass : Pass<"qopt-generate-nests", "::mlir::func::FuncOp"> {
+  let summary = "Turn each scheduled region into one loop nest";
+  let description = [{
+    Emits `scf.for` loops over the tiles of a root's result, which carry the
+    destination tensor; in each tile, the whole region is computed in vectors,
+    producers on demand, and stored once. No intermediate tensor of a region
+    exists afterwards. Integer contractions under a `dot` schedule read weights
+    that were packed at compile time (`docs/Layouts.md`) and become `qopt.dot`.
+
+    All results are equal to those of the linalg operations to the bit: vectors
+    run over different elements of the result, and a float sum keeps its order.
+
+    Expects `qopt-assign-schedule`. Guarantees that every access is in bounds.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect",
+    "::qopt::QoptDialect"];
+}
+
+def PlaceResultsPass : Pass<"qopt-place-results", "::mlir::func::FuncOp"> {
+  let summary = "Let producers write into padded and concatenated buffers";
+  let description = [{
+    ```
+    pad(x)        -> border filled once; x is computed into the interior
+    concat(x, y)  -> x and y are computed into their parts
+    ```
+    `tensor.pad` and `tensor.concat` become `tensor.insert_slice`, and the
+    destination of the operation that computes what is inserted becomes the
+    matching `tensor.extract_slice`, so that bufferization needs no copy. Where
+    that is not possible (an argument, a value placed elsewhere already), a
+    `linalg.copy` does it. Other readers of a placed value read it from there.
+
+    Expects static shapes and constant padding.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+#endif // QOPT_SCHEDULE_PASSES_TD

@@ -1,0 +1,54 @@
+//===- Regions.h - Which operations share a loop nest ---------- -*- C++
+//-*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A fused region is a set of linalg operations that become one loop nest: the
+// root, whose result is stored, and producers that are computed in registers
+// where the root asks for them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_SCHEDULE_REGIONS_H
+#define QOPT_SCHEDULE_REGIONS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace qopt {
+
+struct FusedRegion {
+  mlir::linalg::LinalgOp root;
+  /// The root and its fused producers, consumers before producers.
+  llvm::SetVector<mlir::Operation *> ops;
+
+  bool contains(mlir::Operation *op) const { return op && ops.contains(op); }
+  /// The region's operation that defines `value`, or null.
+  mlir::linalg::LinalgOp producerOf(mlir::Value value) const;
+};
+
+/// Whether code generation understands `op`: tensors of static shape, one
+/// result, a projected permutation without repeated loops as its map.
+bool canGenerate(mlir::linalg::LinalgOp op);
+
+/// Whether `map` reads every element at most once over loops of these extents:
+/// each loop of more than one iteration is in exactly one result, and a sum of
+/// loops counts like the digits of a mixed-radix number.
+bool isInjective(mlir::AffineMap map, llvm::ArrayRef<int64_t> extents);
+
+/// Partitions the linalg operations of `func` into regions, in program order of
+/// their roots. A producer joins when
+///  - it is elementwise on constants (a broadcast bias, a fill, dequantized
+///    weights): computing it again costs less than storing it; or
+///  - all of its uses are in one region, none of its elements is needed twice,
+///    and a contraction is not moved under a reduction that would fetch its
+///    weights again.
+llvm::SmallVector<FusedRegion> findFusedRegions(mlir::func::FuncOp func);
+
+} // namespace qopt
+
+#endif // QOPT_SCHEDULE_REGIONS_H

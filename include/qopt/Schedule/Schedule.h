@@ -1,0 +1,52 @@
+//===- Schedule.h - How a fused region becomes a loop nest ------ -*- C++
+//-*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The decisions for one region, as an attribute of its root, and the cost model
+// that makes them from the target's description and the static shapes.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_SCHEDULE_SCHEDULE_H
+#define QOPT_SCHEDULE_SCHEDULE_H
+
+#include "qopt/Schedule/Regions.h"
+#include "qopt/Target/TargetInfo.h"
+
+namespace qopt {
+
+/// ```mlir
+/// qopt.schedule = {kernel = "dot", lanes = 16 : i64, lane_dim = 3 : i64,
+///                  tile = array<i64: 1, 1, 8, 32>, order = array<i64: 3, 0, 1,
+///                  2>}
+/// ```
+/// Dimensions are those of the root's result.
+struct Schedule {
+  /// "dot": integer contractions with constant weights go through `qopt.dot`
+  /// on packed weights. "vector": everything is its scalar body on vectors.
+  bool useDot = false;
+  /// Elements per vector, and the dimension that runs through them; -1 where
+  /// the result is a scalar.
+  int64_t lanes = 1;
+  int64_t laneDim = -1;
+  /// Elements of the result that one tile computes; the lane dimension's count
+  /// is a multiple of `lanes` unless the dimension is smaller.
+  llvm::SmallVector<int64_t> tile;
+  /// Loops over tiles, outermost first.
+  llvm::SmallVector<int64_t> order;
+
+  mlir::DictionaryAttr toAttr(mlir::MLIRContext *context) const;
+  /// Reads and checks the attribute of `root`; reports what is wrong with it.
+  static mlir::FailureOr<Schedule> get(mlir::linalg::LinalgOp root);
+};
+
+/// The best schedule of `region` on `target` under the static cost model.
+Schedule chooseSchedule(const FusedRegion &region, const TargetInfo &target);
+
+} // namespace qopt
+
+#endif // QOPT_SCHEDULE_SCHEDULE_H

@@ -1,0 +1,66 @@
+//===- GenerateNests.cpp - Turns scheduled regions into loop nests --------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Schedule/NestEmitter.h"
+#include "qopt/Schedule/Passes.h"
+
+using namespace mlir;
+
+namespace qopt {
+#define GEN_PASS_DEF_GENERATENESTSPASS
+#include "qopt/Schedule/Passes.h.inc"
+
+namespace {
+
+struct GenerateNests : impl::GenerateNestsPassBase<GenerateNests> {
+  void runOnOperation() override {
+    IRRewriter rewriter(&getContext());
+    // Roots are replaced only after all regions are known: a nest hides the
+    // operations that it was made of.
+    SmallVector<FusedRegion> regions = findFusedRegions(getOperation());
+    llvm::SetVector<Operation *> done;
+    for (const FusedRegion &region : regions) {
+      if (!region.root->hasAttr(QoptDialect::kScheduleAttrName))
+        continue;
+      FailureOr<Schedule> schedule = Schedule::get(region.root);
+      if (failed(schedule))
+        return signalPassFailure();
+      FailureOr<Value> result = emitNest(rewriter, region, *schedule);
+      if (failed(result)) {
+        region.root->emitOpError("expects a body with a vector form");
+        return signalPassFailure();
+      }
+      rewriter.replaceAllUsesWith(region.root->getResult(0), *result);
+      done.insert(region.ops.begin(), region.ops.end());
+    }
+    eraseUnused(rewriter, done);
+  }
+
+  /// Removes what the nests replace, consumers before producers.
+  static void eraseUnused(IRRewriter &rewriter,
+                          llvm::SetVector<Operation *> &ops) {
+    bool changed = true;
+    while (changed) {
+      changed = false;
+      for (Operation *op : llvm::to_vector(llvm::reverse(ops))) {
+        if (!op->use_empty())
+          continue;
+        ops.remove(op);
+        rewriter.eraseOp(op);
+        changed = true;
+      }
+    }
+  }
+};
+
+} // namespace
+} // namespace qopt

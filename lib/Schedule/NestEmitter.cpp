@@ -1,0 +1,523 @@
+//===- NestEmitter.cpp - One generator of loop nests ----------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Loops over tiles of the root's result; inside, values are computed on demand:
+// whoever needs a producer's elements asks for them by position, and gets
+// vectors. A position is affine in the loops' counters and in the lane, so that
+// whether a read is contiguous, uniform, or a gather is read off the position.
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Schedule/NestEmitter.h"
+#include "VectorBody.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Schedule/DotContraction.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+
+namespace qopt {
+namespace {
+
+/// Reductions with at most this many steps have no loops: the taps of a
+/// depthwise convolution or a pooling window.
+constexpr int64_t kUnrolledTaps = 25;
+
+/// Steps of a dot product that stand one after another.
+constexpr int64_t kUnrolledSteps = 4;
+
+class NestEmitter {
+public:
+  NestEmitter(RewriterBase &rewriter, const FusedRegion &region,
+              const Schedule &schedule)
+      : b(rewriter), region(region), schedule(schedule), root(region.root),
+        loc(root.getLoc()), access(rewriter, loc) {}
+
+  FailureOr<Value> run();
+
+private:
+  Value destination();
+  Value emitTiles(size_t depth, Value dest, SmallVector<AffineExpr> base,
+                  SmallVector<int64_t> count);
+  Value emitTile(Value dest, ArrayRef<AffineExpr> base,
+                 ArrayRef<int64_t> count);
+  SmallVector<Position> tilePositions(ArrayRef<AffineExpr> base,
+                                      ArrayRef<int64_t> count);
+
+  SmallVector<Value> emitValue(Value tensor, ArrayRef<Position> at);
+  SmallVector<Value> emitOp(linalg::LinalgOp op, ArrayRef<Position> loops);
+  SmallVector<Value> emitElementwise(linalg::LinalgOp op,
+                                     ArrayRef<Position> loops);
+  SmallVector<Value> emitReduction(linalg::LinalgOp op,
+                                   SmallVector<Position> loops);
+  SmallVector<Value> emitDot(const DotContraction &dot,
+                             SmallVector<Position> loops);
+  SmallVector<Value> initialAccumulators(linalg::LinalgOp op,
+                                         ArrayRef<Position> loops);
+  void reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
+                  bool unroll, SmallVector<Position> &loops,
+                  SmallVector<Value> &accumulators);
+  void reduceOnce(linalg::LinalgOp op, ArrayRef<Position> loops,
+                  SmallVector<Value> &accumulators);
+  bool canUseDot(const DotContraction &dot, ArrayRef<Position> loops) const;
+  void dotSegments(const DotContraction &dot, ArrayRef<unsigned> segments,
+                   SmallVector<Position> &loops,
+                   SmallVector<Value> &accumulators);
+  void dotSegment(const DotContraction &dot, ArrayRef<Position> loops,
+                  SmallVector<Value> &accumulators);
+  void dotRow(const DotContraction &dot, ArrayRef<Position> loops,
+              AffineExpr row, AffineExpr offset, ArrayRef<int64_t> steps,
+              SmallVector<Value> &accumulators);
+  Value dotActivation(const DotContraction &dot, const Position &loops,
+                      AffineExpr offset, int64_t step);
+  Value dotWeights(const DotContraction &dot, const Position &loops,
+                   AffineExpr row, unsigned half);
+
+  /// Emits `for i in [0, count)` around `body`, which maps the values carried;
+  /// a single iteration is emitted without a loop.
+  void emitLoop(int64_t count, bool keepRolled, SmallVector<Value> &carried,
+                function_ref<void(AffineExpr, SmallVector<Value> &)> body);
+
+  RewriterBase &b;
+  const FusedRegion &region;
+  const Schedule &schedule;
+  linalg::LinalgOp root;
+  Location loc;
+  TensorAccess access;
+  Value dest;
+  llvm::MapVector<Operation *, DotContraction> dots;
+  DenseMap<Operation *, Value> packedWeights, activations;
+  bool failed = false;
+};
+
+//===----------------------------------------------------------------------===//
+// Loops over tiles
+//===----------------------------------------------------------------------===//
+
+/// "Do not unroll": LLVM would spill the accumulators of a register tile.
+LLVM::LoopAnnotationAttr keepRolledAnnotation(MLIRContext *context) {
+  auto yes = BoolAttr::get(context, true);
+  auto unroll = LLVM::LoopUnrollAttr::get(context, yes, {}, {}, {}, {}, {}, {});
+  return LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {},
+                                       {}, {}, {}, {}, {}, {}, {}, {});
+}
+
+void NestEmitter::emitLoop(
+    int64_t count, bool keepRolled, SmallVector<Value> &carried,
+    function_ref<void(AffineExpr, SmallVector<Value> &)> body) {
+  if (count == 0)
+    return;
+  if (count == 1)
+    return body(b.getAffineConstantExpr(0), carried);
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+  Value one = arith::ConstantIndexOp::create(b, loc, 1);
+  Value end = arith::ConstantIndexOp::create(b, loc, count);
+  auto loop = scf::ForOp::create(b, loc, zero, end, one, carried);
+  if (keepRolled)
+    loop->setAttr("llvm.loop_annotation", keepRolledAnnotation(b.getContext()));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  access.enterLoop(loop.getInductionVar());
+  SmallVector<Value> inner(loop.getRegionIterArgs());
+  body(access.innermostCounter(), inner);
+  access.leaveLoop();
+  // The builder's loop has an implicit terminator only without iter_args.
+  scf::YieldOp::create(b, loc, inner);
+  carried.assign(loop.getResults().begin(), loop.getResults().end());
+}
+
+Value NestEmitter::destination() {
+  OpOperand *init = root.getDpsInitOperand(0);
+  if (!region.producerOf(init->get()) || root.getNumReductionLoops() == 0)
+    return init->get();
+  // The root accumulates onto a fused init, which is never stored.
+  auto type = cast<RankedTensorType>(init->get().getType());
+  Operation *def = init->get().getDefiningOp();
+  Value onto = cast<linalg::LinalgOp>(def).getDpsInits()[0];
+  if (onto.getType() == type && !region.producerOf(onto))
+    return onto;
+  return tensor::EmptyOp::create(b, loc, type.getShape(),
+                                 type.getElementType());
+}
+
+FailureOr<Value> NestEmitter::run() {
+  b.setInsertionPoint(region.root);
+  for (Operation *op : region.ops)
+    if (std::optional<DotContraction> dot = matchDotContraction(op);
+        schedule.useDot && dot && !region.producerOf(dot->lhs))
+      dots.insert({op, *dot});
+  auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
+  SmallVector<AffineExpr> base(type.getRank(), b.getAffineConstantExpr(0));
+  SmallVector<int64_t> count(type.getShape());
+  Value result = emitTiles(0, destination(), base, count);
+  if (failed)
+    return failure();
+  return result;
+}
+
+Value NestEmitter::emitTiles(size_t depth, Value dest,
+                             SmallVector<AffineExpr> base,
+                             SmallVector<int64_t> count) {
+  if (depth == schedule.order.size())
+    return emitTile(dest, base, count);
+  int64_t dim = schedule.order[depth];
+  int64_t extent = count[dim], tile = schedule.tile[dim];
+  int64_t whole = extent / tile, rest = extent % tile;
+  SmallVector<Value> carried{dest};
+  emitLoop(whole, /*keepRolled=*/true, carried,
+           [&](AffineExpr i, SmallVector<Value> &inner) {
+             base[dim] = i * tile;
+             count[dim] = tile;
+             inner[0] = emitTiles(depth + 1, inner[0], base, count);
+           });
+  if (rest) {
+    base[dim] = b.getAffineConstantExpr(whole * tile);
+    count[dim] = rest;
+    carried[0] = emitTiles(depth + 1, carried[0], base, count);
+  }
+  return carried[0];
+}
+
+SmallVector<Position> NestEmitter::tilePositions(ArrayRef<AffineExpr> base,
+                                                 ArrayRef<int64_t> count) {
+  SmallVector<Position> positions;
+  positions.push_back({SmallVector<AffineExpr>(base), 1});
+  AffineExpr lane = b.getAffineSymbolExpr(0);
+  auto expand = [&](int64_t dim, int64_t n, int64_t step) {
+    SmallVector<Position> expanded;
+    for (const Position &position : positions)
+      for (int64_t i = 0; i < n; i += step) {
+        Position next = position;
+        next.index[dim] = next.index[dim] + i;
+        if (dim == schedule.laneDim) {
+          next.lanes = std::min(step, n - i);
+          if (next.lanes > 1)
+            next.index[dim] = next.index[dim] + lane;
+        }
+        expanded.push_back(next);
+      }
+    positions = std::move(expanded);
+  };
+  for (auto [dim, n] : llvm::enumerate(count))
+    if (int64_t(dim) != schedule.laneDim)
+      expand(dim, n, 1);
+  if (schedule.laneDim >= 0)
+    expand(schedule.laneDim, count[schedule.laneDim], schedule.lanes);
+  return positions;
+}
+
+/// The loops of `op` at which it computes the elements at `at` of its result.
+static SmallVector<Position> loopsOf(linalg::LinalgOp op,
+                                     ArrayRef<Position> at) {
+  AffineMap out = op.getIndexingMapMatchingResult(op->getResult(0));
+  AffineExpr zero = getAffineConstantExpr(0, op->getContext());
+  SmallVector<Position> loops;
+  for (const Position &position : at) {
+    Position next;
+    next.lanes = position.lanes;
+    next.index.assign(op.getNumLoops(), zero);
+    for (auto [expr, index] : llvm::zip_equal(out.getResults(), position.index))
+      next.index[cast<AffineDimExpr>(expr).getPosition()] = index;
+    loops.push_back(next);
+  }
+  return loops;
+}
+
+Value NestEmitter::emitTile(Value tile, ArrayRef<AffineExpr> base,
+                            ArrayRef<int64_t> count) {
+  access.enterScope();
+  dest = tile;
+  SmallVector<Position> positions = tilePositions(base, count);
+  SmallVector<Value> values =
+      emitOp(region.root, loopsOf(region.root, positions));
+  if (!failed)
+    for (auto [position, value] : llvm::zip_equal(positions, values))
+      tile = access.write(value, tile, position);
+  access.leaveScope();
+  return tile;
+}
+
+//===----------------------------------------------------------------------===//
+// Values on demand
+//===----------------------------------------------------------------------===//
+
+static SmallVector<Position> mapAll(AffineMap map, ArrayRef<Position> loops) {
+  return llvm::map_to_vector(
+      loops, [&](const Position &position) { return position.apply(map); });
+}
+
+SmallVector<Value> NestEmitter::emitValue(Value tensor, ArrayRef<Position> at) {
+  if (linalg::LinalgOp producer = region.producerOf(tensor))
+    return emitOp(producer, loopsOf(producer, at));
+  // A root that updates its destination reads what the nest carries.
+  if (tensor == root.getDpsInits()[0])
+    tensor = dest;
+  return llvm::map_to_vector(at, [&](const Position &position) {
+    return access.read(tensor, position);
+  });
+}
+
+SmallVector<Value> NestEmitter::emitOp(linalg::LinalgOp op,
+                                       ArrayRef<Position> loops) {
+  if (op.getNumReductionLoops() == 0)
+    return emitElementwise(op, loops);
+  auto *dot = dots.find(op);
+  if (dot != dots.end() && canUseDot(dot->second, loops))
+    return emitDot(dot->second, SmallVector<Position>(loops));
+  return emitReduction(op, SmallVector<Position>(loops));
+}
+
+SmallVector<Value> NestEmitter::emitElementwise(linalg::LinalgOp op,
+                                                ArrayRef<Position> loops) {
+  SmallVector<Value> results(loops.size());
+  reduceOnce(op, loops, results);
+  return results;
+}
+
+SmallVector<Value> NestEmitter::initialAccumulators(linalg::LinalgOp op,
+                                                    ArrayRef<Position> loops) {
+  OpOperand *init = op.getDpsInitOperand(0);
+  SmallVector<Position> at = mapAll(op.getMatchingIndexingMap(init), loops);
+  SmallVector<Value> accumulators = emitValue(init->get(), at);
+  for (auto [value, position] : llvm::zip_equal(accumulators, at))
+    if (position.lanes > 1)
+      value = access.toVector(value, position.lanes);
+  return accumulators;
+}
+
+/// Runs the body of `op` once at each position. `accumulators` are the values
+/// of the init on entry, where the body reads it, and the results on return.
+void NestEmitter::reduceOnce(linalg::LinalgOp op, ArrayRef<Position> loops,
+                             SmallVector<Value> &accumulators) {
+  SmallVector<SmallVector<Value>> arguments(loops.size());
+  for (OpOperand &operand : op->getOpOperands()) {
+    SmallVector<Value> values(loops.size());
+    bool accumulates = op.isDpsInit(&operand) && op.getNumReductionLoops() != 0;
+    if (accumulates)
+      values = accumulators;
+    else if (!isa<ShapedType>(operand.get().getType()))
+      values.assign(loops.size(), operand.get());
+    else if (op.payloadUsesValueFromOperand(&operand))
+      values = emitValue(operand.get(),
+                         mapAll(op.getMatchingIndexingMap(&operand), loops));
+    for (auto [list, value] : llvm::zip_equal(arguments, values))
+      list.push_back(value);
+  }
+  if (failed)
+    return;
+  for (auto [i, position] : llvm::enumerate(loops)) {
+    Value result =
+        emitVectorBody(access, *op.getBlock(), arguments[i], position);
+    failed |= !result;
+    accumulators[i] = result;
+    if (failed)
+      return;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Reductions
+//===----------------------------------------------------------------------===//
+
+void NestEmitter::reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
+                             bool unroll, SmallVector<Position> &loops,
+                             SmallVector<Value> &accumulators) {
+  if (failed)
+    return;
+  if (reductions.empty())
+    return reduceOnce(op, loops, accumulators);
+  unsigned loop = reductions.front();
+  int64_t extent = op.getStaticLoopRanges()[loop];
+  auto step = [&](AffineExpr i, SmallVector<Value> &inner) {
+    for (Position &position : loops)
+      position.index[loop] = i;
+    reduceOver(op, reductions.drop_front(), unroll, loops, inner);
+    // Lanes may have become known only in the body.
+    for (auto [value, position] : llvm::zip_equal(inner, loops))
+      if (value && position.lanes > 1)
+        value = access.toVector(value, position.lanes);
+  };
+  if (!unroll)
+    return emitLoop(extent, /*keepRolled=*/true, accumulators, step);
+  for (int64_t i = 0; i < extent; ++i)
+    step(b.getAffineConstantExpr(i), accumulators);
+}
+
+// The reduction loops run in the operation's order, one accumulator for each
+// element: vectors never reorder a sum.
+SmallVector<Value> NestEmitter::emitReduction(linalg::LinalgOp op,
+                                              SmallVector<Position> loops) {
+  SmallVector<Value> accumulators = initialAccumulators(op, loops);
+  SmallVector<unsigned> reductions;
+  op.getReductionDims(reductions);
+  int64_t taps = 1;
+  for (unsigned loop : reductions)
+    taps *= op.getStaticLoopRanges()[loop];
+  reduceOver(op, reductions, taps <= kUnrolledTaps, loops, accumulators);
+  return accumulators;
+}
+
+//===----------------------------------------------------------------------===//
+// Contractions through qopt.dot
+//===----------------------------------------------------------------------===//
+
+/// Packed weights fit where the lanes are the output channels, in blocks.
+bool NestEmitter::canUseDot(const DotContraction &dot,
+                            ArrayRef<Position> loops) const {
+  AffineExpr lane = getAffineSymbolExpr(0, b.getContext());
+  for (const Position &position : loops)
+    for (auto [loop, index] : llvm::enumerate(position.index)) {
+      if (loop != dot.outLoop && index.isFunctionOfSymbol(0))
+        return false;
+      if (loop == dot.outLoop &&
+          !position.laneBase(loop, lane).isMultipleOf(schedule.lanes))
+        return false;
+    }
+  return true;
+}
+
+SmallVector<Value> NestEmitter::emitDot(const DotContraction &dot,
+                                        SmallVector<Position> loops) {
+  SmallVector<Value> accumulators = initialAccumulators(dot.op, loops);
+  // A tail of few channels fills whole vectors; packed weights are zero there.
+  SmallVector<Type> types;
+  for (Value &value : accumulators) {
+    types.push_back(value.getType());
+    value = access.widen(value, schedule.lanes);
+  }
+  dotSegments(dot, dot.segmentLoops, loops, accumulators);
+  for (auto [value, type] : llvm::zip_equal(accumulators, types))
+    value = access.narrow(value, type);
+  return accumulators;
+}
+
+void NestEmitter::dotSegments(const DotContraction &dot,
+                              ArrayRef<unsigned> segments,
+                              SmallVector<Position> &loops,
+                              SmallVector<Value> &accumulators) {
+  if (segments.empty())
+    return dotSegment(dot, loops, accumulators);
+  emitLoop(dot.extents[segments.front()], /*keepRolled=*/true, accumulators,
+           [&](AffineExpr i, SmallVector<Value> &inner) {
+             for (Position &position : loops)
+               position.index[segments.front()] = i;
+             dotSegments(dot, segments.drop_front(), loops, inner);
+           });
+}
+
+/// All steps of one segment: a loop over rows of packed weights whose reads
+/// advance regularly, then the last row, which may read from further back.
+void NestEmitter::dotSegment(const DotContraction &dot,
+                             ArrayRef<Position> loops,
+                             SmallVector<Value> &accumulators) {
+  int64_t perRow = dot.stepsPerRow();
+  int64_t rows = llvm::divideCeil(dot.steps(), perRow);
+  int64_t regular = dot.depth() / (4 * perRow);
+  AffineExpr zero = b.getAffineConstantExpr(0);
+  int64_t first = 0;
+  if (regular > kUnrolledSteps) {
+    // Few accumulators would wait for the loop's own overhead.
+    int64_t unroll = accumulators.size() < 8 && regular % 2 == 0 ? 2 : 1;
+    SmallVector<int64_t> steps{0, 4};
+    emitLoop(regular / unroll, /*keepRolled=*/true, accumulators,
+             [&](AffineExpr i, SmallVector<Value> &inner) {
+               for (int64_t u = 0; u < unroll; ++u) {
+                 AffineExpr row = i * unroll + u;
+                 dotRow(dot, loops, row, row * (4 * perRow),
+                        ArrayRef<int64_t>(steps).take_front(perRow), inner);
+               }
+             });
+    first = regular;
+  }
+  for (int64_t row = first; row < rows; ++row) {
+    SmallVector<int64_t> steps;
+    for (int64_t s = row * perRow;
+         s < std::min(dot.steps(), (row + 1) * perRow); ++s)
+      steps.push_back(dot.stepOffset(s));
+    dotRow(dot, loops, b.getAffineConstantExpr(row), zero, steps, accumulators);
+  }
+}
+
+/// One row of packed weights against four activations (eight, where weights
+/// have four bits) at `offset` plus each of `steps`.
+void NestEmitter::dotRow(const DotContraction &dot, ArrayRef<Position> loops,
+                         AffineExpr row, AffineExpr offset,
+                         ArrayRef<int64_t> steps,
+                         SmallVector<Value> &accumulators) {
+  for (auto [half, step] : llvm::enumerate(steps))
+    for (auto [value, position] : llvm::zip_equal(accumulators, loops)) {
+      Value weights = dotWeights(dot, position, row, half);
+      Value activation = dotActivation(dot, position, offset, step);
+      auto dotOp = DotOp::create(b, loc, value.getType(), value, activation,
+                                 weights, dot.lhsUnsigned, dot.weightsUnsigned);
+      value = dotOp.getResult();
+    }
+}
+
+/// Four neighbouring bytes, repeated in every lane.
+Value NestEmitter::dotActivation(const DotContraction &dot,
+                                 const Position &loops, AffineExpr offset,
+                                 int64_t step) {
+  Value &tensor = activations[dot.op];
+  SmallVector<AffineExpr> index = loops.apply(dot.lhsMap).index;
+  if (dot.kLoops.size() == 2) {
+    // Columns and channels as one dimension: a kernel's row is one run.
+    auto type = cast<RankedTensorType>(dot.lhs.getType());
+    int64_t rank = type.getRank();
+    if (!tensor) {
+      SmallVector<ReassociationIndices> groups;
+      for (int64_t dim = 0; dim < rank - 2; ++dim)
+        groups.push_back({dim});
+      groups.push_back({rank - 2, rank - 1});
+      OpBuilder::InsertionGuard guard(b);
+      access.setInsertionPointToTop(region.root);
+      tensor = tensor::CollapseShapeOp::create(b, loc, dot.lhs, groups);
+    }
+    index[rank - 2] =
+        index[rank - 2] * type.getShape().back() + index[rank - 1];
+    index.pop_back();
+  } else if (!tensor) {
+    tensor = dot.lhs;
+  }
+  index.back() = index.back() + offset + step;
+  return access.readQuad(tensor, {index, 1}, dot.depth(), schedule.lanes);
+}
+
+/// The weights of `lanes` channels for one step.
+Value NestEmitter::dotWeights(const DotContraction &dot, const Position &loops,
+                              AffineExpr row, unsigned half) {
+  Value &tensor = packedWeights[dot.op];
+  if (!tensor) {
+    OpBuilder::InsertionGuard guard(b);
+    access.setInsertionPointToTop(region.root);
+    tensor =
+        arith::ConstantOp::create(b, loc, packWeights(dot, schedule.lanes));
+  }
+  SmallVector<AffineExpr> index;
+  for (unsigned loop : dot.batchLoops)
+    index.push_back(loops.index[loop]);
+  AffineExpr lane = b.getAffineSymbolExpr(0);
+  index.push_back(loops.laneBase(dot.outLoop, lane).floorDiv(schedule.lanes));
+  for (unsigned loop : dot.segmentLoops)
+    index.push_back(loops.index[loop]);
+  index.push_back(row);
+  index.push_back(lane);
+  Value bytes = access.toVector(
+      access.read(tensor, {index, schedule.lanes * 4}), schedule.lanes * 4);
+  return dot.isPacked4() ? access.unpackNibbles(bytes, half) : bytes;
+}
+
+} // namespace
+
+FailureOr<Value> emitNest(RewriterBase &rewriter, const FusedRegion &region,
+                          const Schedule &schedule) {
+  return NestEmitter(rewriter, region, schedule).run();
+}
+
+} // namespace qopt

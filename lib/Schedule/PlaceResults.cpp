@@ -1,0 +1,236 @@
+//===- PlaceResults.cpp - Producers write into padded buffers -------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The contents of tensor.empty are undefined, so putting any other tensor in
+// its place preserves the program; choosing the part of the buffer that the
+// result is inserted into is what makes the insertion free.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Dominance.h"
+#include "qopt/Schedule/Passes.h"
+
+using namespace mlir;
+
+namespace qopt {
+#define GEN_PASS_DEF_PLACERESULTSPASS
+#include "qopt/Schedule/Passes.h.inc"
+
+namespace {
+
+/// A static box inside a tensor.
+struct Box {
+  SmallVector<int64_t> offsets, sizes;
+
+  SmallVector<OpFoldResult> attributes(OpBuilder &b,
+                                       ArrayRef<int64_t> values) const {
+    return getAsIndexOpFoldResult(b.getContext(), values);
+  }
+  Value extract(OpBuilder &b, Location loc, Value tensor) const {
+    SmallVector<int64_t> ones(offsets.size(), 1);
+    return tensor::ExtractSliceOp::create(
+        b, loc, tensor, attributes(b, offsets), attributes(b, sizes),
+        attributes(b, ones));
+  }
+  Value insert(OpBuilder &b, Location loc, Value part, Value tensor) const {
+    SmallVector<int64_t> ones(offsets.size(), 1);
+    return tensor::InsertSliceOp::create(
+        b, loc, part, tensor, attributes(b, offsets), attributes(b, sizes),
+        attributes(b, ones));
+  }
+};
+
+/// The place at which `value` starts out as an undefined tensor: the operand
+/// that holds it, or null.
+OpOperand *findUndefinedInit(Value value) {
+  while (Operation *def = value.getDefiningOp()) {
+    OpOperand *init = nullptr;
+    if (auto linalgOp = dyn_cast<linalg::LinalgOp>(def)) {
+      if (def->getNumResults() != 1)
+        return nullptr;
+      init = linalgOp.getDpsInitOperand(0);
+    } else if (auto insert = dyn_cast<tensor::InsertSliceOp>(def)) {
+      init = &insert.getDestMutable();
+    } else {
+      return nullptr;
+    }
+    if (init->get().getDefiningOp<tensor::EmptyOp>())
+      return init;
+    value = init->get();
+  }
+  return nullptr;
+}
+
+class Placer {
+public:
+  explicit Placer(func::FuncOp func) : b(func.getContext()), dominance(func) {}
+
+  void pad(tensor::PadOp op);
+  void concat(tensor::ConcatOp op);
+
+private:
+  Value fillBorder(Location loc, RankedTensorType type, const Box &inside,
+                   Attribute value);
+  Value place(Location loc, Value part, Value buffer, const Box &box,
+              Operation *last);
+
+  OpBuilder b;
+  DominanceInfo dominance;
+};
+
+/// An undefined tensor of `type` but for `value` outside `inside`: for each
+/// dimension, the slabs before and after, within the inside of the dimensions
+/// before it.
+Value Placer::fillBorder(Location loc, RankedTensorType type, const Box &inside,
+                         Attribute value) {
+  Value buffer =
+      tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
+  Value scalar = arith::ConstantOp::create(b, loc, cast<TypedAttr>(value));
+  Box box{SmallVector<int64_t>(type.getRank(), 0),
+          SmallVector<int64_t>(type.getShape())};
+  auto fill = [&](int64_t dim, int64_t offset, int64_t size) {
+    if (size == 0)
+      return;
+    box.offsets[dim] = offset;
+    box.sizes[dim] = size;
+    Value slab = box.extract(b, loc, buffer);
+    Value filled = linalg::FillOp::create(b, loc, scalar, slab).getResult(0);
+    buffer = box.insert(b, loc, filled, buffer);
+  };
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    int64_t end = inside.offsets[dim] + inside.sizes[dim];
+    fill(dim, 0, inside.offsets[dim]);
+    fill(dim, end, type.getDimSize(dim) - end);
+    box.offsets[dim] = inside.offsets[dim];
+    box.sizes[dim] = inside.sizes[dim];
+  }
+  return buffer;
+}
+
+/// buffer with `part` at `box`. `part` is computed there if the operation that
+/// starts it comes after `buffer`; otherwise it is copied, at `last`.
+Value Placer::place(Location loc, Value part, Value buffer, const Box &box,
+                    Operation *last) {
+  OpOperand *init = findUndefinedInit(part);
+  bool sameBlock = init && init->getOwner()->getBlock() == last->getBlock();
+  if (!sameBlock || !dominance.properlyDominates(buffer, init->getOwner())) {
+    b.setInsertionPoint(last);
+    Value slot = box.extract(b, loc, buffer);
+    Value copy = linalg::CopyOp::create(b, loc, part, slot).getResult(0);
+    return box.insert(b, loc, copy, buffer);
+  }
+  b.setInsertionPoint(init->getOwner());
+  Value undefined = init->get();
+  Value slot = box.extract(b, loc, buffer);
+  // What was assembled by insertions reads its buffer through slices, too.
+  bool assembled = isa<tensor::InsertSliceOp>(init->getOwner());
+  if (assembled)
+    undefined.replaceUsesWithIf(slot, [](OpOperand &use) {
+      return isa<tensor::InsertSliceOp, tensor::ExtractSliceOp>(use.getOwner());
+    });
+  else
+    init->set(slot);
+
+  b.setInsertionPointAfterValue(part);
+  Value placed = box.insert(b, loc, part, buffer);
+  Operation *insertion = placed.getDefiningOp();
+  Value again = box.extract(b, loc, placed);
+  part.replaceUsesWithIf(again, [&](OpOperand &use) {
+    return use.getOwner() != insertion &&
+           use.getOwner() != again.getDefiningOp();
+  });
+  if (again.use_empty())
+    again.getDefiningOp()->erase();
+  return placed;
+}
+
+// pad(x) -> insert x into fill_border(empty)
+void Placer::pad(tensor::PadOp op) {
+  Value constant = op.getConstantPaddingValue();
+  Attribute value;
+  if (!constant || !matchPattern(constant, m_Constant(&value)) ||
+      !op.getSourceType().hasStaticShape() ||
+      !op.getResultType().hasStaticShape())
+    return;
+  Box inside{SmallVector<int64_t>(op.getStaticLow()),
+             SmallVector<int64_t>(op.getSourceType().getShape())};
+  OpOperand *init = findUndefinedInit(op.getSource());
+  bool early = init && init->getOwner()->getBlock() == op->getBlock();
+  b.setInsertionPoint(early ? init->getOwner() : op);
+  // An assembled tensor is undefined where its buffer is made.
+  if (early && isa<tensor::InsertSliceOp>(init->getOwner()))
+    b.setInsertionPointAfterValue(init->get());
+  Value buffer = fillBorder(op.getLoc(), op.getResultType(), inside, value);
+  Value result = place(op.getLoc(), op.getSource(), buffer, inside, op);
+  op.getResult().replaceAllUsesWith(result);
+  op.erase();
+}
+
+// concat(x...) -> insert each into empty
+void Placer::concat(tensor::ConcatOp op) {
+  auto type = op.getResultType();
+  if (!type.hasStaticShape())
+    return;
+  struct Part {
+    Value value;
+    Box box;
+  };
+  SmallVector<Part> parts;
+  Box box{SmallVector<int64_t>(type.getRank(), 0), {}};
+  for (Value input : op.getInputs()) {
+    auto shape = cast<RankedTensorType>(input.getType()).getShape();
+    box.sizes.assign(shape.begin(), shape.end());
+    parts.push_back({input, box});
+    box.offsets[op.getDim()] += shape[op.getDim()];
+  }
+  // In the order in which they are computed, each after the buffer that the
+  // one before it returned.
+  llvm::sort(parts, [&](const Part &l, const Part &r) {
+    Operation *left = l.value.getDefiningOp(), *right = r.value.getDefiningOp();
+    if (left == right || !left || !right)
+      return left == right ? l.box.offsets < r.box.offsets : !left;
+    return dominance.properlyDominates(left, right);
+  });
+  Operation *first = op;
+  for (const Part &part : parts) {
+    OpOperand *init = findUndefinedInit(part.value);
+    if (init && init->getOwner()->getBlock() == op->getBlock() &&
+        init->getOwner()->isBeforeInBlock(first))
+      first = init->getOwner();
+  }
+  b.setInsertionPoint(first);
+  Value buffer = tensor::EmptyOp::create(b, op.getLoc(), type.getShape(),
+                                         type.getElementType());
+  for (const Part &part : parts)
+    buffer = place(op.getLoc(), part.value, buffer, part.box, op);
+  op.getResult().replaceAllUsesWith(buffer);
+  op.erase();
+}
+
+struct PlaceResults : impl::PlaceResultsPassBase<PlaceResults> {
+  void runOnOperation() override {
+    Placer placer(getOperation());
+    SmallVector<Operation *> ops;
+    getOperation().walk([&](Operation *op) {
+      if (isa<tensor::PadOp, tensor::ConcatOp>(op))
+        ops.push_back(op);
+    });
+    // In program order: a padded concatenation is assembled in the padded
+    // buffer.
+    for (Operation *op : ops) {
+      if (auto pad = dyn_cast<tensor::PadOp>(op))
+        placer.pad(pad);
+      else
+        placer.concat(cast<tensor::ConcatOp>(op));
+    }
+  }
+};
+
+} // namespace
+} // namespace qopt

@@ -1,0 +1,208 @@
+//===- Regions.cpp - Which operations share a loop nest
+//------------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// This file implements the growth of regions from their roots.
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Schedule/Regions.h"
+#include "qopt/Transforms/Structured.h"
+
+using namespace mlir;
+
+namespace qopt {
+
+linalg::LinalgOp FusedRegion::producerOf(Value value) const {
+  Operation *def = value.getDefiningOp();
+  return contains(def) ? cast<linalg::LinalgOp>(def) : linalg::LinalgOp();
+}
+
+/// Operations whose vector form is the same operation on vectors, and those
+/// that the emitter treats itself.
+static bool hasVectorForm(Operation *op) {
+  return OpTrait::hasElementwiseMappableTraits(op) ||
+         isa<linalg::IndexOp, linalg::YieldOp, tensor::ExtractOp,
+             arith::ConstantOp>(op) ||
+         op->getName().getStringRef() == "affine.apply";
+}
+
+bool canGenerate(linalg::LinalgOp op) {
+  if (!op.hasPureTensorSemantics() || op->getNumResults() != 1 ||
+      op.hasDynamicShape())
+    return false;
+  AffineMap out = op.getIndexingMapMatchingResult(op->getResult(0));
+  if (!out.isProjectedPermutation() ||
+      out.getNumResults() != op.getNumParallelLoops())
+    return false;
+  return llvm::all_of(op.getBlock()->getOperations(),
+                      [](Operation &inner) { return hasVectorForm(&inner); });
+}
+
+/// Splits `expr` into loops with positive coefficients; constants are dropped.
+static bool collectTerms(AffineExpr expr, int64_t factor,
+                         SmallVectorImpl<std::pair<int64_t, unsigned>> &terms) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+    terms.push_back({factor, dim.getPosition()});
+    return factor > 0;
+  }
+  if (isa<AffineConstantExpr>(expr))
+    return true;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return false;
+  if (binary.getKind() == AffineExprKind::Add)
+    return collectTerms(binary.getLHS(), factor, terms) &&
+           collectTerms(binary.getRHS(), factor, terms);
+  auto constant = dyn_cast<AffineConstantExpr>(binary.getRHS());
+  return binary.getKind() == AffineExprKind::Mul && constant &&
+         collectTerms(binary.getLHS(), factor * constant.getValue(), terms);
+}
+
+bool isInjective(AffineMap map, ArrayRef<int64_t> extents) {
+  SmallVector<unsigned> uses(extents.size(), 0);
+  for (AffineExpr expr : map.getResults()) {
+    SmallVector<std::pair<int64_t, unsigned>> terms;
+    if (!collectTerms(expr, 1, terms))
+      return false;
+    llvm::sort(terms);
+    int64_t span = 1;
+    for (auto [factor, loop] : terms) {
+      ++uses[loop];
+      if (extents[loop] == 1)
+        continue;
+      if (factor < span)
+        return false;
+      span = factor * extents[loop];
+    }
+  }
+  for (auto [extent, count] : llvm::zip_equal(extents, uses))
+    if (extent > 1 && count != 1)
+      return false;
+  return true;
+}
+
+static bool isConstant(Value value) {
+  return matchPattern(value, m_Constant()) ||
+         (!isa<ShapedType>(value.getType()) && value.getDefiningOp() &&
+          value.getDefiningOp()->hasTrait<OpTrait::ConstantLike>());
+}
+
+/// A fill, a broadcast constant, dequantized weights.
+static bool isElementwiseOnConstants(linalg::LinalgOp op) {
+  return op.getNumReductionLoops() == 0 &&
+         llvm::all_of(op.getDpsInputs(), isConstant) &&
+         !op.payloadUsesValueFromOperand(op.getDpsInitOperand(0));
+}
+
+/// Whether the reductions of `consumer`, seen through the map of `use`, select
+/// weights of the contraction `producer`: only then does computing it under
+/// that reduction fetch each weight as often as before.
+static bool reductionsSelectWeights(linalg::LinalgOp consumer, OpOperand &use,
+                                    linalg::LinalgOp producer) {
+  std::optional<Contraction> contraction = matchContraction(producer);
+  if (!contraction)
+    return false;
+  AffineMap map = consumer.getMatchingIndexingMap(&use);
+  SmallVector<unsigned> reductions;
+  consumer.getReductionDims(reductions);
+  for (auto [expr, loop] :
+       llvm::zip_equal(map.getResults(), contraction->outMap.getResults()))
+    for (unsigned reduction : reductions)
+      if (expr.isFunctionOfDim(reduction) &&
+          !contraction->rhsMap.getResultPosition(loop))
+        return false;
+  return true;
+}
+
+/// Whether `producer` may be computed where `use` reads it.
+static bool canFuse(linalg::LinalgOp producer, OpOperand &use) {
+  auto consumer = cast<linalg::LinalgOp>(use.getOwner());
+  // The destination of an operation that only stores is not a read.
+  if (!consumer.payloadUsesValueFromOperand(&use))
+    return false;
+  if (!isInjective(consumer.getMatchingIndexingMap(&use),
+                   consumer.getStaticLoopRanges()))
+    // Accumulators are set up once, whatever loops run after that.
+    if (!consumer.isDpsInit(&use))
+      return false;
+  return producer.getNumReductionLoops() == 0 || consumer.isDpsInit(&use) ||
+         consumer.getNumReductionLoops() == 0 ||
+         reductionsSelectWeights(consumer, use, producer);
+}
+
+/// Whether all uses of `producer` are in `region` at the same positions.
+static bool joins(linalg::LinalgOp producer, const FusedRegion &region) {
+  for (OpOperand &use : producer->getUses()) {
+    if (!region.contains(use.getOwner()) || !canFuse(producer, use))
+      return false;
+    // Several uses are computed once only if they ask for the same element.
+    auto consumer = cast<linalg::LinalgOp>(use.getOwner());
+    if (!producer->hasOneUse() &&
+        (consumer.getNumReductionLoops() != 0 ||
+         !consumer.getMatchingIndexingMap(&use).isIdentity()))
+      return false;
+  }
+  return true;
+}
+
+static void grow(FusedRegion &region, const DenseSet<Operation *> &taken) {
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    SmallVector<Operation *> members(region.ops.begin(), region.ops.end());
+    for (Operation *member : members) {
+      auto op = cast<linalg::LinalgOp>(member);
+      for (OpOperand &operand : member->getOpOperands()) {
+        auto producer = operand.get().getDefiningOp<linalg::LinalgOp>();
+        if (!producer || region.contains(producer) || !canGenerate(producer) ||
+            producer->getBlock() != member->getBlock())
+          continue;
+        bool recompute = isElementwiseOnConstants(producer) &&
+                         op.payloadUsesValueFromOperand(&operand);
+        if (recompute || (!taken.contains(producer) && joins(producer, region)))
+          changed |= region.ops.insert(producer);
+      }
+    }
+  }
+}
+
+SmallVector<FusedRegion> findFusedRegions(func::FuncOp func) {
+  SmallVector<linalg::LinalgOp> candidates;
+  func.walk([&](linalg::LinalgOp op) {
+    if (canGenerate(op))
+      candidates.push_back(op);
+  });
+  SmallVector<FusedRegion> regions;
+  DenseSet<Operation *> taken;
+  // Consumers come first, so that a producer has found its region, or is a
+  // root, when its turn comes.
+  for (linalg::LinalgOp op : llvm::reverse(candidates)) {
+    if (taken.contains(op))
+      continue;
+    // Recomputed everywhere: there is nothing left to store.
+    bool everywhere = isElementwiseOnConstants(op) && !op->use_empty() &&
+                      llvm::all_of(op->getUses(), [&](OpOperand &use) {
+                        auto user = dyn_cast<linalg::LinalgOp>(use.getOwner());
+                        return user && canGenerate(user) &&
+                               user->getBlock() == op->getBlock() &&
+                               user.payloadUsesValueFromOperand(&use);
+                      });
+    if (everywhere)
+      continue;
+    FusedRegion region;
+    region.root = op;
+    region.ops.insert(op);
+    grow(region, taken);
+    taken.insert(region.ops.begin(), region.ops.end());
+    regions.push_back(std::move(region));
+  }
+  std::reverse(regions.begin(), regions.end());
+  return regions;
+}
+
+} // namespace qopt

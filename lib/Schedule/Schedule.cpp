@@ -1,0 +1,432 @@
+//===- Schedule.cpp - How a fused region becomes a loop nest --------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// This file implements the attribute and the cost model. Costs are in vector
+// instructions; they rank schedules of one region and mean nothing else.
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Schedule/Schedule.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Schedule/DotContraction.h"
+#include "qopt/Transforms/Structured.h"
+
+using namespace mlir;
+
+namespace qopt {
+
+//===----------------------------------------------------------------------===//
+// The attribute
+//===----------------------------------------------------------------------===//
+
+DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
+  Builder b(context);
+  return b.getDictionaryAttr(
+      {b.getNamedAttr("kernel", b.getStringAttr(useDot ? "dot" : "vector")),
+       b.getNamedAttr("lanes", b.getI64IntegerAttr(lanes)),
+       b.getNamedAttr("lane_dim", b.getI64IntegerAttr(laneDim)),
+       b.getNamedAttr("tile", b.getDenseI64ArrayAttr(tile)),
+       b.getNamedAttr("order", b.getDenseI64ArrayAttr(order))});
+}
+
+static LogicalResult checkSchedule(linalg::LinalgOp root,
+                                   const Schedule &schedule) {
+  auto type = cast<RankedTensorType>(root->getResult(0).getType());
+  int64_t rank = type.getRank();
+  if (schedule.lanes < 1 || schedule.laneDim < -1 || schedule.laneDim >= rank)
+    return root->emitOpError("expects lanes >= 1 and a lane_dim below ")
+           << rank << ", got " << schedule.lanes << " and " << schedule.laneDim;
+  SmallVector<int64_t> sorted = llvm::to_vector(schedule.order);
+  llvm::sort(sorted);
+  if (sorted != llvm::to_vector(llvm::seq<int64_t>(0, rank)))
+    return root->emitOpError("expects order to be a permutation of ")
+           << rank << " dimensions, got [" << schedule.order << "]";
+  if (int64_t(schedule.tile.size()) != rank ||
+      llvm::any_of(schedule.tile, [](int64_t n) { return n < 1; }))
+    return root->emitOpError("expects ")
+           << rank << " positive tile sizes, got [" << schedule.tile << "]";
+  int64_t lane = schedule.laneDim;
+  if (lane >= 0 && schedule.tile[lane] < type.getDimSize(lane) &&
+      schedule.tile[lane] % schedule.lanes != 0)
+    return root->emitOpError("expects the tile of the lane dimension to be a "
+                             "multiple of ")
+           << schedule.lanes << " lanes, got " << schedule.tile[lane];
+  return success();
+}
+
+FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
+  auto attr =
+      root->getAttrOfType<DictionaryAttr>(QoptDialect::kScheduleAttrName);
+  if (!attr)
+    return root->emitOpError("expects a schedule, got none")
+           << "; run qopt-assign-schedule first";
+  auto kernel = attr.getAs<StringAttr>("kernel");
+  auto lanes = attr.getAs<IntegerAttr>("lanes");
+  auto laneDim = attr.getAs<IntegerAttr>("lane_dim");
+  auto tile = attr.getAs<DenseI64ArrayAttr>("tile");
+  auto order = attr.getAs<DenseI64ArrayAttr>("order");
+  if (!kernel || !lanes || !laneDim || !tile || !order ||
+      (kernel != "dot" && kernel != "vector"))
+    return root->emitOpError("expects a schedule {kernel = \"dot\" or "
+                             "\"vector\", lanes, lane_dim, tile, order}, got ")
+           << attr;
+  Schedule schedule;
+  schedule.useDot = kernel == "dot";
+  schedule.lanes = lanes.getInt();
+  schedule.laneDim = laneDim.getInt();
+  schedule.tile.assign(tile.asArrayRef().begin(), tile.asArrayRef().end());
+  schedule.order.assign(order.asArrayRef().begin(), order.asArrayRef().end());
+  if (failed(checkSchedule(root, schedule)))
+    return failure();
+  return schedule;
+}
+
+//===----------------------------------------------------------------------===//
+// What the region does, seen from the root's dimensions
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// One operation of the region: its loops as expressions of the root's
+/// dimensions (reductions get dimensions of their own), and how often its body
+/// runs for each element of the root.
+struct Member {
+  linalg::LinalgOp op;
+  SmallVector<AffineExpr> loops;
+  int64_t trips = 1;
+
+  Block *block() const { return linalg::LinalgOp(op).getBlock(); }
+  bool isReduction() const {
+    return linalg::LinalgOp(op).getNumReductionLoops() != 0;
+  }
+};
+
+class ScheduleChooser {
+public:
+  ScheduleChooser(const FusedRegion &region, const TargetInfo &target)
+      : region(region), target(target),
+        type(cast<RankedTensorType>(region.root->getResult(0).getType())),
+        nextDim(type.getRank()) {
+    SmallVector<AffineExpr> dims;
+    for (int64_t dim = 0; dim < type.getRank(); ++dim)
+      dims.push_back(getAffineDimExpr(dim, region.root->getContext()));
+    collect(region.root, dims, 1);
+  }
+
+  Schedule run();
+
+private:
+  void collect(linalg::LinalgOp op, ArrayRef<AffineExpr> at, int64_t trips);
+  int64_t widestBits() const;
+  double accessCost(Value tensor, ArrayRef<AffineExpr> at, int64_t dim,
+                    int64_t lanes) const;
+  double laneCost(int64_t dim, int64_t lanes) const;
+  bool dotAlong(const Member &member, int64_t dim) const;
+  void chooseLanes(Schedule &schedule) const;
+  void chooseTile(Schedule &schedule) const;
+  void chooseOrder(Schedule &schedule) const;
+  double tileCost(const Schedule &schedule, int64_t rows, int64_t blocks) const;
+  double nestCost(const Schedule &schedule, unsigned dim, int64_t rows) const;
+  const Member *heaviest() const;
+
+  const FusedRegion &region;
+  const TargetInfo &target;
+  RankedTensorType type;
+  unsigned nextDim;
+  SmallVector<Member> members;
+};
+
+/// How often the body runs for each element of the operation's own result.
+static int64_t reductionTrips(linalg::LinalgOp op) {
+  SmallVector<unsigned> reductions;
+  op.getReductionDims(reductions);
+  int64_t trips = 1;
+  for (unsigned loop : reductions)
+    trips *= op.getStaticLoopRanges()[loop];
+  return trips;
+}
+
+void ScheduleChooser::collect(linalg::LinalgOp op, ArrayRef<AffineExpr> at,
+                              int64_t trips) {
+  Member member;
+  member.op = op;
+  AffineMap out = op.getIndexingMapMatchingResult(op->getResult(0));
+  member.loops.resize(op.getNumLoops());
+  for (auto [expr, index] : llvm::zip_equal(out.getResults(), at))
+    member.loops[cast<AffineDimExpr>(expr).getPosition()] = index;
+  for (AffineExpr &loop : member.loops)
+    if (!loop)
+      loop = getAffineDimExpr(nextDim++, op->getContext());
+  member.trips = trips * reductionTrips(op);
+  members.push_back(member);
+  SmallVector<AffineExpr> loops = member.loops;
+  for (OpOperand &operand : op->getOpOperands()) {
+    linalg::LinalgOp producer = region.producerOf(operand.get());
+    if (!producer || !op.payloadUsesValueFromOperand(&operand))
+      continue;
+    int64_t below = op.isDpsInit(&operand) ? trips : member.trips;
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    SmallVector<AffineExpr> next =
+        llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) {
+          return expr.replaceDims(loops);
+        });
+    collect(producer, next, below);
+  }
+}
+
+/// Lanes are as wide as the widest type that any body computes in.
+int64_t ScheduleChooser::widestBits() const {
+  int64_t bits = 8;
+  auto see = [&](Type type) {
+    if (type.isIntOrFloat())
+      bits = std::max<int64_t>(bits, type.getIntOrFloatBitWidth());
+  };
+  for (const Member &member : members)
+    for (Operation &op : *member.block()) {
+      if (isa<arith::ConstantOp>(op))
+        continue;
+      for (Type type : op.getResultTypes())
+        see(type);
+      for (Type type : op.getOperandTypes())
+        see(type);
+    }
+  return bits;
+}
+
+/// Whether `expr` is `dim` itself and nothing of it elsewhere.
+static bool isDim(AffineExpr expr, int64_t dim) {
+  return expr == getAffineDimExpr(dim, expr.getContext());
+}
+
+bool ScheduleChooser::dotAlong(const Member &member, int64_t dim) const {
+  std::optional<DotContraction> dot = matchDotContraction(member.op);
+  if (!dot || region.producerOf(dot->lhs))
+    return false;
+  for (auto [loop, expr] : llvm::enumerate(member.loops)) {
+    if (loop == dot->outLoop && !isDim(expr, dim))
+      return false;
+    if (loop != dot->outLoop && expr.isFunctionOfDim(dim))
+      return false;
+  }
+  return true;
+}
+
+/// Instructions to read or write one vector along `dim`.
+double ScheduleChooser::accessCost(Value tensor, ArrayRef<AffineExpr> at,
+                                   int64_t dim, int64_t lanes) const {
+  unsigned moving = 0;
+  bool unit = true;
+  for (auto [i, expr] : llvm::enumerate(at)) {
+    if (!expr.isFunctionOfDim(dim))
+      continue;
+    ++moving;
+    AffineExpr step = simplifyAffineExpr(
+        expr.replace(getAffineDimExpr(dim, expr.getContext()),
+                     getAffineDimExpr(dim, expr.getContext()) + 1) -
+            expr,
+        nextDim, 0);
+    bool last = i + 1 == at.size() || matchPattern(tensor, m_Constant());
+    unit &= last && step == getAffineConstantExpr(1, expr.getContext());
+  }
+  if (moving == 0 || (moving == 1 && unit))
+    return 1;
+  return 1.5 * lanes;
+}
+
+/// Instructions for one element of the root with lanes along `dim`.
+double ScheduleChooser::laneCost(int64_t dim, int64_t lanes) const {
+  int64_t extent = type.getDimSize(dim);
+  int64_t used = std::min(lanes, extent);
+  double cost = 0;
+  for (const Member &member : members) {
+    linalg::LinalgOp op = member.op;
+    double body = 0;
+    for (OpOperand *operand : op.getDpsInputOperands()) {
+      if (!isa<ShapedType>(operand->get().getType()) ||
+          region.producerOf(operand->get()) ||
+          !op.payloadUsesValueFromOperand(operand))
+        continue;
+      SmallVector<AffineExpr> at = llvm::map_to_vector(
+          op.getMatchingIndexingMap(operand).getResults(),
+          [&](AffineExpr expr) { return expr.replaceDims(member.loops); });
+      body += accessCost(operand->get(), at, dim, used);
+    }
+    body += op.getBlock()->getOperations().size() - 1;
+    if (dotAlong(member, dim))
+      body /= 8;
+    cost += body * member.trips;
+  }
+  SmallVector<AffineExpr> dims;
+  for (int64_t i = 0; i < type.getRank(); ++i)
+    dims.push_back(getAffineDimExpr(i, type.getContext()));
+  cost += accessCost(region.root->getResult(0), dims, dim, used);
+  return cost * double(llvm::divideCeil(extent, lanes)) / double(extent);
+}
+
+void ScheduleChooser::chooseLanes(Schedule &schedule) const {
+  int64_t lanes = std::max<int64_t>(1, target.vectorBits / widestBits());
+  schedule.lanes = lanes;
+  double best = 0;
+  for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
+    double cost = laneCost(dim, lanes);
+    if (schedule.laneDim >= 0 && cost >= best)
+      continue;
+    best = cost;
+    schedule.laneDim = dim;
+  }
+  if (schedule.laneDim < 0) {
+    schedule.lanes = 1;
+    return;
+  }
+  for (const Member &member : members)
+    schedule.useDot |= dotAlong(member, schedule.laneDim);
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+const Member *ScheduleChooser::heaviest() const {
+  const Member *best = &members.front();
+  for (const Member &member : members)
+    if (member.isReduction() && member.trips > best->trips)
+      best = &member;
+  return best;
+}
+
+/// One tile of `rows` positions times `blocks` vectors.
+double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
+                                 int64_t blocks) const {
+  const Member *member = heaviest();
+  double products = rows * blocks;
+  double steps = member->trips;
+  double loads = 0.5 * rows + blocks;
+  if (schedule.useDot)
+    steps /= 4;
+  else
+    products *= 2;
+  // A product waits four cycles for the one before it on its accumulator.
+  double step = std::max({products, loads, schedule.useDot ? 4.0 : 8.0}) + 1;
+  constexpr double kEpilogue = 12;
+  return steps * step + kEpilogue * rows * blocks + 4;
+}
+
+/// All tiles of the nest, those at the borders included.
+double ScheduleChooser::nestCost(const Schedule &schedule, unsigned dim,
+                                 int64_t rows) const {
+  if (dim == unsigned(type.getRank())) {
+    int64_t lane = schedule.laneDim, extent = type.getDimSize(lane);
+    int64_t tile = std::min(schedule.tile[lane], extent);
+    auto blocks = [&](int64_t n) {
+      return llvm::divideCeil(n, schedule.lanes);
+    };
+    double cost =
+        double(extent / tile) * tileCost(schedule, rows, blocks(tile));
+    if (extent % tile)
+      cost += tileCost(schedule, rows, blocks(extent % tile));
+    return cost;
+  }
+  if (dim == schedule.laneDim)
+    return nestCost(schedule, dim + 1, rows);
+  int64_t extent = type.getDimSize(dim), tile = schedule.tile[dim];
+  double cost =
+      double(extent / tile) * nestCost(schedule, dim + 1, rows * tile);
+  if (extent % tile)
+    cost += nestCost(schedule, dim + 1, rows * (extent % tile));
+  return cost;
+}
+
+void ScheduleChooser::chooseTile(Schedule &schedule) const {
+  schedule.tile.assign(type.getRank(), 1);
+  if (schedule.laneDim < 0)
+    return;
+  int64_t lane = schedule.laneDim;
+  int64_t vectors = llvm::divideCeil(type.getDimSize(lane), schedule.lanes);
+  int64_t taps = heaviest()->trips;
+  bool elementwise = !heaviest()->isReduction();
+  // Accumulators leave four registers for operands; short reductions have no
+  // loop, so that their tiles are limited by the size of the code.
+  int64_t budget = std::max<int64_t>(1, target.numVectorRegisters - 4);
+  if (elementwise)
+    budget = 4;
+  else if (taps <= 25 && !schedule.useDot)
+    budget = std::min<int64_t>(budget, std::max<int64_t>(4, 96 / taps));
+  SmallVector<int64_t> outer;
+  for (int64_t dim = type.getRank() - 1; dim >= 0 && outer.size() < 2; --dim)
+    if (dim != lane && type.getDimSize(dim) > 1)
+      outer.push_back(dim);
+
+  Schedule best = schedule;
+  double bestCost = -1;
+  auto consider = [&] {
+    double cost = nestCost(schedule, 0, 1);
+    if (bestCost >= 0 && cost >= bestCost)
+      return;
+    bestCost = cost;
+    best = schedule;
+  };
+  for (int64_t blocks = 1; blocks <= std::min(vectors, budget); ++blocks) {
+    schedule.tile[lane] = blocks == vectors ? std::min(type.getDimSize(lane),
+                                                       blocks * schedule.lanes)
+                                            : blocks * schedule.lanes;
+    int64_t rows = outer.empty() ? 1 : type.getDimSize(outer[0]);
+    for (int64_t columns = 1; columns <= std::min(rows, budget / blocks);
+         ++columns) {
+      if (!outer.empty())
+        schedule.tile[outer[0]] = columns;
+      consider();
+      // Whole rows of the result, several at once.
+      if (outer.size() < 2 || columns != rows)
+        continue;
+      int64_t most =
+          std::min(type.getDimSize(outer[1]), budget / (blocks * columns));
+      for (int64_t n = 2; n <= most; ++n) {
+        schedule.tile[outer[1]] = n;
+        consider();
+      }
+      schedule.tile[outer[1]] = 1;
+    }
+  }
+  schedule = best;
+}
+
+/// Weights that a tile reads again and again stay in the first-level cache: the
+/// loop over channels goes around the columns, and around everything if there
+/// are few columns to share them. Otherwise memory is walked in order.
+void ScheduleChooser::chooseOrder(Schedule &schedule) const {
+  schedule.order = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
+  std::optional<Contraction> contraction = matchContraction(heaviest()->op);
+  int64_t lane = schedule.laneDim;
+  if (!contraction || lane < 0)
+    return;
+  llvm::erase(schedule.order, lane);
+  int64_t tiles = 1;
+  if (!schedule.order.empty())
+    tiles = type.getDimSize(schedule.order.back()) /
+            schedule.tile[schedule.order.back()];
+  bool aroundColumns = contraction->depthwise || tiles >= 4;
+  auto position = aroundColumns && !schedule.order.empty()
+                      ? schedule.order.end() - 1
+                      : schedule.order.begin();
+  schedule.order.insert(position, lane);
+}
+
+Schedule ScheduleChooser::run() {
+  Schedule schedule;
+  chooseLanes(schedule);
+  chooseTile(schedule);
+  chooseOrder(schedule);
+  return schedule;
+}
+
+} // namespace
+
+Schedule chooseSchedule(const FusedRegion &region, const TargetInfo &target) {
+  return ScheduleChooser(region, target).run();
+}
+
+} // namespace qopt

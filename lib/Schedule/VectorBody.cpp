@@ -1,0 +1,479 @@
+//===- VectorBody.cpp - Reads, writes and bodies on vectors ---------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// This file implements access at positions and the vector form of bodies.
+//
+//===----------------------------------------------------------------------===//
+
+#include "VectorBody.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace qopt {
+
+//===----------------------------------------------------------------------===//
+// Position
+//===----------------------------------------------------------------------===//
+
+static AffineExpr simplified(AffineExpr expr) {
+  return simplifyAffineExpr(expr, 0, 1);
+}
+
+Position Position::apply(AffineMap map) const {
+  Position result;
+  result.lanes = lanes;
+  for (AffineExpr expr : map.getResults())
+    result.index.push_back(expr.replaceDims(index));
+  return result;
+}
+
+AffineExpr Position::laneBase(unsigned dim, AffineExpr lane) const {
+  return index[dim].replace(lane, getAffineConstantExpr(0, lane.getContext()));
+}
+
+SmallVector<AffineExpr> Position::atLane(int64_t i) const {
+  return llvm::map_to_vector(index, [&](AffineExpr expr) {
+    MLIRContext *context = expr.getContext();
+    return expr.replace(getAffineSymbolExpr(0, context),
+                        getAffineConstantExpr(i, context));
+  });
+}
+
+bool Position::isUniform() const {
+  return lanes == 1 || llvm::none_of(index, [](AffineExpr expr) {
+           return expr.isFunctionOfSymbol(0);
+         });
+}
+
+std::optional<SmallVector<int64_t>> Position::strides() const {
+  SmallVector<AffineExpr> first = atLane(0);
+  SmallVector<int64_t> strides;
+  for (int64_t i = 1; i < lanes; ++i)
+    for (auto [dim, expr] : llvm::enumerate(atLane(i))) {
+      auto step = dyn_cast<AffineConstantExpr>(simplified(expr - first[dim]));
+      if (!step)
+        return std::nullopt;
+      if (i == 1)
+        strides.push_back(step.getValue());
+      else if (step.getValue() != i * strides[dim])
+        return std::nullopt;
+    }
+  return strides;
+}
+
+//===----------------------------------------------------------------------===//
+// TensorAccess
+//===----------------------------------------------------------------------===//
+
+void TensorAccess::enterLoop(Value counter) {
+  counters.push_back(counter);
+  scopes.emplace_back();
+}
+
+void TensorAccess::leaveLoop() {
+  counters.pop_back();
+  scopes.pop_back();
+}
+
+AffineExpr TensorAccess::innermostCounter() const {
+  return getAffineDimExpr(counters.size() - 1, b.getContext());
+}
+
+void TensorAccess::setInsertionPointToTop(Operation *root) {
+  Operation *top = counters.empty()
+                       ? root
+                       : counters.front().getParentBlock()->getParentOp();
+  b.setInsertionPoint(top);
+}
+
+Value TensorAccess::lookup(const Key &key) const {
+  for (const auto &scope : llvm::reverse(scopes))
+    if (auto it = scope.find(key); it != scope.end())
+      return it->second;
+  return {};
+}
+
+Value TensorAccess::remember(const Key &key, Value value) {
+  return scopes.back()[key] = value;
+}
+
+Value TensorAccess::index(AffineExpr expr) {
+  Key key{nullptr, {expr.getAsOpaquePointer()}};
+  if (Value known = lookup(key))
+    return known;
+  SmallVector<OpFoldResult> operands(counters.begin(), counters.end());
+  OpFoldResult folded = affine::makeComposedFoldedAffineApply(
+      b, loc, AffineMap::get(counters.size(), 0, expr), operands);
+  return remember(key, getValueOrCreateConstantIndexOp(b, loc, folded));
+}
+
+SmallVector<Value> TensorAccess::indices(ArrayRef<AffineExpr> exprs) {
+  return llvm::map_to_vector(exprs,
+                             [&](AffineExpr expr) { return index(expr); });
+}
+
+/// The dimension that alone moves with the lane, by one element.
+static std::optional<int64_t> unitDim(const Position &at) {
+  std::optional<SmallVector<int64_t>> strides = at.strides();
+  if (!strides)
+    return std::nullopt;
+  std::optional<int64_t> unit;
+  for (auto [dim, stride] : llvm::enumerate(*strides)) {
+    if (stride == 0)
+      continue;
+    if (stride != 1 || unit)
+      return std::nullopt;
+    unit = dim;
+  }
+  return unit;
+}
+
+Value TensorAccess::read(Value tensor, const Position &at) {
+  Key key{tensor.getAsOpaquePointer(), {}};
+  for (AffineExpr expr : at.index)
+    key.second.push_back(expr.getAsOpaquePointer());
+  key.second.push_back(reinterpret_cast<const void *>(at.lanes));
+  if (Value known = lookup(key))
+    return known;
+  DenseElementsAttr constant;
+  bool isConstant = matchPattern(tensor, m_Constant(&constant));
+  if (isConstant && constant.isSplat())
+    return remember(
+        key, arith::ConstantOp::create(
+                 b, loc, cast<TypedAttr>(constant.getSplatValue<Attribute>())));
+  int64_t last = int64_t(at.index.size()) - 1;
+  Type element = getElementTypeOrSelf(tensor.getType());
+  if (isConstant && element.isInteger(4)) {
+    // Sub-byte memory has no addresses: the constant is stored in bytes.
+    Value bytes = read(movedLast(tensor, last), at);
+    Type narrow = element;
+    if (auto vector = dyn_cast<VectorType>(bytes.getType()))
+      narrow = vector.clone(element);
+    return remember(key, arith::TruncIOp::create(b, loc, narrow, bytes));
+  }
+  if (at.isUniform())
+    return remember(
+        key, tensor::ExtractOp::create(b, loc, tensor, indices(at.atLane(0))));
+  std::optional<int64_t> unit = unitDim(at);
+  if (unit && *unit == last)
+    return remember(key, readContiguous(tensor, at));
+  if (unit && isConstant) {
+    Position moved = at;
+    AffineExpr lane = moved.index[*unit];
+    moved.index.erase(moved.index.begin() + *unit);
+    moved.index.push_back(lane);
+    return remember(key, readContiguous(movedLast(tensor, *unit), moved));
+  }
+  return remember(key, gather(tensor, at));
+}
+
+Value TensorAccess::readContiguous(Value tensor, const Position &at) {
+  Type element = getElementTypeOrSelf(tensor.getType());
+  Value padding = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
+  return vector::TransferReadOp::create(
+      b, loc, VectorType::get({at.lanes}, element), tensor,
+      indices(at.atLane(0)), padding, ArrayRef<bool>{true});
+}
+
+Value TensorAccess::gather(Value tensor, const Position &at) {
+  SmallVector<Value> elements;
+  for (int64_t i = 0; i < at.lanes; ++i)
+    elements.push_back(
+        tensor::ExtractOp::create(b, loc, tensor, indices(at.atLane(i))));
+  return vector::FromElementsOp::create(
+      b, loc, VectorType::get({at.lanes}, elements[0].getType()), elements);
+}
+
+/// `constant` with `dim` as its last dimension, sub-byte elements as bytes.
+Value TensorAccess::movedLast(Value constant, int64_t dim) {
+  Value &result = moved[{constant.getAsOpaquePointer(), dim}];
+  if (result)
+    return result;
+  DenseElementsAttr values;
+  matchPattern(constant, m_Constant(&values));
+  ArrayRef<int64_t> shape = values.getType().getShape();
+  int64_t rank = shape.size();
+  SmallVector<int64_t> strides(rank, 1), order, newShape;
+  for (int64_t i = rank - 2; i >= 0; --i)
+    strides[i] = strides[i + 1] * shape[i + 1];
+  for (int64_t i = 0; i < rank; ++i)
+    if (i != dim)
+      order.push_back(i);
+  order.push_back(dim);
+  for (int64_t i : order)
+    newShape.push_back(shape[i]);
+  Type element = values.getElementType();
+  bool subByte = element.isInteger(4) || element.isInteger(2);
+  SmallVector<Attribute> source, target;
+  for (Attribute value : values.getValues<Attribute>())
+    source.push_back(
+        subByte ? Attribute(b.getI8IntegerAttr(
+                      cast<IntegerAttr>(value).getValue().getSExtValue()))
+                : value);
+  SmallVector<int64_t> position(rank, 0);
+  for (int64_t n = 0; n < int64_t(source.size()); ++n) {
+    int64_t offset = 0;
+    for (auto [i, old] : llvm::enumerate(order))
+      offset += position[i] * strides[old];
+    target.push_back(source[offset]);
+    for (int64_t i = rank - 1; i >= 0 && ++position[i] == newShape[i]; --i)
+      position[i] = 0;
+  }
+  auto type =
+      RankedTensorType::get(newShape, subByte ? b.getI8Type() : element);
+  OpBuilder::InsertionGuard guard(b);
+  if (!counters.empty())
+    setInsertionPointToTop(nullptr);
+  return result = arith::ConstantOp::create(
+             b, loc, DenseElementsAttr::get(type, target));
+}
+
+Value TensorAccess::readQuad(Value tensor, const Position &at, int64_t depth,
+                             int64_t lanes) {
+  Key key{tensor.getAsOpaquePointer(), {}};
+  for (AffineExpr expr : at.index)
+    key.second.push_back(expr.getAsOpaquePointer());
+  key.second.push_back(reinterpret_cast<const void *>(-lanes));
+  if (Value known = lookup(key))
+    return known;
+  Type i8 = b.getI8Type(), i32 = b.getI32Type();
+  Value quad;
+  if (depth >= 4) {
+    Position bytes = at;
+    bytes.index.back() = bytes.index.back() + b.getAffineSymbolExpr(0);
+    bytes.lanes = 4;
+    Value read = readContiguous(tensor, bytes);
+    read = vector::BitCastOp::create(b, loc, VectorType::get({1}, i32), read);
+    quad = vector::ExtractOp::create(b, loc, read, ArrayRef<int64_t>{0});
+  } else {
+    // Fewer bytes than a quad: reading four could leave the buffer.
+    for (int64_t i = 0; i < depth; ++i) {
+      Position byte = at;
+      byte.index.back() = byte.index.back() + i;
+      Value value = arith::ExtUIOp::create(b, loc, i32, read(tensor, byte));
+      if (i == 0) {
+        quad = value;
+        continue;
+      }
+      Value shift =
+          arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(8 * i));
+      value = arith::ShLIOp::create(b, loc, value, shift);
+      quad = arith::OrIOp::create(b, loc, quad, value);
+    }
+  }
+  Value all =
+      vector::BroadcastOp::create(b, loc, VectorType::get({lanes}, i32), quad);
+  return remember(key, vector::BitCastOp::create(
+                           b, loc, VectorType::get({lanes * 4}, i8), all));
+}
+
+Value TensorAccess::write(Value value, Value tensor, const Position &at) {
+  if (at.lanes == 1) {
+    if (isa<VectorType>(value.getType()))
+      value = vector::ExtractOp::create(b, loc, value, ArrayRef<int64_t>{0});
+    return tensor::InsertOp::create(b, loc, value, tensor,
+                                    indices(at.atLane(0)));
+  }
+  value = toVector(value, at.lanes);
+  std::optional<int64_t> unit = unitDim(at);
+  if (unit && *unit == int64_t(at.index.size()) - 1)
+    return vector::TransferWriteOp::create(b, loc, value, tensor,
+                                           indices(at.atLane(0)),
+                                           ArrayRef<bool>{true})
+        .getResult();
+  for (int64_t i = 0; i < at.lanes; ++i) {
+    Value element =
+        vector::ExtractOp::create(b, loc, value, ArrayRef<int64_t>{i});
+    tensor = tensor::InsertOp::create(b, loc, element, tensor,
+                                      indices(at.atLane(i)));
+  }
+  return tensor;
+}
+
+Value TensorAccess::toVector(Value value, int64_t lanes) {
+  if (isa<VectorType>(value.getType()))
+    return value;
+  return vector::BroadcastOp::create(
+      b, loc, VectorType::get({lanes}, value.getType()), value);
+}
+
+Value TensorAccess::widen(Value value, int64_t lanes) {
+  auto type = dyn_cast<VectorType>(value.getType());
+  if (!type)
+    return toVector(value, lanes);
+  if (type.getNumElements() == lanes)
+    return value;
+  auto wide = VectorType::get({lanes}, type.getElementType());
+  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(wide));
+  return vector::InsertStridedSliceOp::create(
+      b, loc, value, zero, ArrayRef<int64_t>{0}, ArrayRef<int64_t>{1});
+}
+
+Value TensorAccess::narrow(Value value, Type type) {
+  if (value.getType() == type)
+    return value;
+  auto vector = dyn_cast<VectorType>(type);
+  if (!vector)
+    return vector::ExtractOp::create(b, loc, value, ArrayRef<int64_t>{0});
+  return vector::ExtractStridedSliceOp::create(
+      b, loc, value, ArrayRef<int64_t>{0},
+      ArrayRef<int64_t>{vector.getNumElements()}, ArrayRef<int64_t>{1});
+}
+
+// (x ^ 8) - 8 extends the sign of a nibble x.
+Value TensorAccess::unpackNibbles(Value bytes, unsigned half) {
+  Key key{bytes.getAsOpaquePointer(),
+          {reinterpret_cast<const void *>(uintptr_t(half))}};
+  if (Value known = lookup(key))
+    return known;
+  auto splat = [&](int8_t value) -> Value {
+    auto type = cast<VectorType>(bytes.getType());
+    return arith::ConstantOp::create(b, loc,
+                                     DenseElementsAttr::get(type, value));
+  };
+  Value nibble = half ? Value(arith::ShRUIOp::create(b, loc, bytes, splat(4)))
+                      : Value(arith::AndIOp::create(b, loc, bytes, splat(15)));
+  nibble = arith::XOrIOp::create(b, loc, nibble, splat(8));
+  return remember(key, arith::SubIOp::create(b, loc, nibble, splat(8)));
+}
+
+//===----------------------------------------------------------------------===//
+// Bodies
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class BodyEmitter {
+public:
+  BodyEmitter(TensorAccess &access, const Position &position)
+      : access(access), b(access.b), loc(access.loc), position(position) {}
+
+  Value run(Block &block, ArrayRef<Value> arguments) {
+    for (auto [argument, value] :
+         llvm::zip_equal(block.getArguments(), arguments))
+      if (value)
+        map.map(argument, value);
+    for (Operation &op : block.without_terminator()) {
+      Value result = emit(op);
+      if (!result)
+        return {};
+      map.map(op.getResult(0), result);
+    }
+    return map.lookupOrDefault(block.getTerminator()->getOperand(0));
+  }
+
+private:
+  Value emit(Operation &op) {
+    if (auto index = dyn_cast<linalg::IndexOp>(op))
+      return emitIndex(index.getDim());
+    SmallVector<Value> operands = llvm::map_to_vector(
+        op.getOperands(), [&](Value v) { return map.lookupOrDefault(v); });
+    if (auto apply = dyn_cast<affine::AffineApplyOp>(op))
+      return emitAffine(apply.getAffineMap(), operands);
+    bool isVector = llvm::any_of(
+        operands, [](Value v) { return isa<VectorType>(v.getType()); });
+    if (op.getNumResults() != 1)
+      return {};
+    if (!isVector)
+      return b.clone(op, map)->getResult(0);
+    if (isa<tensor::ExtractOp>(op))
+      return emitExtract(operands);
+    return vectorized(op.getName(), operands, op.getResult(0).getType(),
+                      op.getAttrs());
+  }
+
+  Value vectorized(OperationName name, ArrayRef<Value> operands, Type result,
+                   ArrayRef<NamedAttribute> attributes = {}) {
+    SmallVector<Value> vectors = llvm::map_to_vector(
+        operands, [&](Value v) { return access.toVector(v, position.lanes); });
+    OperationState state(loc, name, vectors,
+                         VectorType::get({position.lanes}, result), attributes);
+    return b.create(state)->getResult(0);
+  }
+
+  Value emitIndex(unsigned dim) {
+    Position here{{position.index[dim]}, position.lanes};
+    if (here.isUniform())
+      return access.index(here.atLane(0)[0]);
+    SmallVector<Value> lanes;
+    for (int64_t i = 0; i < position.lanes; ++i)
+      lanes.push_back(access.index(here.atLane(i)[0]));
+    return vector::FromElementsOp::create(
+        b, loc, VectorType::get({position.lanes}, b.getIndexType()), lanes);
+  }
+
+  /// `map` of scalars or vectors: as arithmetic, since affine.apply is scalar.
+  Value emitAffine(AffineMap map, ArrayRef<Value> operands) {
+    if (llvm::none_of(operands,
+                      [](Value v) { return isa<VectorType>(v.getType()); }))
+      return affine::AffineApplyOp::create(b, loc, map, operands);
+    return emitAffine(map.getResult(0), map.getNumDims(), operands);
+  }
+
+  Value emitAffine(AffineExpr expr, unsigned numDims,
+                   ArrayRef<Value> operands) {
+    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+      return arith::ConstantIndexOp::create(b, loc, constant.getValue());
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      return operands[dim.getPosition()];
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+      return operands[numDims + symbol.getPosition()];
+    auto binary = cast<AffineBinaryOpExpr>(expr);
+    SmallVector<Value> sides{emitAffine(binary.getLHS(), numDims, operands),
+                             emitAffine(binary.getRHS(), numDims, operands)};
+    // Positions are never negative, so the unsigned forms agree.
+    StringRef name = arith::AddIOp::getOperationName();
+    if (expr.getKind() == AffineExprKind::Mul)
+      name = arith::MulIOp::getOperationName();
+    if (expr.getKind() == AffineExprKind::FloorDiv)
+      name = arith::DivUIOp::getOperationName();
+    if (expr.getKind() == AffineExprKind::CeilDiv)
+      name = arith::CeilDivUIOp::getOperationName();
+    if (expr.getKind() == AffineExprKind::Mod)
+      name = arith::RemUIOp::getOperationName();
+    return vectorized(OperationName(name, b.getContext()), sides,
+                      b.getIndexType());
+  }
+
+  /// A table: one access for each lane.
+  Value emitExtract(ArrayRef<Value> operands) {
+    SmallVector<Value> elements;
+    for (int64_t i = 0; i < position.lanes; ++i) {
+      SmallVector<Value> indices;
+      for (Value operand : operands.drop_front())
+        indices.push_back(isa<VectorType>(operand.getType())
+                              ? vector::ExtractOp::create(b, loc, operand,
+                                                          ArrayRef<int64_t>{i})
+                                    .getResult()
+                              : operand);
+      elements.push_back(
+          tensor::ExtractOp::create(b, loc, operands[0], indices));
+    }
+    return vector::FromElementsOp::create(
+        b, loc, VectorType::get({position.lanes}, elements[0].getType()),
+        elements);
+  }
+
+  TensorAccess &access;
+  RewriterBase &b;
+  Location loc;
+  const Position &position;
+  IRMapping map;
+};
+
+} // namespace
+
+Value emitVectorBody(TensorAccess &access, Block &block,
+                     ArrayRef<Value> arguments, const Position &position) {
+  return BodyEmitter(access, position).run(block, arguments);
+}
+
+} // namespace qopt

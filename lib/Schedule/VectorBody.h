@@ -1,0 +1,105 @@
+//===- VectorBody.h - Reads, writes and bodies on vectors -----*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the nest emitter needs below the level of operations: positions that are
+// affine in loop counters and the lane, access to tensors at such positions,
+// and scalar bodies turned into vector code.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_LIB_SCHEDULE_VECTORBODY_H
+#define QOPT_LIB_SCHEDULE_VECTORBODY_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/PatternMatch.h"
+#include <map>
+
+namespace qopt {
+
+/// `lanes` elements of a tensor (or iterations of a loop nest): an index for
+/// each dimension, where dimension k of the expressions is the counter of
+/// the k-th loop around, and symbol 0 is the lane. One lane is a scalar.
+struct Position {
+  llvm::SmallVector<mlir::AffineExpr> index;
+  int64_t lanes = 1;
+
+  /// The position that `map` reads at these loops.
+  Position apply(mlir::AffineMap map) const;
+  /// The index of lane 0 in dimension `dim`.
+  mlir::AffineExpr laneBase(unsigned dim, mlir::AffineExpr lane) const;
+  /// The same in all dimensions, of lane `i`.
+  llvm::SmallVector<mlir::AffineExpr> atLane(int64_t i) const;
+  bool isUniform() const;
+  /// How far apart neighbouring lanes are in each dimension; nothing where
+  /// that is not the same for all lanes.
+  std::optional<llvm::SmallVector<int64_t>> strides() const;
+};
+
+/// Builds reads and writes, each once per scope.
+class TensorAccess {
+public:
+  TensorAccess(mlir::RewriterBase &b, mlir::Location loc) : b(b), loc(loc) {
+    scopes.emplace_back();
+  }
+
+  void enterLoop(mlir::Value counter);
+  void leaveLoop();
+  /// Values read in a scope are not seen after it.
+  void enterScope() { scopes.emplace_back(); }
+  void leaveScope() { scopes.pop_back(); }
+  mlir::AffineExpr innermostCounter() const;
+  /// In front of the outermost loop of the nest that is built before `root`.
+  void setInsertionPointToTop(mlir::Operation *root);
+
+  mlir::Value index(mlir::AffineExpr expr);
+  mlir::SmallVector<mlir::Value>
+  indices(llvm::ArrayRef<mlir::AffineExpr> exprs);
+
+  /// The elements at `at`: a scalar if all lanes read the same one.
+  mlir::Value read(mlir::Value tensor, const Position &at);
+  /// Four neighbouring bytes at `at`, of which `depth` are inside the tensor
+  /// for sure, repeated `lanes` times.
+  mlir::Value readQuad(mlir::Value tensor, const Position &at, int64_t depth,
+                       int64_t lanes);
+  mlir::Value write(mlir::Value value, mlir::Value tensor, const Position &at);
+
+  mlir::Value toVector(mlir::Value value, int64_t lanes);
+  /// A vector of `lanes` lanes that starts with those of `value`.
+  mlir::Value widen(mlir::Value value, int64_t lanes);
+  /// The inverse: the first lanes, or the scalar, of type `type`.
+  mlir::Value narrow(mlir::Value value, mlir::Type type);
+  /// The low (0) or high (1) nibble of each byte, sign-extended.
+  mlir::Value unpackNibbles(mlir::Value bytes, unsigned half);
+
+  mlir::RewriterBase &b;
+  mlir::Location loc;
+
+private:
+  using Key = std::pair<const void *, llvm::SmallVector<const void *>>;
+
+  mlir::Value readContiguous(mlir::Value tensor, const Position &at);
+  mlir::Value gather(mlir::Value tensor, const Position &at);
+  mlir::Value movedLast(mlir::Value constant, int64_t dim);
+  mlir::Value lookup(const Key &key) const;
+  mlir::Value remember(const Key &key, mlir::Value value);
+
+  llvm::SmallVector<mlir::Value> counters;
+  llvm::SmallVector<std::map<Key, mlir::Value>> scopes;
+  std::map<std::pair<const void *, int64_t>, mlir::Value> moved;
+};
+
+/// Runs the scalar body `block` on `arguments`, scalars or vectors of
+/// `position.lanes` lanes; returns what it yields, null if it has no vector
+/// form. `position` gives the values of linalg.index.
+mlir::Value emitVectorBody(TensorAccess &access, mlir::Block &block,
+                           llvm::ArrayRef<mlir::Value> arguments,
+                           const Position &position);
+
+} // namespace qopt
+
+#endif // QOPT_LIB_SCHEDULE_VECTORBODY_H

@@ -1,0 +1,109 @@
+// RUN: qopt-opt %s --qopt-assign-schedule=target=x86-64-v4-vnni --qopt-generate-nests --cse --canonicalize --split-input-file | FileCheck %s
+// RUN: qopt-opt %s --qopt-assign-schedule=target=x86-64-v4-vnni --qopt-generate-nests --cse --canonicalize --split-input-file | \
+// RUN:   qopt-opt --qopt-assign-schedule=target=x86-64-v4-vnni --qopt-generate-nests --cse --canonicalize --split-input-file | FileCheck %s
+
+// A convolution, its bias and its requantization: one nest, which reads its packed
+// weights, multiplies with dot products, and stores bytes. A row of the kernel
+// (3 columns of 16 channels) is one run of 48 bytes, 12 steps.
+// CHECK-LABEL: func.func @conv
+// CHECK-NOT: linalg.
+// CHECK-NOT: tensor<1x8x8x16xi32>
+// CHECK: arith.constant dense<3> : vector<64xi8>
+// CHECK: tensor.collapse_shape {{.*}} : tensor<1x10x10x16xi8> into tensor<1x10x160xi8>
+// CHECK: scf.for {{.*}} -> (tensor<1x8x8x16xi8>)
+// CHECK-COUNT-24: qopt.dot {{.*}} unsigned_a : vector<16xi32>, vector<64xi8>, vector<64xi8>
+// CHECK: llvm.loop_annotation = #{{.*}}
+// CHECK: vector.transfer_write {{.*}} : vector<16xi8>, tensor<1x8x8x16xi8>
+// CHECK-NOT: linalg.
+// CHECK: return
+#id = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+func.func @conv(%x: tensor<1x10x10x16xi8>) -> tensor<1x8x8x16xi8> {
+  %w = arith.constant dense<3> : tensor<16x3x3x16xi8>
+  %b = arith.constant dense<5> : tensor<16xi32>
+  %e = tensor.empty() : tensor<1x8x8x16xi32>
+  %bias = linalg.broadcast ins(%b : tensor<16xi32>) outs(%e : tensor<1x8x8x16xi32>) dimensions = [0, 1, 2]
+  %c = linalg.generic {
+    indexing_maps = [affine_map<(n, h, w, o, kh, kw, c) -> (n, h + kh, w + kw, c)>,
+                     affine_map<(n, h, w, o, kh, kw, c) -> (o, kh, kw, c)>,
+                     affine_map<(n, h, w, o, kh, kw, c) -> (n, h, w, o)>],
+    iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+    ins(%x, %w : tensor<1x10x10x16xi8>, tensor<16x3x3x16xi8>) outs(%bias : tensor<1x8x8x16xi32>) {
+  ^bb0(%a: i8, %k: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %k : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<1x8x8x16xi32>
+  %f = tensor.empty() : tensor<1x8x8x16xi8>
+  %q = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+    ins(%c : tensor<1x8x8x16xi32>) outs(%f : tensor<1x8x8x16xi8>) {
+  ^bb0(%a: i32, %o: i8):
+    %0 = arith.trunci %a : i32 to i8
+    linalg.yield %0 : i8
+  } -> tensor<1x8x8x16xi8>
+  return %q : tensor<1x8x8x16xi8>
+}
+
+// -----
+
+// A float sum keeps its order: one accumulator, sixteen elements side by side.
+// The weights' output channels are moved to the end at compile time.
+// CHECK-LABEL: func.func @float_matmul
+// CHECK: arith.constant dense<{{.*}}> : tensor<2x16xf32>
+// CHECK-NOT: linalg.
+// CHECK: %[[A:.*]] = tensor.extract
+// CHECK: %[[V:.*]] = vector.broadcast %[[A]] : f32 to vector<16xf32>
+// CHECK: arith.mulf
+// CHECK: arith.addf
+// CHECK-NOT: vector.reduction
+// CHECK: return
+func.func @float_matmul(%x: tensor<1x2xf32>, %e: tensor<1x16xf32>) -> tensor<1x16xf32> {
+  %w = arith.constant dense<[[0.0, 0.5], [1.0, 1.5], [2.0, 2.5], [3.0, 3.5], [4.0, 4.5], [5.0, 5.5], [6.0, 6.5], [7.0, 7.5], [8.0, 8.5], [9.0, 9.5], [10.0, 10.5], [11.0, 11.5], [12.0, 12.5], [13.0, 13.5], [14.0, 14.5], [15.0, 15.5]]> : tensor<16x2xf32>
+  %zero = arith.constant 0.0 : f32
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x16xf32>) -> tensor<1x16xf32>
+  %r = linalg.generic {
+    indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
+    iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<1x2xf32>, tensor<16x2xf32>) outs(%init : tensor<1x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %acc, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<1x16xf32>
+  return %r : tensor<1x16xf32>
+}
+
+// -----
+
+// Overlapping windows need elements more than once: two nests, not one.
+// CHECK-LABEL: func.func @overlapping
+// CHECK: scf.for {{.*}} -> (tensor<1x9x9x64xi8>)
+// CHECK: scf.for {{.*}} -> (tensor<1x4x4x64xi8>)
+// CHECK: arith.maxui
+// CHECK-NOT: linalg.
+#id = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+func.func @overlapping(%x: tensor<1x9x9x64xi8>) -> tensor<1x4x4x64xi8> {
+  %e = tensor.empty() : tensor<1x9x9x64xi8>
+  %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+    ins(%x : tensor<1x9x9x64xi8>) outs(%e : tensor<1x9x9x64xi8>) {
+  ^bb0(%a: i8, %o: i8):
+    %0 = arith.addi %a, %a : i8
+    linalg.yield %0 : i8
+  } -> tensor<1x9x9x64xi8>
+  %zero = arith.constant 0 : i8
+  %f = tensor.empty() : tensor<1x4x4x64xi8>
+  %init = linalg.fill ins(%zero : i8) outs(%f : tensor<1x4x4x64xi8>) -> tensor<1x4x4x64xi8>
+  %window = tensor.empty() : tensor<3x3xi8>
+  %r = linalg.generic {
+    indexing_maps = [affine_map<(n, h, w, c, kh, kw) -> (n, h * 2 + kh, w * 2 + kw, c)>,
+                     affine_map<(n, h, w, c, kh, kw) -> (kh, kw)>,
+                     affine_map<(n, h, w, c, kh, kw) -> (n, h, w, c)>],
+    iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+    ins(%y, %window : tensor<1x9x9x64xi8>, tensor<3x3xi8>) outs(%init : tensor<1x4x4x64xi8>) {
+  ^bb0(%a: i8, %k: i8, %acc: i8):
+    %0 = arith.maxui %acc, %a : i8
+    linalg.yield %0 : i8
+  } -> tensor<1x4x4x64xi8>
+  return %r : tensor<1x4x4x64xi8>
+}
