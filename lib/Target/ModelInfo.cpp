@@ -61,8 +61,7 @@ static DictionaryAttr toAttr(const TensorInfo &tensor, Builder &b) {
 static DictionaryAttr toAttr(const ObservedEdge &edge, Builder &b) {
   return b.getDictionaryAttr(
       {b.getNamedAttr("name", b.getStringAttr(edge.name)),
-       b.getNamedAttr("shape", b.getDenseI64ArrayAttr(edge.shape)),
-       b.getNamedAttr("axis", b.getI64IntegerAttr(edge.axis))});
+       b.getNamedAttr("shape", b.getDenseI64ArrayAttr(edge.shape))});
 }
 
 template <typename T>
@@ -125,8 +124,7 @@ static bool read(DictionaryAttr dict, TensorInfo &tensor) {
 }
 
 static bool read(DictionaryAttr dict, ObservedEdge &edge) {
-  return read(dict, "name", edge.name) && read(dict, "shape", edge.shape) &&
-         readInt(dict, "axis", edge.axis);
+  return read(dict, "name", edge.name) && read(dict, "shape", edge.shape);
 }
 
 template <typename T>

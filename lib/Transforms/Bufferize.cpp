@@ -112,10 +112,8 @@ static LogicalResult recordModel(func::FuncOp func, ModelInfo &info) {
       return failure();
   func.walk([&](ObserveOp observe) {
     auto shape = cast<ShapedType>(observe.getInput().getType()).getShape();
-    info.edges.push_back(
-        {observe.getEdge().str(),
-         SmallVector<int64_t, 4>(shape.begin(), shape.end()),
-         static_cast<int64_t>(observe.getAxis().value_or(-1))});
+    info.edges.push_back({observe.getEdge().str(),
+                          SmallVector<int64_t, 4>(shape.begin(), shape.end())});
   });
   return success();
 }

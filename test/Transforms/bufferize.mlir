@@ -72,7 +72,7 @@ func.func @pad(%x: tensor<4xf32>) -> tensor<1x1x4xf32> {
 
 // Observers become reads of the buffer and are listed.
 
-// CHECK: qopt.model = {{.*}}edges = [{axis = -1 : i64, name = "x", shape = array<i64: 4>}]
+// CHECK: qopt.model = {{.*}}edges = [{name = "x", shape = array<i64: 4>}]
 // CHECK-LABEL: func.func @observe
 // CHECK: qopt.observe %{{.*}} {edge = "x"} : memref<4xf32>
 func.func @observe(%x: tensor<4xf32>) -> tensor<4xf32> {

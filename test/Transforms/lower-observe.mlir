@@ -2,7 +2,7 @@
 // RUN: qopt-opt %s --split-input-file --qopt-lower-observe --qopt-lower-observe --verify-diagnostics | FileCheck %s
 
 #model = {arena_bytes = 0 : i64, live_bytes = 0 : i64, weight_bytes = 0 : i64, name = "m", inputs = [], outputs = [],
-  edges = [{axis = -1 : i64, name = "a", shape = array<i64: 8>}, {axis = -1 : i64, name = "b", shape = array<i64: 2, 3>}]}
+  edges = [{name = "a", shape = array<i64: 8>}, {name = "b", shape = array<i64: 2, 3>}]}
 
 // CHECK: llvm.func @qopt_observe(i64, !llvm.ptr, i64)
 module attributes {qopt.model = #model} {

@@ -8,7 +8,6 @@
 #include "qopt/Target/CompiledModel.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
-#include "qopt/Target/CompiledRunner.h"
 #include "qopt/Target/Lowering.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
@@ -125,25 +124,6 @@ TEST_F(CompiledModelTest, ObserversSeeTheirEdges) {
   for (float &value : expected)
     value /= 2;
   EXPECT_EQ(seen["conv"], expected);
-}
-
-TEST_F(CompiledModelTest, RunnerFeedsCalibration) {
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(kConvolution, &context);
-  auto runner = createCompiledRunner(*module, options);
-  ASSERT_TRUE(!!runner) << llvm::toString(runner.takeError());
-  ASSERT_EQ((*runner)->inputs().size(), 1u);
-  EXPECT_EQ((*runner)->inputs()[0].name, "x");
-  ASSERT_EQ((*runner)->edges().size(), 2u);
-  EXPECT_EQ((*runner)->edges()[1].name, "conv");
-  EXPECT_FALSE((*runner)->edges()[1].axis.has_value());
-  std::vector<std::pair<int64_t, int64_t>> calls;
-  llvm::Error error = (*runner)->run(
-      makeInput(), [&](int64_t edge, const float *, int64_t count) {
-        calls.push_back({edge, count});
-      });
-  EXPECT_FALSE(!!error) << llvm::toString(std::move(error));
-  EXPECT_EQ(calls,
-            (std::vector<std::pair<int64_t, int64_t>>{{0, 40}, {1, 12}}));
 }
 
 TEST_F(CompiledModelTest, InfoDescribesTheModel) {

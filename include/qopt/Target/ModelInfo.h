@@ -38,8 +38,6 @@ struct TensorInfo {
 struct ObservedEdge {
   std::string name;
   llvm::SmallVector<int64_t, 4> shape;
-  /// The dimension per index of which ranges are kept; -1 for the whole.
-  int64_t axis = -1;
 };
 
 struct ModelInfo {
