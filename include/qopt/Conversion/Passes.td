@@ -10,6 +10,34 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ConvertQdqToIntegerPass : Pass<"convert-qdq-to-integer", "::mlir::ModuleOp"> {
+  let summary = "Carry out the meaning of a quantized model in integers";
+  let description = [{
+    From `qdq` to `integer`, bit for bit: a function with `qopt.linear_forms` means
+    what `docs/Numerics.md` section 2 says, and this pass writes that down.
+
+    - Contractions, pooling and sums run on the integers; the zero point of
+      the input is folded into the start value of the accumulators.
+    - `qopt.quantize` of a sum of accumulators and edges becomes
+      `qopt.requantize`, with the clamp as its range.
+    - Elementwise functions of one edge become a `qopt.lookup` whose table the
+      reference interpreter fills in.
+    - Movement runs on the integers; real 0 is padded as the zero point.
+    - Weights with groups give one accumulator per group, in one more
+      dimension before the channel, and a float sum over the groups.
+    - Every other operation reads `qopt.dequantize`.
+
+    Expects what `qopt-quantize` makes. Guarantees that the reference
+    interpreter gives the same bits for both; does not touch functions without
+    `qopt.linear_forms`, and removes that attribute.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+    "::qopt::QoptDialect"
+  ];
+}
+
 def ConvertQoptDotPass : Pass<"convert-qopt-dot"> {
   let summary = "Lower qopt.dot to the target's instruction";
   let description = [{

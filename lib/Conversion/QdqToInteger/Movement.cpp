@@ -1,0 +1,152 @@
+//===- Movement.cpp - Movement of integers --------------------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The same operation on the integers of each term. Padding with real 0 is
+// padding with the zero point.
+//
+//===----------------------------------------------------------------------===//
+
+#include "IntegerForms.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace qopt;
+
+Value qopt::movedOperand(Operation *op) {
+  auto structured = dyn_cast<linalg::LinalgOp>(op);
+  if (!structured)
+    return isa<tensor::InsertSliceOp>(op) ? Value() : op->getOperand(0);
+  if (structured.getNumDpsInits() != 1)
+    return {};
+  Value yielded = structured.getBlock()->getTerminator()->getOperand(0);
+  if (auto extract = yielded.getDefiningOp<tensor::ExtractOp>())
+    return extract.getTensor();
+  auto argument = dyn_cast<BlockArgument>(yielded);
+  if (!argument || argument.getOwner() != structured.getBlock())
+    return {};
+  OpOperand &operand = structured->getOpOperand(argument.getArgNumber());
+  return structured.isDpsInput(&operand) ? operand.get() : Value();
+}
+
+/// The integer of the border: the zero point for 0; for -inf, which only max
+/// pooling reads, the least value of the storage.
+static std::optional<int64_t> paddingInteger(tensor::PadOp pad,
+                                             const IntegerForm &form,
+                                             const IntegerTerm &term) {
+  Value constant = pad.getConstantPaddingValue();
+  std::optional<float> value = matchFloatConstant(constant);
+  if (!value)
+    return std::nullopt;
+  if (*value == 0.0f && form.lo <= 0.0f && form.hi >= 0.0f)
+    return term.zeroPoint;
+  bool feedsMaxPooling = llvm::all_of(pad->getUsers(), [](Operation *user) {
+    return matchPooling(user) == PoolingKind::Max;
+  });
+  if (*value == -std::numeric_limits<float>::infinity() && feedsMaxPooling)
+    return term.isUnsigned ? 0 : -(int64_t(1) << (term.bits() - 1));
+  return std::nullopt;
+}
+
+static Value createPad(OpBuilder &builder, tensor::PadOp pad, Value integers,
+                       int64_t value) {
+  auto type = cast<RankedTensorType>(pad.getResult().getType());
+  Type element = getElementTypeOrSelf(integers);
+  Value constant = arith::ConstantOp::create(
+      builder, pad.getLoc(), builder.getIntegerAttr(element, value));
+  return tensor::PadOp::create(builder, pad.getLoc(), type.clone(element),
+                               integers, pad.getMixedLowPad(),
+                               pad.getMixedHighPad(), constant);
+}
+
+/// Clones a selecting linalg operation with the element type of `integers`.
+static Value cloneStructured(OpBuilder &builder, linalg::LinalgOp op,
+                             Value moved, Value integers) {
+  Type element = getElementTypeOrSelf(integers);
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  IRMapping mapping;
+  mapping.map(moved, integers);
+  mapping.map(op.getDpsInits()[0], createEmpty(builder, op.getLoc(),
+                                               type.getShape(), element));
+  auto clone = cast<linalg::LinalgOp>(builder.clone(*op, mapping));
+  clone->getResult(0).setType(type.clone(element));
+  for (OpOperand &operand : clone->getOpOperands())
+    clone.getMatchingBlockArgument(&operand)
+        .setType(getElementTypeOrSelf(operand.get()));
+  clone.getBlock()->walk([&](tensor::ExtractOp extract) {
+    if (extract.getTensor() == integers)
+      extract.getResult().setType(element);
+  });
+  return clone->getResult(0);
+}
+
+static Value moveIntegers(OpBuilder &builder, Operation *op, Value moved,
+                          const IntegerForm &form, const IntegerTerm &term) {
+  Type element = getElementTypeOrSelf(term.integers);
+  if (auto pad = dyn_cast<tensor::PadOp>(op)) {
+    std::optional<int64_t> value = paddingInteger(pad, form, term);
+    return value ? createPad(builder, pad, term.integers, *value) : Value();
+  }
+  if (auto structured = dyn_cast<linalg::LinalgOp>(op))
+    return cloneStructured(builder, structured, moved, term.integers);
+  if (!isa<tensor::ExtractSliceOp, tensor::ExpandShapeOp,
+           tensor::CollapseShapeOp, tensor::CastOp>(op))
+    return {};
+  IRMapping mapping;
+  mapping.map(moved, term.integers);
+  Operation *clone = builder.clone(*op, mapping);
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  clone->getResult(0).setType(type.clone(element));
+  return clone->getResult(0);
+}
+
+FormResult qopt::moveForm(OpBuilder &builder, Operation *op, Value moved,
+                          const IntegerForm &input) {
+  IntegerForm result = input;
+  SmallVector<ParamLayout> layouts;
+  for (const IntegerTerm &term : input.terms) {
+    std::optional<ParamLayout> layout =
+        moveParams(op, moved, {term.scales.map, term.scales.shape});
+    if (!layout)
+      return std::nullopt;
+    layouts.push_back(*layout);
+  }
+  for (auto [term, layout] : llvm::zip_equal(result.terms, layouts)) {
+    Value integers = moveIntegers(builder, op, moved, input, term);
+    if (!integers)
+      return std::nullopt;
+    term.integers = integers;
+    term.scales.map = layout.map;
+    term.scales.shape = layout.shape;
+  }
+  return result;
+}
+
+FormResult qopt::concatForms(OpBuilder &builder, tensor::ConcatOp op,
+                             ArrayRef<const IntegerForm *> inputs) {
+  const IntegerForm &first = *inputs.front();
+  SmallVector<Value> integers;
+  for (const IntegerForm *form : inputs) {
+    const IntegerTerm &term = form->terms[0];
+    bool agrees =
+        form->terms.size() == 1 && term.isPerTensor() &&
+        first.terms[0].isPerTensor() &&
+        term.scales.values == first.terms[0].scales.values &&
+        form->lo == first.lo && form->hi == first.hi &&
+        term.zeroPoint == first.terms[0].zeroPoint &&
+        term.isUnsigned == first.terms[0].isUnsigned &&
+        term.bits() == first.terms[0].bits();
+    if (!agrees)
+      return std::nullopt;
+    integers.push_back(term.integers);
+  }
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  IntegerForm result = first;
+  result.terms[0].integers = tensor::ConcatOp::create(
+      builder, op.getLoc(), type.clone(getElementTypeOrSelf(integers[0])),
+      op.getDim(), integers);
+  return result;
+}
