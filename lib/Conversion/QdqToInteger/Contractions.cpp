@@ -41,10 +41,8 @@ static Value createContraction(OpBuilder &builder, Location loc,
              builder, loc, init.getType(), ValueRange{lhsIntegers, rhsIntegers},
              init, maps, loops,
              [&](OpBuilder &inner, Location at, ValueRange elements) {
-               Value a =
-                   extendElement(inner, at, elements[0], lhs.isUnsigned);
-               Value b =
-                   extendElement(inner, at, elements[1], rhs.isUnsigned);
+               Value a = extendElement(inner, at, elements[0], lhs.isUnsigned);
+               Value b = extendElement(inner, at, elements[1], rhs.isUnsigned);
                Value product = arith::MulIOp::create(inner, at, a, b);
                Value sum =
                    arith::AddIOp::create(inner, at, elements[2], product);
@@ -115,8 +113,7 @@ FormResult qopt::contractForms(OpBuilder &builder, const Contraction &match,
                                const IntegerForm &lhs, const IntegerForm &rhs,
                                const AccumulatorStart &start) {
   const IntegerTerm &a = lhs.terms[0], &b = rhs.terms[0];
-  std::optional<ParamLayout> layout =
-      contractParams(match, layoutOf(b.scales));
+  std::optional<ParamLayout> layout = contractParams(match, layoutOf(b.scales));
   DenseElementsAttr weights;
   if (!layout || !matchPattern(b.integers, m_Constant(&weights)))
     return std::nullopt;
@@ -157,9 +154,9 @@ struct GroupedLoops {
 /// The scales say (i floordiv size) for the one dimension that is split.
 static std::optional<GroupedLoops> matchGroups(const Contraction &match,
                                                const ScaleTable &scales) {
-  auto divided = scales.map.getNumResults() == 0
-                     ? AffineBinaryOpExpr()
-                     : dyn_cast<AffineBinaryOpExpr>(scales.map.getResult(0));
+  if (scales.map.getNumResults() == 0)
+    return std::nullopt;
+  auto divided = dyn_cast<AffineBinaryOpExpr>(scales.map.getResult(0));
   if (!divided || divided.getKind() != AffineExprKind::FloorDiv)
     return std::nullopt;
   auto dim = dyn_cast<AffineDimExpr>(divided.getLHS());
@@ -287,12 +284,11 @@ Value qopt::contractGroups(OpBuilder &builder, const Contraction &match,
   std::vector<float> scales;
   for (double scale : b.scales.values)
     scales.push_back(static_cast<float>(a.scales.values[0] * scale));
-  Value multipliers =
-      createFloatConstant(builder, loc, b.scales.shape, scales);
-  Value minusZero = arith::ConstantOp::create(
-      builder, loc, builder.getF32FloatAttr(-0.0f));
-  Value empty = createEmpty(builder, loc, outType.getShape(),
-                            outType.getElementType());
+  Value multipliers = createFloatConstant(builder, loc, b.scales.shape, scales);
+  Value minusZero =
+      arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(-0.0f));
+  Value empty =
+      createEmpty(builder, loc, outType.getShape(), outType.getElementType());
   Value init =
       linalg::FillOp::create(builder, loc, minusZero, empty).getResult(0);
   return linalg::GenericOp::create(
@@ -342,23 +338,23 @@ static Value reduceElement(OpBuilder &builder, Location loc,
   return arith::MaxSIOp::create(builder, loc, sum, element);
 }
 
-FormResult qopt::reduceForm(OpBuilder &builder, linalg::LinalgOp op,
-                            bool isMax, const IntegerForm &input) {
+FormResult qopt::reduceForm(OpBuilder &builder, linalg::LinalgOp op, bool isMax,
+                            const IntegerForm &input) {
   float neutral = isMax ? -std::numeric_limits<float>::infinity() : 0.0f;
   if (input.terms.size() != 1 || (!isMax && input.isClamped()) ||
       matchUniformInit(op.getDpsInits()[0]) != neutral)
     return std::nullopt;
   const IntegerTerm &term = input.terms[0];
   std::optional<ParamLayout> layout = reduceParams(op, layoutOf(term.scales));
-  bool isPositive = llvm::all_of(term.scales.values,
-                                 [](double scale) { return scale > 0; });
+  bool isPositive =
+      llvm::all_of(term.scales.values, [](double scale) { return scale > 0; });
   if (!layout || (isMax && !isPositive))
     return std::nullopt;
 
   Location loc = op.getLoc();
   auto outType = cast<RankedTensorType>(op.getDpsInits()[0].getType());
-  Type element = isMax ? getElementTypeOrSelf(term.integers)
-                       : Type(builder.getI32Type());
+  Type element =
+      isMax ? getElementTypeOrSelf(term.integers) : Type(builder.getI32Type());
   // sum (q - z) = -count * z + sum q.
   int64_t start =
       isMax ? leastOf(term)
@@ -371,7 +367,8 @@ FormResult qopt::reduceForm(OpBuilder &builder, linalg::LinalgOp op,
       linalg::FillOp::create(builder, loc, constant, empty).getResult(0);
   SmallVector<Value> inputs = {term.integers};
   // The window of a pooling operation only gives the sizes of its loops.
-  for (Value window : op.getDpsInputs().drop_front())
+  SmallVector<Value> operands = op.getDpsInputs();
+  for (Value window : ArrayRef<Value>(operands).drop_front())
     inputs.push_back(createEmpty(
         builder, loc, cast<RankedTensorType>(window.getType()).getShape(),
         builder.getI8Type()));

@@ -22,7 +22,9 @@ unsigned IntegerTerm::bits() const {
   return getElementTypeOrSelf(integers).getIntOrFloatBitWidth();
 }
 
-bool IntegerForm::isClamped() const { return lo != -kInfinity || hi != kInfinity; }
+bool IntegerForm::isClamped() const {
+  return lo != -kInfinity || hi != kInfinity;
+}
 
 bool IntegerForm::isPlain() const {
   return terms.size() == 1 && !isClamped() && terms[0].scales.isPerChannel();
@@ -44,8 +46,8 @@ Value qopt::createElementwise(
   return linalg::GenericOp::create(
              builder, loc, empty.getType(), inputs, empty, maps, loops,
              [&](OpBuilder &inner, Location at, ValueRange arguments) {
-               linalg::YieldOp::create(
-                   inner, at, body(inner, at, arguments.drop_back()));
+               linalg::YieldOp::create(inner, at,
+                                       body(inner, at, arguments.drop_back()));
              })
       .getResult(0);
 }
@@ -85,8 +87,8 @@ static Value clampElement(OpBuilder &builder, Location loc, Value value,
   auto bound = [&](float limit, arith::CmpFPredicate beyond) {
     if (std::isinf(limit))
       return;
-    Value constant = arith::ConstantOp::create(
-        builder, loc, builder.getF32FloatAttr(limit));
+    Value constant =
+        arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(limit));
     Value isBeyond =
         arith::CmpFOp::create(builder, loc, beyond, value, constant);
     value = arith::SelectOp::create(builder, loc, isBeyond, constant, value);
@@ -105,8 +107,8 @@ Value qopt::materializeForm(OpBuilder &builder, Location loc,
   if (reals.size() == 1 && !form.isClamped())
     return reals.front();
   auto type = cast<RankedTensorType>(reals.front().getType());
-  SmallVector<AffineMap> maps(
-      reals.size(), builder.getMultiDimIdentityMap(type.getRank()));
+  SmallVector<AffineMap> maps(reals.size(),
+                              builder.getMultiDimIdentityMap(type.getRank()));
   return createElementwise(
       builder, loc, type.getShape(), type.getElementType(), reals, maps,
       [&](OpBuilder &inner, Location at, ValueRange elements) {
@@ -128,8 +130,7 @@ Value qopt::requantizeForm(OpBuilder &builder, Location loc,
   bool isUnchanged = form.terms.size() == 1 && first.isPerTensor() &&
                      first.scales.values[0] == double(scale) &&
                      first.zeroPoint == zeroPoint && clamp.lo == range[0] &&
-                     clamp.hi == range[1] &&
-                     first.integers.getType() == type &&
+                     clamp.hi == range[1] && first.integers.getType() == type &&
                      first.isUnsigned == (range[0] >= 0);
   if (isUnchanged)
     return first.integers;
@@ -214,18 +215,17 @@ FormResult qopt::addForms(OpBuilder &builder, linalg::GenericOp op,
 
 // (a - za) * sa * (b - zb) * sb = ((a - za) * (b - zb)) * (sa * sb)
 FormResult qopt::multiplyForms(OpBuilder &builder, linalg::GenericOp op,
-                               const IntegerForm &lhs,
-                               const IntegerForm &rhs) {
+                               const IntegerForm &lhs, const IntegerForm &rhs) {
   if (!lhs.isPlain() || !rhs.isPlain())
     return std::nullopt;
   const IntegerTerm &a = lhs.terms[0], &b = rhs.terms[0];
   AffineMap aMap = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
   AffineMap bMap = op.getMatchingIndexingMap(op.getDpsInputOperand(1));
   auto type = cast<RankedTensorType>(op.getResult(0).getType());
-  ParamLayout aLayout = broadcastParams(aMap, type.getRank(),
-                                        layoutOf(a.scales));
-  ParamLayout bLayout = broadcastParams(bMap, type.getRank(),
-                                        layoutOf(b.scales));
+  ParamLayout aLayout =
+      broadcastParams(aMap, type.getRank(), layoutOf(a.scales));
+  ParamLayout bLayout =
+      broadcastParams(bMap, type.getRank(), layoutOf(b.scales));
   bool aVaries = !aLayout.isPerTensor(), bVaries = !bLayout.isPerTensor();
   if (aVaries && bVaries && aLayout.map != bLayout.map)
     return std::nullopt;
@@ -240,9 +240,9 @@ FormResult qopt::multiplyForms(OpBuilder &builder, linalg::GenericOp op,
       builder, op.getLoc(), type.getShape(), builder.getI32Type(),
       {a.integers, b.integers}, {aMap, bMap},
       [&](OpBuilder &inner, Location at, ValueRange elements) -> Value {
-        return arith::MulIOp::create(
-            inner, at, centerElement(inner, at, elements[0], a),
-            centerElement(inner, at, elements[1], b));
+        return arith::MulIOp::create(inner, at,
+                                     centerElement(inner, at, elements[0], a),
+                                     centerElement(inner, at, elements[1], b));
       });
   IntegerForm result;
   result.terms.push_back(std::move(product));

@@ -49,8 +49,8 @@ using FormResult = std::optional<IntegerForm>;
 /// Elementwise integer arithmetic: `body` gets the operands' elements and
 /// returns the element of the result, of type `element`.
 mlir::Value createElementwise(
-    mlir::OpBuilder &builder, mlir::Location loc,
-    llvm::ArrayRef<int64_t> shape, mlir::Type element, mlir::ValueRange inputs,
+    mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef<int64_t> shape,
+    mlir::Type element, mlir::ValueRange inputs,
     llvm::ArrayRef<mlir::AffineMap> inputMaps,
     llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
                                    mlir::ValueRange)>

@@ -48,7 +48,8 @@ static Value cloneOverCodes(OpBuilder &builder, linalg::GenericOp op,
         builder.clone(*operand->get().getDefiningOp())->getResult(0));
     unsigned results = op.getMatchingIndexingMap(operand).getNumResults();
     maps.push_back(AffineMap::get(
-        2, 0, ArrayRef<AffineExpr>(builder.getAffineDimExpr(0)).take_front(results),
+        2, 0,
+        ArrayRef<AffineExpr>(builder.getAffineDimExpr(0)).take_front(results),
         builder.getContext()));
   }
   maps.push_back(builder.getMultiDimIdentityMap(2));
@@ -88,8 +89,8 @@ static func::FuncOp buildTableFunction(OpBuilder &builder, Value edge,
   auto func = func::FuncOp::create(builder, loc, "table",
                                    builder.getFunctionType(codes, resultType));
   builder.setInsertionPointToStart(func.addEntryBlock());
-  ScaleTable scales = ScaleTable::perTensor(term.scales.values[0], 2,
-                                            builder.getContext());
+  ScaleTable scales =
+      ScaleTable::perTensor(term.scales.values[0], 2, builder.getContext());
   IRMapping mapping;
   Value value = createDequantize(builder, loc, func.getArgument(0), scales,
                                  term.zeroPoint, term.isUnsigned);
@@ -101,8 +102,7 @@ static func::FuncOp buildTableFunction(OpBuilder &builder, Value edge,
         builder.clone(*quantize.getScale().getDefiningOp())->getResult(0);
     Value zeroPoint =
         builder.clone(*quantize.getZeroPoint().getDefiningOp())->getResult(0);
-    Value init =
-        createEmpty(builder, loc, {channels, kCodes}, resultElement);
+    Value init = createEmpty(builder, loc, {channels, kCodes}, resultElement);
     value = QuantizeOp::create(
         builder, loc, resultType, value, scale, zeroPoint, init,
         quantize.getRangeAttr(),

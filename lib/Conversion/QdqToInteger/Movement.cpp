@@ -55,8 +55,10 @@ static Value createPad(OpBuilder &builder, tensor::PadOp pad, Value integers,
                        int64_t value) {
   auto type = cast<RankedTensorType>(pad.getResult().getType());
   Type element = getElementTypeOrSelf(integers);
+  // The bit pattern of an unsigned value, as the signless type wants it.
+  int64_t pattern = llvm::SignExtend64(value, element.getIntOrFloatBitWidth());
   Value constant = arith::ConstantOp::create(
-      builder, pad.getLoc(), builder.getIntegerAttr(element, value));
+      builder, pad.getLoc(), builder.getIntegerAttr(element, pattern));
   return tensor::PadOp::create(builder, pad.getLoc(), type.clone(element),
                                integers, pad.getMixedLowPad(),
                                pad.getMixedHighPad(), constant);
@@ -69,13 +71,13 @@ static Value cloneStructured(OpBuilder &builder, linalg::LinalgOp op,
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   IRMapping mapping;
   mapping.map(moved, integers);
-  mapping.map(op.getDpsInits()[0], createEmpty(builder, op.getLoc(),
-                                               type.getShape(), element));
+  mapping.map(op.getDpsInits()[0],
+              createEmpty(builder, op.getLoc(), type.getShape(), element));
   auto clone = cast<linalg::LinalgOp>(builder.clone(*op, mapping));
   clone->getResult(0).setType(type.clone(element));
   for (OpOperand &operand : clone->getOpOperands())
-    clone.getMatchingBlockArgument(&operand)
-        .setType(getElementTypeOrSelf(operand.get()));
+    clone.getMatchingBlockArgument(&operand).setType(
+        getElementTypeOrSelf(operand.get()));
   clone.getBlock()->walk([&](tensor::ExtractOp extract) {
     if (extract.getTensor() == integers)
       extract.getResult().setType(element);
@@ -131,14 +133,13 @@ FormResult qopt::concatForms(OpBuilder &builder, tensor::ConcatOp op,
   SmallVector<Value> integers;
   for (const IntegerForm *form : inputs) {
     const IntegerTerm &term = form->terms[0];
-    bool agrees =
-        form->terms.size() == 1 && term.isPerTensor() &&
-        first.terms[0].isPerTensor() &&
-        term.scales.values == first.terms[0].scales.values &&
-        form->lo == first.lo && form->hi == first.hi &&
-        term.zeroPoint == first.terms[0].zeroPoint &&
-        term.isUnsigned == first.terms[0].isUnsigned &&
-        term.bits() == first.terms[0].bits();
+    bool agrees = form->terms.size() == 1 && term.isPerTensor() &&
+                  first.terms[0].isPerTensor() &&
+                  term.scales.values == first.terms[0].scales.values &&
+                  form->lo == first.lo && form->hi == first.hi &&
+                  term.zeroPoint == first.terms[0].zeroPoint &&
+                  term.isUnsigned == first.terms[0].isUnsigned &&
+                  term.bits() == first.terms[0].bits();
     if (!agrees)
       return std::nullopt;
     integers.push_back(term.integers);

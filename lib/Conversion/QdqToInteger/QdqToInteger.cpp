@@ -101,8 +101,8 @@ FormResult Lowering::lowerDequantize(DequantizeOp op) {
   auto type = cast<RankedTensorType>(op.getInput().getType());
   if (scales->size() == 1)
     // One scale is one scale, also where a map of one channel selects it.
-    term.scales = ScaleTable::perTensor(scales->front(), type.getRank(),
-                                        op.getContext());
+    term.scales =
+        ScaleTable::perTensor(scales->front(), type.getRank(), op.getContext());
   else
     term.scales = {
         llvm::to_vector(
@@ -114,17 +114,17 @@ FormResult Lowering::lowerDequantize(DequantizeOp op) {
 }
 
 /// The integer bias that the init holds, or nothing if the init is not one.
-std::optional<AccumulatorStart>
-Lowering::readBias(const Contraction &match, const IntegerForm &lhs,
-                   const IntegerForm &rhs) {
+std::optional<AccumulatorStart> Lowering::readBias(const Contraction &match,
+                                                   const IntegerForm &lhs,
+                                                   const IntegerForm &rhs) {
   if (matchUniformInit(match.init) == 0.0f)
     return AccumulatorStart();
   auto broadcast = match.init.getDefiningOp<linalg::BroadcastOp>();
-  auto dequantize =
-      broadcast ? broadcast.getInput().getDefiningOp<DequantizeOp>()
-                : DequantizeOp();
-  const IntegerForm *form = dequantize ? formOf(dequantize.getResult())
-                                       : nullptr;
+  auto dequantize = broadcast
+                        ? broadcast.getInput().getDefiningOp<DequantizeOp>()
+                        : DequantizeOp();
+  const IntegerForm *form =
+      dequantize ? formOf(dequantize.getResult()) : nullptr;
   if (!form || form->terms[0].zeroPoint != 0 ||
       !llvm::is_sorted(match.outChannelDims))
     return std::nullopt;
@@ -257,8 +257,9 @@ std::optional<EdgeFunction> Lowering::matchEdgeFunction(Value value) const {
       unsigned last = generic.getNumLoops() - 1;
       for (OpOperand *operand : generic.getDpsInputOperands()) {
         AffineMap map = generic.getMatchingIndexingMap(operand);
-        bool isParameter = map.getNumResults() == 0 ||
-                           (map.getNumResults() == 1 && map.isFunctionOfDim(last));
+        bool isParameter =
+            map.getNumResults() == 0 ||
+            (map.getNumResults() == 1 && map.isFunctionOfDim(last));
         if (isDenseConstant(operand->get()) && isParameter)
           continue;
         if (!map.isIdentity())
@@ -276,9 +277,8 @@ std::optional<EdgeFunction> Lowering::matchEdgeFunction(Value value) const {
   if (!function.edge || chain.empty())
     return std::nullopt;
   SmallVector<Operation *> sorted = chain.takeVector();
-  llvm::sort(sorted, [](Operation *a, Operation *b) {
-    return a->isBeforeInBlock(b);
-  });
+  llvm::sort(sorted,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
   for (Operation *op : sorted)
     function.chain.push_back(cast<linalg::GenericOp>(op));
   return function;
@@ -357,9 +357,8 @@ LogicalResult Lowering::lowerQuantize(QuantizeOp op) {
   bool perTensor = op.getParams().getNumResults() == 0 && scales && zeroPoints;
   const IntegerForm *form = formOf(op.getInput());
   if (perTensor && form) {
-    Value result =
-        requantizeForm(builder, op.getLoc(), *form, scales->front(),
-                       zeroPoints->front(), op.getRange(), type);
+    Value result = requantizeForm(builder, op.getLoc(), *form, scales->front(),
+                                  zeroPoints->front(), op.getRange(), type);
     op.getResult().replaceAllUsesWith(result);
     return success();
   }
