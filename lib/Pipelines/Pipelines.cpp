@@ -45,8 +45,14 @@ void buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &options) {
     return;
   case Phase::Observed:
   case Phase::Calibrated:
+    return;
   case Phase::Qdq:
+    pm.addPass(createQuantizePass({options.recipe}));
+    pm.addPass(createCSEPass());
+    return;
   case Phase::Integer:
+    pm.addPass(createConvertQdqToIntegerPass());
+    pm.addPass(createCSEPass());
     return;
   case Phase::Scheduled:
     return buildScheduledPipeline(pm, options.target);

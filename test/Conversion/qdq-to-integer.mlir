@@ -1,0 +1,169 @@
+// RUN: qopt-opt %s --convert-qdq-to-integer --cse --split-input-file | FileCheck %s
+// RUN: qopt-opt %s --convert-qdq-to-integer --cse --split-input-file | qopt-opt --convert-qdq-to-integer --cse --split-input-file | FileCheck %s
+
+#none = affine_map<(d0, d1) -> ()>
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#out = affine_map<(d0, d1) -> (d1)>
+#one = affine_map<(d0) -> (d0)>
+
+// The bias takes in - zp * sum of the column: 10 - 3 * (1 + 2), 20 - 3 * (3 + 4).
+// The clamp is the range of the requantization: 6 / 0.5 + 8 = 20.
+// CHECK-LABEL: func.func @matmul_bias_clamp
+// CHECK-NOT:     linear_forms
+// CHECK-DAG:     %[[W:.*]] = arith.constant dense<{{\[\[}}1, 3], [2, 4]]> : tensor<2x2xi8>
+// CHECK-DAG:     %[[B:.*]] = arith.constant dense<[1, -1]> : tensor<2xi32>
+// CHECK:         %[[INIT:.*]] = linalg.broadcast ins(%[[B]]
+// CHECK:         %[[ACC:.*]] = linalg.generic {{.*}} ins(%arg0, %[[W]] : {{.*}} outs(%[[INIT]]
+// CHECK:           arith.extui
+// CHECK:           arith.extsi
+// CHECK:         %[[M:.*]] = arith.constant dense<[2.500000e-01, 5.000000e-01]> : tensor<2xf32>
+// CHECK:         qopt.requantize ins(%[[ACC]] : tensor<1x2xi32>) multipliers(%[[M]] : tensor<2xf32>) {{.*}} range [8, 20] zero_point 8
+// CHECK-NOT:     f32
+// CHECK:         return
+func.func @matmul_bias_clamp(%q: tensor<1x2xi8>) -> tensor<1x2xi8> attributes {qopt.linear_forms} {
+  %zero = arith.constant 0.0 : f32
+  %six = arith.constant 6.0 : f32
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %z = arith.constant dense<3> : tensor<i32>
+  %e = tensor.empty() : tensor<1x2xf32>
+  %x = qopt.dequantize ins(%q, %s, %z : tensor<1x2xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<1x2xf32>) unsigned params #none -> tensor<1x2xf32>
+  %wq = arith.constant dense<[[1, 3], [2, 4]]> : tensor<2x2xi8>
+  %ws = arith.constant dense<[0.25, 0.5]> : tensor<2xf32>
+  %wz = arith.constant dense<0> : tensor<2xi32>
+  %we = tensor.empty() : tensor<2x2xf32>
+  %w = qopt.dequantize ins(%wq, %ws, %wz : tensor<2x2xi8>, tensor<2xf32>, tensor<2xi32>) outs(%we : tensor<2x2xf32>) params #out -> tensor<2x2xf32>
+  %bq = arith.constant dense<[10, 20]> : tensor<2xi32>
+  %bs = arith.constant dense<[0.125, 0.25]> : tensor<2xf32>
+  %be = tensor.empty() : tensor<2xf32>
+  %b = qopt.dequantize ins(%bq, %bs, %wz : tensor<2xi32>, tensor<2xf32>, tensor<2xi32>) outs(%be : tensor<2xf32>) params #one -> tensor<2xf32>
+  %init = linalg.broadcast ins(%b : tensor<2xf32>) outs(%e : tensor<1x2xf32>) dimensions = [0]
+  %mm = linalg.matmul ins(%x, %w : tensor<1x2xf32>, tensor<2x2xf32>) outs(%init : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %clip = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%mm : tensor<1x2xf32>) outs(%e : tensor<1x2xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = arith.maximumf %a, %zero : f32
+    %n = arith.minimumf %m, %six : f32
+    linalg.yield %n : f32
+  } -> tensor<1x2xf32>
+  %os = arith.constant dense<0.5> : tensor<f32>
+  %oz = arith.constant dense<8> : tensor<i32>
+  %oe = tensor.empty() : tensor<1x2xi8>
+  %r = qopt.quantize ins(%clip, %os, %oz : tensor<1x2xf32>, tensor<f32>, tensor<i32>) outs(%oe : tensor<1x2xi8>) range [0, 255] params #none -> tensor<1x2xi8>
+  return %r : tensor<1x2xi8>
+}
+
+// -----
+
+#none = affine_map<(d0, d1) -> ()>
+#id = affine_map<(d0, d1) -> (d0, d1)>
+
+// Doubling is one multiplier; the same scale and zero point change nothing.
+// CHECK-LABEL: func.func @rescale
+// CHECK:         %[[R:.*]] = qopt.requantize ins(%arg0
+// CHECK-NOT:     qopt.requantize
+// CHECK:         return %[[R]], %arg0
+func.func @rescale(%q: tensor<1x4xi8>) -> (tensor<1x4xi8>, tensor<1x4xi8>) attributes {qopt.linear_forms} {
+  %two = arith.constant 2.0 : f32
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %z = arith.constant dense<3> : tensor<i32>
+  %e = tensor.empty() : tensor<1x4xf32>
+  %oe = tensor.empty() : tensor<1x4xi8>
+  %x = qopt.dequantize ins(%q, %s, %z : tensor<1x4xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<1x4xf32>) unsigned params #none -> tensor<1x4xf32>
+  %d = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<1x4xf32>) outs(%e : tensor<1x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = arith.mulf %a, %two : f32
+    linalg.yield %m : f32
+  } -> tensor<1x4xf32>
+  %r = qopt.quantize ins(%d, %s, %z : tensor<1x4xf32>, tensor<f32>, tensor<i32>) outs(%oe : tensor<1x4xi8>) range [0, 255] params #none -> tensor<1x4xi8>
+  %same = qopt.quantize ins(%x, %s, %z : tensor<1x4xf32>, tensor<f32>, tensor<i32>) outs(%oe : tensor<1x4xi8>) range [0, 255] params #none -> tensor<1x4xi8>
+  return %r, %same : tensor<1x4xi8>, tensor<1x4xi8>
+}
+
+// -----
+
+#none = affine_map<(d0, d1) -> ()>
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#ch = affine_map<(d0, d1) -> (d1)>
+
+// x + 1 then a slope per channel for the negative: two operations, one table of
+// two rows. Code 0 is -2, code 2 is 0, code 3 is 1.
+// CHECK-LABEL: func.func @table_per_channel
+// CHECK:         %[[T:.*]] = arith.constant dense<"0x{{.*}}"> : tensor<2x256xi8>
+// CHECK:         qopt.lookup ins(%arg0, %[[T]] : tensor<1x2xi8>, tensor<2x256xi8>) {{.*}} unsigned
+// CHECK-NOT:     linalg.generic
+// CHECK:         return
+func.func @table_per_channel(%q: tensor<1x2xi8>) -> tensor<1x2xi8> attributes {qopt.linear_forms} {
+  %one = arith.constant 1.0 : f32
+  %zero = arith.constant 0.0 : f32
+  %slope = arith.constant dense<[0.5, 0.25]> : tensor<2xf32>
+  %s = arith.constant dense<1.0> : tensor<f32>
+  %z = arith.constant dense<3> : tensor<i32>
+  %e = tensor.empty() : tensor<1x2xf32>
+  %oe = tensor.empty() : tensor<1x2xi8>
+  %x = qopt.dequantize ins(%q, %s, %z : tensor<1x2xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<1x2xf32>) unsigned params #none -> tensor<1x2xf32>
+  %p = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<1x2xf32>) outs(%e : tensor<1x2xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = arith.addf %a, %one : f32
+    linalg.yield %m : f32
+  } -> tensor<1x2xf32>
+  %l = linalg.generic {indexing_maps = [#id, #ch, #id], iterator_types = ["parallel", "parallel"]} ins(%p, %slope : tensor<1x2xf32>, tensor<2xf32>) outs(%e : tensor<1x2xf32>) {
+  ^bb0(%a: f32, %c: f32, %o: f32):
+    %n = arith.mulf %a, %c : f32
+    %k = arith.cmpf oge, %a, %zero : f32
+    %m = arith.select %k, %a, %n : f32
+    linalg.yield %m : f32
+  } -> tensor<1x2xf32>
+  %r = qopt.quantize ins(%l, %s, %z : tensor<1x2xf32>, tensor<f32>, tensor<i32>) outs(%oe : tensor<1x2xi8>) range [0, 255] params #none -> tensor<1x2xi8>
+  return %r : tensor<1x2xi8>
+}
+
+// -----
+
+#none = affine_map<(d0, d1) -> ()>
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#group = affine_map<(d0, d1) -> (d0 floordiv 2, d1)>
+
+// Two groups of two: four-bit weights, one accumulator per group, a float sum.
+// CHECK-LABEL: func.func @grouped
+// CHECK-DAG:     arith.constant dense<{{\[\[\[}}1, -2], [3, 4]], {{\[\[}}-5, 6], [7, -7]]]> : tensor<2x2x2xi4>
+// CHECK:         %[[X:.*]] = tensor.expand_shape %arg0 {{.*}} : tensor<3x4xi8> into tensor<3x2x2xi8>
+// CHECK:         %[[ACC:.*]] = linalg.generic {{.*}} ins(%[[X]], {{.*}} outs({{.*}} : tensor<3x2x2xi32>)
+// CHECK:         %[[SUM:.*]] = linalg.generic {{.*}}"parallel", "parallel", "reduction"]} ins(%[[ACC]], %{{.*}} : tensor<3x2x2xi32>, tensor<2x2xf32>)
+// CHECK:           arith.sitofp
+// CHECK:         qopt.quantize ins(%[[SUM]]
+func.func @grouped(%q: tensor<3x4xi8>) -> tensor<3x2xi8> attributes {qopt.linear_forms} {
+  %zero = arith.constant 0.0 : f32
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %z = arith.constant dense<3> : tensor<i32>
+  %e = tensor.empty() : tensor<3x4xf32>
+  %x = qopt.dequantize ins(%q, %s, %z : tensor<3x4xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<3x4xf32>) unsigned params #none -> tensor<3x4xf32>
+  %wq = arith.constant dense<[[1, -2], [3, 4], [-5, 6], [7, -7]]> : tensor<4x2xi4>
+  %ws = arith.constant dense<[[0.25, 0.5], [1.0, 2.0]]> : tensor<2x2xf32>
+  %wz = arith.constant dense<0> : tensor<2x2xi32>
+  %we = tensor.empty() : tensor<4x2xf32>
+  %w = qopt.dequantize ins(%wq, %ws, %wz : tensor<4x2xi4>, tensor<2x2xf32>, tensor<2x2xi32>) outs(%we : tensor<4x2xf32>) params #group -> tensor<4x2xf32>
+  %me = tensor.empty() : tensor<3x2xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%me : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %mm = linalg.matmul ins(%x, %w : tensor<3x4xf32>, tensor<4x2xf32>) outs(%init : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %oe = tensor.empty() : tensor<3x2xi8>
+  %r = qopt.quantize ins(%mm, %s, %z : tensor<3x2xf32>, tensor<f32>, tensor<i32>) outs(%oe : tensor<3x2xi8>) range [0, 255] params #none -> tensor<3x2xi8>
+  return %r : tensor<3x2xi8>
+}
+
+// -----
+
+#none = affine_map<(d0, d1) -> ()>
+#id = affine_map<(d0, d1) -> (d0, d1)>
+
+// Without the attribute a float value is a float: nothing happens.
+// CHECK-LABEL: func.func @not_linear
+// CHECK:         qopt.dequantize
+// CHECK:         qopt.quantize
+func.func @not_linear(%q: tensor<1x4xi8>) -> tensor<1x4xi8> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %z = arith.constant dense<3> : tensor<i32>
+  %e = tensor.empty() : tensor<1x4xf32>
+  %oe = tensor.empty() : tensor<1x4xi8>
+  %x = qopt.dequantize ins(%q, %s, %z : tensor<1x4xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<1x4xf32>) unsigned params #none -> tensor<1x4xf32>
+  %same = qopt.quantize ins(%x, %s, %z : tensor<1x4xf32>, tensor<f32>, tensor<i32>) outs(%oe : tensor<1x4xi8>) range [0, 255] params #none -> tensor<1x4xi8>
+  return %same : tensor<1x4xi8>
+}
