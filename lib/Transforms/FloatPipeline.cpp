@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Transforms/FloatPipeline.h"
+#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Transforms/Passes.h"
 #include "qopt/Transforms/Passes.h"
 
@@ -14,14 +15,21 @@ using namespace mlir;
 namespace qopt {
 
 void buildFloatPipeline(OpPassManager &pm) {
-  // Common subexpressions first: transpositions of one value meet only if they
-  // are one operation.
+  pm.addPass(createConvertElementwiseToLinalgPass());
+  pm.addPass(createNormalizeLinalgPass());
+  pm.addNestedPass<func::FuncOp>(createFoldConstantsPass());
+  pm.addNestedPass<func::FuncOp>(createRemoveIdentitiesPass());
+  // Common subexpressions before layouts: transpositions of one value meet only
+  // if they are one operation.
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createAssignLayoutPass());
   // Batch normalization is recognized by channels that run along the last
   // dimension.
   pm.addNestedPass<func::FuncOp>(createFoldBatchNormPass());
+  // What has met now: clamps, reshapes, moved constants.
+  pm.addNestedPass<func::FuncOp>(createFoldConstantsPass());
+  pm.addNestedPass<func::FuncOp>(createRemoveIdentitiesPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

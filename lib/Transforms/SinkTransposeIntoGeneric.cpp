@@ -255,7 +255,42 @@ struct GatherSinkTranspose : OpRewritePattern<linalg::GenericOp> {
     return success();
   }
 };
+} // namespace
 
+/// The value that `op` computes elementwise from, or pads, together with
+/// constants; null for any other operation.
+static Value unarySource(Operation *op) {
+  if (auto pad = dyn_cast<tensor::PadOp>(op))
+    return pad.getConstantPaddingValue() ? pad.getSource() : Value();
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (!generic || !isElementwiseOp(op) || !canRelayout(generic))
+    return {};
+  Value source;
+  for (OpOperand *operand : generic.getDpsInputOperands()) {
+    if (matchPattern(operand->get(), m_Constant()))
+      continue;
+    if (source || !generic.getMatchingIndexingMap(operand).isIdentity())
+      return {};
+    source = operand->get();
+  }
+  return source;
+}
+
+/// Whether a chain of such operations, each with one use, leads from an
+/// argument to `value`.
+static bool leadsToArgument(Value value) {
+  while (!isa<BlockArgument>(value)) {
+    Operation *def = value.getDefiningOp();
+    if (!def->hasOneUse())
+      return false;
+    value = unarySource(def);
+    if (!value)
+      return false;
+  }
+  return true;
+}
+
+namespace {
 /// transpose(generic(x)) -> generic'(transpose(x)) where a chain of unary
 /// operations leads to an argument: the layout then changes at the border.
 struct HoistTransposeAboveGeneric : OpRewritePattern<linalg::TransposeOp> {
@@ -263,7 +298,7 @@ struct HoistTransposeAboveGeneric : OpRewritePattern<linalg::TransposeOp> {
   LogicalResult matchAndRewrite(linalg::TransposeOp transpose,
                                 PatternRewriter &rewriter) const override {
     auto op = transpose.getInput().getDefiningOp<linalg::GenericOp>();
-    if (!op || !op->hasOneUse() || !leadsToArgument(op->getResult(0)))
+    if (!op || !leadsToArgument(transpose.getInput()))
       return rewriter.notifyMatchFailure(transpose, "no chain to an argument");
     SmallVector<unsigned> order(transpose.getPermutation().begin(),
                                 transpose.getPermutation().end());
@@ -273,27 +308,25 @@ struct HoistTransposeAboveGeneric : OpRewritePattern<linalg::TransposeOp> {
     rewriter.replaceOp(transpose, relaid.getResults());
     return success();
   }
+};
 
-  /// Whether `value` is an argument, or computed elementwise from one and
-  /// constants, every step having one use.
-  static bool leadsToArgument(Value value) {
-    if (isa<BlockArgument>(value))
-      return true;
-    Operation *def = value.getDefiningOp();
-    if (!def->hasOneUse() || !isElementwiseOp(def))
-      return false;
-    auto op = dyn_cast<linalg::GenericOp>(def);
-    if (!op || !canRelayout(op))
-      return false;
-    Value source;
-    for (OpOperand *operand : op.getDpsInputOperands()) {
-      if (matchPattern(operand->get(), m_Constant()))
-        continue;
-      if (source || !op.getMatchingIndexingMap(operand).isIdentity())
-        return false;
-      source = operand->get();
-    }
-    return source && leadsToArgument(source);
+/// transpose(pad(x)) -> pad'(transpose(x)) on such a chain.
+struct HoistTransposeAbovePad : OpRewritePattern<linalg::TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(linalg::TransposeOp transpose,
+                                PatternRewriter &rewriter) const override {
+    auto pad = transpose.getInput().getDefiningOp<tensor::PadOp>();
+    if (!pad || !leadsToArgument(transpose.getInput()))
+      return rewriter.notifyMatchFailure(transpose, "no chain to an argument");
+    ArrayRef<int64_t> perm = transpose.getPermutation();
+    Value source =
+        createTranspose(rewriter, transpose.getLoc(), pad.getSource(), perm);
+    rewriter.replaceOpWithNewOp<tensor::PadOp>(
+        transpose, transposedType(pad.getResultType(), perm), source,
+        applyPermutation(ArrayRef(pad.getMixedLowPad()), perm),
+        applyPermutation(ArrayRef(pad.getMixedHighPad()), perm),
+        pad.getConstantPaddingValue(), pad.getNofold());
+    return success();
   }
 };
 } // namespace
@@ -304,7 +337,9 @@ void populateSinkTransposeIntoGenericPatterns(RewritePatternSet &patterns) {
 }
 
 void populateHoistTransposePatterns(RewritePatternSet &patterns) {
-  patterns.add<HoistTransposeAboveGeneric>(patterns.getContext());
+  // Before a transposition of units becomes a reshape.
+  patterns.add<HoistTransposeAboveGeneric, HoistTransposeAbovePad>(
+      patterns.getContext(), /*benefit=*/2);
 }
 
 } // namespace qopt

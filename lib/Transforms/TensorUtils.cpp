@@ -12,6 +12,7 @@
 #include "qopt/Transforms/TensorUtils.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "qopt/Support/StridedCopy.h"
+#include "llvm/ADT/SmallSet.h"
 
 using namespace mlir;
 
@@ -282,6 +283,43 @@ static void alignShapes(ArrayRef<int64_t> source, ArrayRef<int64_t> target,
   }
 }
 
+/// reshape(broadcast(x)) -> broadcast'(x) where every dimension of x is still
+/// one dimension, units apart.
+static Value reshapeBroadcast(OpBuilder &builder, linalg::BroadcastOp op,
+                              RankedTensorType type) {
+  auto source = cast<RankedTensorType>(op->getResult(0).getType());
+  SmallVector<ReassociationIndices> sourceRuns, targetRuns;
+  alignShapes(source.getShape(), type.getShape(), sourceRuns, targetRuns);
+  llvm::SmallSet<int64_t, 4> added;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    added.insert(dim);
+  for (int64_t dim = 0; dim < source.getRank(); ++dim) {
+    if (llvm::is_contained(op.getDimensions(), dim))
+      continue;
+    int64_t size = source.getDimSize(dim);
+    const auto *run = llvm::find_if(sourceRuns, [&](const auto &candidate) {
+      return llvm::is_contained(candidate, dim);
+    });
+    // The run is this dimension and units, on both sides.
+    const ReassociationIndices &target = targetRuns[run - sourceRuns.begin()];
+    int64_t product = 1;
+    for (int64_t part : *run)
+      product *= source.getDimSize(part);
+    const auto *place = llvm::find_if(target, [&](int64_t part) {
+      return type.getDimSize(part) == size && added.contains(part);
+    });
+    if (product != size || place == target.end())
+      return {};
+    added.erase(*place);
+  }
+  Location loc = op.getLoc();
+  SmallVector<int64_t> dims(added.begin(), added.end());
+  llvm::sort(dims);
+  return linalg::BroadcastOp::create(builder, loc, op.getInput(),
+                                     createEmpty(builder, loc, type), dims)
+      ->getResult(0);
+}
+
 /// A reshape of what is the same at every place of an init.
 static Value reshapeInit(OpBuilder &builder, Value value,
                          RankedTensorType type) {
@@ -295,6 +333,8 @@ static Value reshapeInit(OpBuilder &builder, Value value,
     return linalg::FillOp::create(builder, fill.getLoc(), fill.getInputs(),
                                   createEmpty(builder, fill.getLoc(), type))
         .getResult(0);
+  if (auto broadcast = dyn_cast_or_null<linalg::BroadcastOp>(def))
+    return reshapeBroadcast(builder, broadcast, type);
   return {};
 }
 

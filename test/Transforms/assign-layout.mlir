@@ -327,3 +327,26 @@ func.func @hoist_to_argument(%x: tensor<1x3x6x6xf32>, %w: tensor<1x1x1x3xf32>) -
       ins(%t, %w : tensor<1x6x6x3xf32>, tensor<1x1x1x3xf32>) outs(%i : tensor<1x6x6x1xf32>) -> tensor<1x6x6x1xf32>
   return %c : tensor<1x6x6x1xf32>
 }
+
+// -----
+
+// The same for a border; the padded image is not transposed again.
+// CHECK-LABEL: func.func @hoist_pad
+// CHECK-SAME:      %[[X:.*]]: tensor<1x3x6x6xf32>
+// CHECK:         %[[T:.*]] = linalg.transpose ins(%[[X]]
+// CHECK:         %[[P:.*]] = tensor.pad %[[T]] low[0, 1, 2, 0] high[0, 3, 4, 0]
+// CHECK:         linalg.conv_2d_nhwc_fhwc {{.*}} ins(%[[P]],
+func.func @hoist_pad(%x: tensor<1x3x6x6xf32>, %w: tensor<1x1x1x3xf32>) -> tensor<1x10x12x1xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e0 = tensor.empty() : tensor<1x6x6x3xf32>
+  %t = linalg.transpose ins(%x : tensor<1x3x6x6xf32>) outs(%e0 : tensor<1x6x6x3xf32>) permutation = [0, 2, 3, 1]
+  %p = tensor.pad %t low[0, 1, 2, 0] high[0, 3, 4, 0] {
+  ^bb0(%a: index, %b: index, %c: index, %d: index):
+    tensor.yield %zero : f32
+  } : tensor<1x6x6x3xf32> to tensor<1x10x12x3xf32>
+  %e1 = tensor.empty() : tensor<1x10x12x1xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%e1 : tensor<1x10x12x1xf32>) -> tensor<1x10x12x1xf32>
+  %y = linalg.conv_2d_nhwc_fhwc {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>}
+      ins(%p, %w : tensor<1x10x12x3xf32>, tensor<1x1x1x3xf32>) outs(%i : tensor<1x10x12x1xf32>) -> tensor<1x10x12x1xf32>
+  return %y : tensor<1x10x12x1xf32>
+}

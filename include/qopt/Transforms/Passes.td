@@ -121,6 +121,27 @@ def FoldBatchNormPass : Pass<"qopt-fold-batch-norm", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def FoldConstantsPass : Pass<"qopt-fold-constants", "::mlir::func::FuncOp"> {
+  let summary = "Compute what depends on constants only";
+  let description = [{
+    Transposes, reshapes, slices, pads and concatenations of constants move
+    their data. Other structured operations whose operands are all constant are
+    run by the reference interpreter, so that the constant has the bits that
+    the operation would have computed. `dense_resource` constants become
+    `dense`.
+
+    Fills and broadcasts stay: they are the inits of contractions. Operations of
+    more than `max-steps` loop iterations stay, too.
+  }];
+  let options = [
+    Option<"maxSteps", "max-steps", "int64_t", /*default=*/"1 << 24",
+           "Loop iterations up to which an operation is computed.">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def InsertObserversPass
     : Pass<"qopt-insert-observers", "::mlir::func::FuncOp"> {
   let summary = "An observer on every edge that may be quantized";
@@ -158,6 +179,36 @@ def LowerObservePass : Pass<"qopt-lower-observe", "::mlir::ModuleOp"> {
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
     "::mlir::memref::MemRefDialect"
   ];
+}
+
+def NormalizeLinalgPass : Pass<"qopt-normalize-linalg", "::mlir::ModuleOp"> {
+  let summary = "Bring any linalg on tensors into the forms of phase float";
+  let description = [{
+    - Convolutions of one or two dimensions, grouped or depthwise, of any
+      layout and named or generic, become `conv_2d_nhwc_fhwc`,
+      `depthwise_conv_2d_nhwc_hwc` or `conv_2d_nhwgc_gfhwc` between
+      transpositions and reshapes; constant weights and inits are moved by their
+      data.
+    - Products of vectors, matrices and batches, transposed or not, become
+      `matmul` or `batch_matmul`, the constant side on the right.
+    - Pooling over NCHW, NCW and NWC becomes pooling over NHWC.
+    - Elementwise named operations, maps and reductions become generics with an
+      identity output map; dimensions of size 1 that are read at 0 are
+      collapsed, operands with one value everywhere become scalars.
+    - `linalg.softmax` is decomposed.
+    - Operations without a name get one from their kind and a number, arguments
+      and results `input_N` and `output_N`; without `qopt.source_nodes` the list
+      is made from the names.
+
+    Float sums may run in another order afterwards: that of the canonical
+    operation's loops. Leaves alone what it does not know (quantized named
+    operations, volumetric convolutions): the contract of the `float` phase
+    reports it.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def PlanMemoryPass : Pass<"qopt-plan-memory", "::mlir::ModuleOp"> {
