@@ -67,6 +67,25 @@ OpOperand *findUndefinedInit(Value value) {
   return nullptr;
 }
 
+/// What was assembled by insertions reads its buffer through slices, too.
+bool isSliceUse(OpOperand &use) {
+  return isa<tensor::InsertSliceOp, tensor::ExtractSliceOp>(use.getOwner());
+}
+
+/// The first operation that would use another tensor in place of the undefined
+/// one behind `value`, if that is in the block of `last`; or null.
+Operation *findFirstUse(Value value, Operation *last) {
+  OpOperand *init = findUndefinedInit(value);
+  if (!init || init->getOwner()->getBlock() != last->getBlock())
+    return nullptr;
+  Operation *first = init->getOwner();
+  if (isSliceUse(*init))
+    for (OpOperand &use : init->get().getUses())
+      if (isSliceUse(use) && use.getOwner()->isBeforeInBlock(first))
+        first = use.getOwner();
+  return first;
+}
+
 class Placer {
 public:
   explicit Placer(func::FuncOp func) : b(func.getContext()), dominance(func) {}
@@ -117,23 +136,18 @@ Value Placer::fillBorder(Location loc, RankedTensorType type, const Box &inside,
 /// starts it comes after `buffer`; otherwise it is copied, at `last`.
 Value Placer::place(Location loc, Value part, Value buffer, const Box &box,
                     Operation *last) {
-  OpOperand *init = findUndefinedInit(part);
-  bool sameBlock = init && init->getOwner()->getBlock() == last->getBlock();
-  if (!sameBlock || !dominance.properlyDominates(buffer, init->getOwner())) {
+  Operation *first = findFirstUse(part, last);
+  if (!first || !dominance.properlyDominates(buffer, first)) {
     b.setInsertionPoint(last);
     Value slot = box.extract(b, loc, buffer);
     Value copy = linalg::CopyOp::create(b, loc, part, slot).getResult(0);
     return box.insert(b, loc, copy, buffer);
   }
-  b.setInsertionPoint(init->getOwner());
-  Value undefined = init->get();
+  b.setInsertionPoint(first);
   Value slot = box.extract(b, loc, buffer);
-  // What was assembled by insertions reads its buffer through slices, too.
-  bool assembled = isa<tensor::InsertSliceOp>(init->getOwner());
-  if (assembled)
-    undefined.replaceUsesWithIf(slot, [](OpOperand &use) {
-      return isa<tensor::InsertSliceOp, tensor::ExtractSliceOp>(use.getOwner());
-    });
+  OpOperand *init = findUndefinedInit(part);
+  if (isSliceUse(*init))
+    init->get().replaceUsesWithIf(slot, isSliceUse);
   else
     init->set(slot);
 
@@ -160,12 +174,8 @@ void Placer::pad(tensor::PadOp op) {
     return;
   Box inside{SmallVector<int64_t>(op.getStaticLow()),
              SmallVector<int64_t>(op.getSourceType().getShape())};
-  OpOperand *init = findUndefinedInit(op.getSource());
-  bool early = init && init->getOwner()->getBlock() == op->getBlock();
-  b.setInsertionPoint(early ? init->getOwner() : op);
-  // An assembled tensor is undefined where its buffer is made.
-  if (early && isa<tensor::InsertSliceOp>(init->getOwner()))
-    b.setInsertionPointAfterValue(init->get());
+  Operation *first = findFirstUse(op.getSource(), op);
+  b.setInsertionPoint(first ? first : op);
   Value buffer = fillBorder(op.getLoc(), op.getResultType(), inside, value);
   Value result = place(op.getLoc(), op.getSource(), buffer, inside, op);
   op.getResult().replaceAllUsesWith(result);
@@ -199,10 +209,9 @@ void Placer::concat(tensor::ConcatOp op) {
   });
   Operation *first = op;
   for (const Part &part : parts) {
-    OpOperand *init = findUndefinedInit(part.value);
-    if (init && init->getOwner()->getBlock() == op->getBlock() &&
-        init->getOwner()->isBeforeInBlock(first))
-      first = init->getOwner();
+    Operation *use = findFirstUse(part.value, op);
+    if (use && use->isBeforeInBlock(first))
+      first = use;
   }
   b.setInsertionPoint(first);
   Value buffer = tensor::EmptyOp::create(b, op.getLoc(), type.getShape(),
