@@ -27,12 +27,12 @@ namespace qopt {
 static void buildScheduledPipeline(OpPassManager &pm,
                                    const TargetInfo &target) {
   pm.addPass(createConvertQoptToLinalgPass());
+  // No CSE from here to bufferization: it would merge destinations, equal as
+  // long as they are empty or a border of zeros, that different nests fill.
   pm.addNestedPass<func::FuncOp>(createPlaceResultsPass());
   pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createAssignSchedulePass({target.name}));
   pm.addNestedPass<func::FuncOp>(createGenerateNestsPass());
-  pm.addPass(createCSEPass());
   pm.addPass(createCanonicalizerPass());
 }
 

@@ -154,6 +154,22 @@ static LogicalResult decomposeMovement(ModuleOp module) {
   return applyPatternsGreedily(module, std::move(patterns));
 }
 
+/// Gives every operation that fills a tensor.empty its own: shared, it would
+/// be one buffer for values that live together, and cost a copy of nothing.
+/// Where slices are taken and put back, several operations fill one tensor.
+static void unshareEmptyTensors(func::FuncOp func) {
+  func.walk([](tensor::EmptyOp empty) {
+    if (llvm::any_of(empty->getUsers(),
+                     llvm::IsaPred<tensor::InsertSliceOp,
+                                   tensor::ExtractSliceOp>))
+      return;
+    OpBuilder b(empty);
+    for (OpOperand &use : llvm::make_early_inc_range(empty->getUses()))
+      if (!empty->hasOneUse())
+        use.set(b.clone(*empty)->getResult(0));
+  });
+}
+
 static bufferization::OneShotBufferizationOptions getOptions() {
   bufferization::OneShotBufferizationOptions options;
   options.bufferizeFunctionBoundaries = true;
@@ -183,6 +199,8 @@ void BufferizePass::runOnOperation() {
   if (failed(turnResultsIntoArguments(*func)) ||
       failed(decomposeMovement(module)))
     return signalPassFailure();
+
+  unshareEmptyTensors(*func);
 
   IRRewriter rewriter(&getContext());
   bufferization::BufferizationState state;
