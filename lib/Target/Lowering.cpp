@@ -54,6 +54,7 @@ void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
   toScf.enableFullUnroll();
   pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(toScf));
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
+  pm.addPass(createExpandMathPass());
   addCleanup(pm);
 
   pm.addPass(createSCFToControlFlowPass());

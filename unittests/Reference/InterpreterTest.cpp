@@ -103,9 +103,9 @@ TEST(Interpreter, ElementwiseBodyOverBroadcastOperands) {
       } -> tensor<2x3xf32>
       return %y : tensor<2x3xf32>
     })");
-  EXPECT_EQ(elements<float>(module.run({floats({2, 3}, {1, 2, 3, -4, -5, -6}),
-                                        floats({3}, {1, 10, 100}),
-                                        floats({2}, {7, 8})})),
+  EXPECT_EQ(elements<float>(
+                module.run({floats({2, 3}, {1, 2, 3, -4, -5, -6}),
+                            floats({3}, {1, 10, 100}), floats({2}, {7, 8})})),
             (std::vector<float>{8, 27, 307, 4, -21, -296}));
 }
 
@@ -212,10 +212,12 @@ TEST(Interpreter, ConversionsAndBits) {
       %5 = arith.trunci %2 : tensor<3xi32> to tensor<3xi8>
       return %2, %3, %4, %5 : tensor<3xi32>, tensor<3xf32>, tensor<3xf32>, tensor<3xi8>
     })");
-  auto results = interpret(module.function(), {floats({3}, {0.5f, -1.5f, 300.4f}),
-                                               bytes({3}, {255, 128, 1})});
+  auto results =
+      interpret(module.function(), {floats({3}, {0.5f, -1.5f, 300.4f}),
+                                    bytes({3}, {255, 128, 1})});
   ASSERT_TRUE(bool(results));
-  EXPECT_EQ(elements<int32_t>((*results)[0]), (std::vector<int32_t>{0, -2, 300}));
+  EXPECT_EQ(elements<int32_t>((*results)[0]),
+            (std::vector<int32_t>{0, -2, 300}));
   EXPECT_EQ(elements<float>((*results)[1]), (std::vector<float>{255, 128, 1}));
   EXPECT_EQ(elements<float>((*results)[2]), (std::vector<float>{-1, -128, 1}));
   EXPECT_EQ(elements<int8_t>((*results)[3]), (std::vector<int8_t>{0, -2, 44}));
@@ -238,14 +240,17 @@ TEST(Interpreter, QuantizeAndRequantize) {
               params = [affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> ()>]} -> tensor<1x4xi8>
       return %q, %r : tensor<1x4xi8>, tensor<1x4xi8>
     })");
-  auto results = interpret(
-      module.function(), {floats({1, 4}, {0.25f, 0.75f, -10.0f, 1e30f}),
-                          tensorOf<int32_t>(DType::I32, {1, 4}, {5, 10, -7, 1})});
+  auto results =
+      interpret(module.function(),
+                {floats({1, 4}, {0.25f, 0.75f, -10.0f, 1e30f}),
+                 tensorOf<int32_t>(DType::I32, {1, 4}, {5, 10, -7, 1})});
   ASSERT_TRUE(bool(results));
   // 0.5 rounds to 0 and 1.5 to 2.
-  EXPECT_EQ(elements<uint8_t>((*results)[0]), (std::vector<uint8_t>{3, 5, 0, 255}));
+  EXPECT_EQ(elements<uint8_t>((*results)[0]),
+            (std::vector<uint8_t>{3, 5, 0, 255}));
   // 2.5 + 0; 2.5 + 4 = 6.5 -> 6; -7 - 6 = -13, clamped; saturated above.
-  EXPECT_EQ(elements<uint8_t>((*results)[1]), (std::vector<uint8_t>{12, 16, 0, 255}));
+  EXPECT_EQ(elements<uint8_t>((*results)[1]),
+            (std::vector<uint8_t>{12, 16, 0, 255}));
 }
 
 TEST(Interpreter, LookupSignedAndUnsigned) {
@@ -286,7 +291,8 @@ TEST(Interpreter, DequantizePerGroupOfI4) {
              outs(%e : tensor<1x4xf32>) params affine_map<(d0, d1) -> (d0, d1 floordiv 2)> -> tensor<1x4xf32>
       return %r : tensor<1x4xf32>
     })");
-  EXPECT_EQ(elements<float>(module.run({})), (std::vector<float>{-3.5, 3.5, 0, -18}));
+  EXPECT_EQ(elements<float>(module.run({})),
+            (std::vector<float>{-3.5, 3.5, 0, -18}));
 }
 
 TEST(Interpreter, PackAndUnpackAreInverse) {
@@ -299,7 +305,8 @@ TEST(Interpreter, PackAndUnpackAreInverse) {
   HostTensor w = tensorOf<int8_t>(DType::I8, {4}, {-7, 7, 1, -8});
   auto results = interpret(module.function(), {w});
   ASSERT_TRUE(bool(results));
-  EXPECT_EQ(elements<uint8_t>((*results)[0]), (std::vector<uint8_t>{0x79, 0x81}));
+  EXPECT_EQ(elements<uint8_t>((*results)[0]),
+            (std::vector<uint8_t>{0x79, 0x81}));
   EXPECT_EQ(elements<int8_t>((*results)[1]), elements<int8_t>(w));
 }
 
@@ -332,7 +339,8 @@ TEST(Interpreter, ErrorsNameTheOperation) {
   EXPECT_NE(unknown.error({floats({3}, {1, 2, 3})})
                 .find("input 0: expected 2xf32, got 3xf32"),
             std::string::npos);
-  EXPECT_NE(unknown.error({}).find("expects 1 inputs, got 0"), std::string::npos);
+  EXPECT_NE(unknown.error({}).find("expects 1 inputs, got 0"),
+            std::string::npos);
 
   TestModule division(R"(
     func.func @f(%x: tensor<1xi32>) -> tensor<1xi32> {

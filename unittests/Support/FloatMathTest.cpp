@@ -73,10 +73,10 @@ TEST(FloatMath, ErrorBounds) {
   RecordProperty("tanh", std::to_string(tanhError));
   RecordProperty("erf", std::to_string(erfError));
   RecordProperty("log", std::to_string(logError));
-  EXPECT_LE(expError, 2.0);
-  EXPECT_LE(tanhError, 3.0);
-  EXPECT_LE(erfError, 3.0);
-  EXPECT_LE(logError, 2.0);
+  EXPECT_LE(expError, 1.0);
+  EXPECT_LE(tanhError, 1.5);
+  EXPECT_LE(erfError, 1.5);
+  EXPECT_LE(logError, 1.0);
 }
 
 TEST(FloatMath, Edges) {

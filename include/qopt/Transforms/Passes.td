@@ -94,6 +94,22 @@ def ExpandCopiesPass : Pass<"qopt-expand-copies"> {
   ];
 }
 
+def ExpandMathPass : Pass<"qopt-expand-math"> {
+  let summary = "Elementary functions as plain arithmetic";
+  let description = [{
+    Replaces `math.exp`, `math.tanh`, `math.erf`, `math.log` and `math.rsqrt`
+    on f32, or on vectors of it, by the operations of `Support/FloatMath.h`:
+    polynomials, selects and bit operations, in the order that
+    `docs/Numerics.md` fixes. The reference interpreter evaluates the same
+    formulas, so the bits agree; no call of a math library is left for these
+    functions. Operations on other types, and on tensors outside of structured
+    operations, stay.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"
+  ];
+}
+
 def FoldBatchNormPass : Pass<"qopt-fold-batch-norm", "::mlir::func::FuncOp"> {
   let summary = "Fold affine maps per channel into weights and biases";
   let description = [{

@@ -1,0 +1,59 @@
+// RUN: qopt-opt %s --qopt-expand-math | FileCheck %s
+// RUN: qopt-opt %s --qopt-expand-math --qopt-expand-math | FileCheck %s
+
+// CHECK-LABEL: func.func @exp
+// CHECK-NOT:     math.
+// The clamp keeps a NaN: it replaces only what compares below the bound.
+// CHECK:         arith.constant -1.040000e+02
+// CHECK:         [[LOW:%.*]] = arith.cmpf olt, %{{.*}}, %{{.*}} : f32
+// CHECK:         arith.select [[LOW]]
+// CHECK:         arith.bitcast %{{.*}} : f32 to i32
+// CHECK-NOT:     math.
+// CHECK:         return
+func.func @exp(%x: f32) -> f32 {
+  %0 = math.exp %x : f32
+  return %0 : f32
+}
+
+// CHECK-LABEL: func.func @tanh_vector
+// CHECK-NOT:     math.
+// CHECK:         arith.divf %{{.*}}, %{{.*}} : vector<4x8xf32>
+// CHECK-NOT:     math.
+// CHECK:         return
+func.func @tanh_vector(%x: vector<4x8xf32>) -> vector<4x8xf32> {
+  %0 = math.tanh %x : vector<4x8xf32>
+  return %0 : vector<4x8xf32>
+}
+
+// CHECK-LABEL: func.func @in_a_body
+// CHECK:         linalg.generic
+// CHECK-NOT:     math.
+// CHECK:         linalg.yield
+func.func @in_a_body(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %0 = linalg.generic {
+      indexing_maps = [affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+      outs(%x : tensor<8xf32>) {
+  ^bb0(%a: f32):
+    %1 = math.erf %a : f32
+    %2 = math.log %1 : f32
+    linalg.yield %2 : f32
+  } -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// The square root is a machine operation and stays.
+// CHECK-LABEL: func.func @rsqrt
+// CHECK:         [[ROOT:%.*]] = math.sqrt
+// CHECK:         arith.divf %{{.*}}, [[ROOT]]
+func.func @rsqrt(%x: f32) -> f32 {
+  %0 = math.rsqrt %x : f32
+  return %0 : f32
+}
+
+// The approximations are for f32 only.
+// CHECK-LABEL: func.func @f64
+// CHECK:         math.exp
+func.func @f64(%x: f64) -> f64 {
+  %0 = math.exp %x : f64
+  return %0 : f64
+}
