@@ -31,6 +31,22 @@ add_library(qopt_pch OBJECT ${QOPT_PCH_SOURCE})
 target_precompile_headers(qopt_pch PRIVATE ${QOPT_PCH_HEADER})
 llvm_update_compile_flags(qopt_pch)
 
+# Compiles `target` with the shared precompiled header. Not by REUSE_FROM: that
+# hands the compiler a second, absolute path, so that no two checkouts would
+# ever share an entry of ccache.
+function(qopt_use_pch target)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    target_precompile_headers(${target} REUSE_FROM qopt_pch)
+    return()
+  endif()
+  set(pch ${PROJECT_BINARY_DIR}/CMakeFiles/qopt_pch.dir/cmake_pch.hxx.pch)
+  add_dependencies(${target} qopt_pch)
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CXX>:SHELL:-include-pch ${pch}>)
+  get_target_property(sources ${target} SOURCES)
+  set_property(SOURCE ${sources} APPEND PROPERTY OBJECT_DEPENDS ${pch})
+endfunction()
+
 # add_qopt_library(NAME sources... [PLAIN] [DEPENDS targets...]
 #                  [LINK_LIBS own libs...] [MLIR_LIBS upstream libs...])
 # A static library of qopt. PLAIN: plain C++, no MLIR header, no MLIR link.
@@ -41,7 +57,7 @@ function(add_qopt_library name)
   if(ARG_PLAIN)
     target_link_libraries(${name} PUBLIC LLVM)
   else()
-    target_precompile_headers(${name} REUSE_FROM qopt_pch)
+    qopt_use_pch(${name})
     mlir_target_link_libraries(${name} PUBLIC MLIRIR ${ARG_MLIR_LIBS})
   endif()
   if(ARG_DEPENDS)
@@ -55,7 +71,7 @@ function(add_qopt_tool name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS;MLIR_LIBS" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   llvm_update_compile_flags(${name})
-  target_precompile_headers(${name} REUSE_FROM qopt_pch)
+  qopt_use_pch(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS})
   mlir_target_link_libraries(${name} PRIVATE ${ARG_MLIR_LIBS})
 endfunction()
