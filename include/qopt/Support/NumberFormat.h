@@ -15,7 +15,8 @@ namespace qopt {
 
 /// The shortest digits that read back as the same number ("0.1", "1e-05",
 /// "nan"); no locale, no host.
-template <typename T> std::string shortestDigits(T value) {
+template <typename T>
+std::string shortestDigits(T value) {
   char buffer[40];
   auto end = std::to_chars(buffer, buffer + sizeof(buffer), value).ptr;
   return std::string(buffer, end);
