@@ -159,9 +159,9 @@ static LogicalResult decomposeMovement(ModuleOp module) {
 /// Where slices are taken and put back, several operations fill one tensor.
 static void unshareEmptyTensors(func::FuncOp func) {
   func.walk([](tensor::EmptyOp empty) {
-    if (llvm::any_of(empty->getUsers(),
-                     llvm::IsaPred<tensor::InsertSliceOp,
-                                   tensor::ExtractSliceOp>))
+    if (llvm::any_of(
+            empty->getUsers(),
+            llvm::IsaPred<tensor::InsertSliceOp, tensor::ExtractSliceOp>))
       return;
     OpBuilder b(empty);
     for (OpOperand &use : llvm::make_early_inc_range(empty->getUses()))
