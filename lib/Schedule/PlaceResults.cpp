@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Dominance.h"
@@ -46,6 +47,11 @@ struct Box {
   }
 };
 
+bool isUndefined(Value value) {
+  auto alloc = value.getDefiningOp<bufferization::AllocTensorOp>();
+  return (alloc && !alloc.getCopy()) || value.getDefiningOp<tensor::EmptyOp>();
+}
+
 /// The place at which `value` starts out as an undefined tensor: the operand
 /// that holds it, or null.
 OpOperand *findUndefinedInit(Value value) {
@@ -60,7 +66,7 @@ OpOperand *findUndefinedInit(Value value) {
     } else {
       return nullptr;
     }
-    if (init->get().getDefiningOp<tensor::EmptyOp>())
+    if (isUndefined(init->get()))
       return init;
     value = init->get();
   }
@@ -94,6 +100,12 @@ public:
   void concat(tensor::ConcatOp op);
 
 private:
+  /// A tensor without contents that is one buffer: equal tensor.empty are
+  /// merged, and then the borders filled into them, which costs copies.
+  Value createBuffer(Location loc, RankedTensorType type) {
+    return bufferization::AllocTensorOp::create(b, loc, type, ValueRange());
+  }
+
   Value fillBorder(Location loc, RankedTensorType type, const Box &inside,
                    Attribute value);
   Value place(Location loc, Value part, Value buffer, const Box &box,
@@ -108,8 +120,7 @@ private:
 /// before it.
 Value Placer::fillBorder(Location loc, RankedTensorType type, const Box &inside,
                          Attribute value) {
-  Value buffer =
-      tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
+  Value buffer = createBuffer(loc, type);
   Value scalar = arith::ConstantOp::create(b, loc, cast<TypedAttr>(value));
   Box box{SmallVector<int64_t>(type.getRank(), 0),
           SmallVector<int64_t>(type.getShape())};
@@ -214,8 +225,7 @@ void Placer::concat(tensor::ConcatOp op) {
       first = use;
   }
   b.setInsertionPoint(first);
-  Value buffer = tensor::EmptyOp::create(b, op.getLoc(), type.getShape(),
-                                         type.getElementType());
+  Value buffer = createBuffer(op.getLoc(), type);
   for (const Part &part : parts)
     buffer = place(op.getLoc(), part.value, buffer, part.box, op);
   op.getResult().replaceAllUsesWith(buffer);
