@@ -149,7 +149,12 @@ Value Placer::place(Location loc, Value part, Value buffer, const Box &box,
                     Operation *last) {
   Operation *first = findFirstUse(part, last);
   if (!first || !dominance.properlyDominates(buffer, first)) {
-    b.setInsertionPoint(last);
+    // As early as possible, so that parts computed later find the buffer.
+    Operation *def = part.getDefiningOp();
+    if (def && dominance.dominates(buffer.getDefiningOp(), def))
+      b.setInsertionPointAfter(def);
+    else
+      b.setInsertionPointAfterValue(buffer);
     Value slot = box.extract(b, loc, buffer);
     Value copy = linalg::CopyOp::create(b, loc, part, slot).getResult(0);
     return box.insert(b, loc, copy, buffer);
