@@ -224,6 +224,50 @@ struct CollapseSinkTranspose : OpRewritePattern<tensor::CollapseShapeOp> {
   }
 };
 
+/// collapse_shape(transpose(x)), where groups come in another order than in x
+/// and are mixed inside as well (a channel shuffle): a transposition inside the
+/// groups, the collapse, and a transposition of whole groups that sinks on.
+struct CollapseSplitTranspose : OpRewritePattern<tensor::CollapseShapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tensor::CollapseShapeOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isLayoutFlatten(op.getResult()))
+      return rewriter.notifyMatchFailure(op, "a reshape in any layout");
+    linalg::TransposeOp transpose = getTranspose(op.getSrc());
+    ArrayRef<int64_t> perm = transpose.getPermutation();
+    SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
+    auto firstInSource = [&](int64_t group) {
+      int64_t first = perm.size();
+      for (int64_t dim : groups[group])
+        first = std::min(first, perm[dim]);
+      return first;
+    };
+    auto order = llvm::to_vector(llvm::seq<int64_t>(0, groups.size()));
+    llvm::sort(order, [&](int64_t a, int64_t b) {
+      return firstInSource(a) < firstInSource(b);
+    });
+    if (isIdentityPermutation(order))
+      return rewriter.notifyMatchFailure(op, "groups in the order of x");
+    SmallVector<int64_t> inner;
+    SmallVector<ReassociationIndices> newGroups;
+    for (int64_t group : order) {
+      newGroups.emplace_back();
+      for (int64_t dim : groups[group]) {
+        newGroups.back().push_back(inner.size());
+        inner.push_back(perm[dim]);
+      }
+    }
+    Value mixed = createTranspose(rewriter, transpose.getLoc(),
+                                  transpose.getInput(), inner);
+    Value collapsed = tensor::CollapseShapeOp::create(rewriter, op.getLoc(),
+                                                      mixed, newGroups);
+    rewriter.replaceOp(op,
+                       createTranspose(rewriter, transpose.getLoc(), collapsed,
+                                       invertPermutationVector(order)));
+    return success();
+  }
+};
+
 /// f(flatten(transpose(x)), c) -> flatten(f(transpose(x), c')): the elementwise
 /// operation is done before the flattening, to which the transposition then
 /// comes closer.
@@ -361,8 +405,8 @@ struct MatmulAbsorbFlatten : OpRewritePattern<linalg::MatmulOp> {
 void populateSinkTransposeIntoMovementPatterns(RewritePatternSet &patterns) {
   patterns.add<TransposeSimplify, PadSinkTranspose, ConcatSinkTranspose,
                SliceSinkTranspose, ExpandSinkTranspose, CollapseSinkTranspose,
-               ElementwiseHoistAboveFlatten, MatmulAbsorbFlatten>(
-      patterns.getContext());
+               CollapseSplitTranspose, ElementwiseHoistAboveFlatten,
+               MatmulAbsorbFlatten>(patterns.getContext());
 }
 
 } // namespace qopt

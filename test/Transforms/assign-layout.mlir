@@ -350,3 +350,24 @@ func.func @hoist_pad(%x: tensor<1x3x6x6xf32>, %w: tensor<1x1x1x3xf32>) -> tensor
       ins(%p, %w : tensor<1x10x12x3xf32>, tensor<1x1x1x3xf32>) outs(%i : tensor<1x10x12x1xf32>) -> tensor<1x10x12x1xf32>
   return %y : tensor<1x10x12x1xf32>
 }
+
+// -----
+
+// A channel shuffle between two NHWC operations: the shuffle itself is the one
+// transposition that is left, inside the pixel.
+// CHECK-LABEL: func.func @channel_shuffle
+// CHECK:         %[[SPLIT:.*]] = tensor.expand_shape %{{.*}} {{\[\[}}0], [1], [2], [3, 4]] {{.*}} into tensor<1x4x5x2x3xf32>
+// CHECK:         %[[MIXED:.*]] = linalg.transpose ins(%[[SPLIT]] : {{.*}}) {{.*}} permutation = [0, 1, 2, 4, 3]
+// CHECK:         %[[Y:.*]] = tensor.collapse_shape %[[MIXED]] {{\[\[}}0], [1], [2], [3, 4]] {{.*}} into tensor<1x4x5x6xf32>
+// CHECK-NEXT:    return %[[Y]]
+func.func @channel_shuffle(%x: tensor<1x4x5x6xf32>) -> tensor<1x4x5x6xf32> {
+  %e0 = tensor.empty() : tensor<1x6x4x5xf32>
+  %t0 = linalg.transpose ins(%x : tensor<1x4x5x6xf32>) outs(%e0 : tensor<1x6x4x5xf32>) permutation = [0, 3, 1, 2]
+  %s = tensor.expand_shape %t0 [[0], [1, 2], [3], [4]] output_shape [1, 2, 3, 4, 5] : tensor<1x6x4x5xf32> into tensor<1x2x3x4x5xf32>
+  %e1 = tensor.empty() : tensor<1x3x2x4x5xf32>
+  %t1 = linalg.transpose ins(%s : tensor<1x2x3x4x5xf32>) outs(%e1 : tensor<1x3x2x4x5xf32>) permutation = [0, 2, 1, 3, 4]
+  %c = tensor.collapse_shape %t1 [[0], [1, 2], [3], [4]] : tensor<1x3x2x4x5xf32> into tensor<1x6x4x5xf32>
+  %e2 = tensor.empty() : tensor<1x4x5x6xf32>
+  %t2 = linalg.transpose ins(%c : tensor<1x6x4x5xf32>) outs(%e2 : tensor<1x4x5x6xf32>) permutation = [0, 2, 3, 1]
+  return %t2 : tensor<1x4x5x6xf32>
+}
