@@ -98,12 +98,28 @@ static Value clampElement(OpBuilder &builder, Location loc, Value value,
   return value;
 }
 
+/// Whether subtraction negated the scales; then all are negative, and it is not
+/// the first term.
+static bool isNegated(const IntegerTerm &term) {
+  return term.scales.values.front() < 0;
+}
+
+/// The term without its sign, for dequantize takes only positive scales:
+/// a + I * -s = a - I * s, to the bit.
+static Value materializeTerm(OpBuilder &builder, Location loc,
+                             const IntegerTerm &term) {
+  ScaleTable scales = term.scales;
+  for (double &scale : scales.values)
+    scale = std::fabs(scale);
+  return createDequantize(builder, loc, term.integers, scales, term.zeroPoint,
+                          term.isUnsigned);
+}
+
 Value qopt::materializeForm(OpBuilder &builder, Location loc,
                             const IntegerForm &form) {
   SmallVector<Value> reals;
   for (const IntegerTerm &term : form.terms)
-    reals.push_back(createDequantize(builder, loc, term.integers, term.scales,
-                                     term.zeroPoint, term.isUnsigned));
+    reals.push_back(materializeTerm(builder, loc, term));
   if (reals.size() == 1 && !form.isClamped())
     return reals.front();
   auto type = cast<RankedTensorType>(reals.front().getType());
@@ -113,8 +129,12 @@ Value qopt::materializeForm(OpBuilder &builder, Location loc,
       builder, loc, type.getShape(), type.getElementType(), reals, maps,
       [&](OpBuilder &inner, Location at, ValueRange elements) {
         Value sum = elements.front();
-        for (Value element : elements.drop_front())
-          sum = arith::AddFOp::create(inner, at, sum, element);
+        for (auto [term, element] :
+             llvm::drop_begin(llvm::zip_equal(form.terms, elements)))
+          sum =
+              isNegated(term)
+                  ? arith::SubFOp::create(inner, at, sum, element).getResult()
+                  : arith::AddFOp::create(inner, at, sum, element).getResult();
         return clampElement(inner, at, sum, form);
       });
 }
