@@ -18,6 +18,7 @@
 #include "qopt/Schedule/Passes.h"
 #include "qopt/Target/Lowering.h"
 #include "qopt/Transforms/FloatPipeline.h"
+#include "qopt/Transforms/FloatPipeline.h"
 #include "qopt/Transforms/Passes.h"
 
 using namespace mlir;
@@ -25,13 +26,16 @@ using namespace mlir;
 namespace qopt {
 
 static void buildScheduledPipeline(OpPassManager &pm,
-                                   const TargetInfo &target) {
+                                   const PhaseOptions &options) {
   pm.addPass(createConvertQoptToLinalgPass());
+  if (!options.schedule)
+    return;
   // No CSE from here to bufferization: it would merge destinations, equal as
   // long as they are empty or a border of zeros, that different nests fill.
   pm.addNestedPass<func::FuncOp>(createPlaceResultsPass());
   pm.addPass(createCanonicalizerPass());
-  pm.addNestedPass<func::FuncOp>(createAssignSchedulePass({target.name}));
+  pm.addNestedPass<func::FuncOp>(
+      createAssignSchedulePass({options.target.name}));
   pm.addNestedPass<func::FuncOp>(createGenerateNestsPass());
   pm.addPass(createCanonicalizerPass());
 }
@@ -44,7 +48,11 @@ void buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &options) {
     buildFloatPipeline(pm);
     return;
   case Phase::Observed:
+    pm.addNestedPass<func::FuncOp>(createInsertObserversPass());
+    return;
   case Phase::Calibrated:
+    // Ranges come from data that a pass does not have; a file is read by
+    // qopt-apply-calibration.
     return;
   case Phase::Qdq:
     pm.addPass(createQuantizePass({options.recipe}));
@@ -55,7 +63,7 @@ void buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &options) {
     pm.addPass(createCSEPass());
     return;
   case Phase::Scheduled:
-    return buildScheduledPipeline(pm, options.target);
+    return buildScheduledPipeline(pm, options);
   case Phase::Planned:
     return buildPlannedPipeline(pm);
   case Phase::Llvm:
@@ -64,8 +72,12 @@ void buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &options) {
   }
 }
 
-static bool isQuantizationPhase(Phase phase) {
-  return phase >= Phase::Observed && phase <= Phase::Integer;
+/// Whether the recipe has no use for the phase.
+static bool isPassedOver(Phase phase, const PhaseOptions &options) {
+  if (phase == Phase::Calibrated && !options.needsRanges)
+    return true;
+  return !options.quantize && phase >= Phase::Observed &&
+         phase <= Phase::Integer;
 }
 
 LogicalResult compilePhases(ModuleOp module, Phase from, Phase to,
@@ -75,7 +87,7 @@ LogicalResult compilePhases(ModuleOp module, Phase from, Phase to,
   for (const PhaseInfo &info : allPhases()) {
     if (info.phase < from || info.phase > to)
       continue;
-    if (!options.quantize && isQuantizationPhase(info.phase))
+    if (isPassedOver(info.phase, options))
       continue;
     if (info.phase != from) {
       PassManager pm(module.getContext());
@@ -106,6 +118,9 @@ struct PhasePipelineOptions : PassPipelineOptions<PhasePipelineOptions> {
   Option<std::string> target{*this, "target",
                              llvm::cl::desc("What the code is for"),
                              llvm::cl::init("native")};
+  Option<bool> schedule{*this, "schedule",
+                        llvm::cl::desc("False: plain loops"),
+                        llvm::cl::init(true)};
 };
 } // namespace
 
@@ -122,6 +137,7 @@ static LogicalResult buildFromText(OpPassManager &pm, Phase phase,
   if (!target)
     return onError(llvm::toString(target.takeError()));
   options.target = *target;
+  options.schedule = parsed.schedule;
   buildPhase(pm, phase, options);
   return success();
 }

@@ -9,6 +9,7 @@
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
+#include <algorithm>
 
 namespace qopt {
 
@@ -83,6 +84,27 @@ std::string formatCount(int64_t count) {
   return formatScaled(count, 1000, {"", " k", " M", " G", " T"});
 }
 
+/// One line for each reason, with the nodes that share it.
+static void printFloatNodes(llvm::raw_ostream &os, const Report &report) {
+  std::vector<const ReportNode *> left;
+  for (const ReportNode &node : report.nodes)
+    if (node.status == NodeStatus::Float)
+      left.push_back(&node);
+  constexpr size_t kShown = 3;
+  while (!left.empty()) {
+    std::vector<const ReportNode *> same, others;
+    for (const ReportNode *node : left)
+      (node->detail == left.front()->detail ? same : others).push_back(node);
+    os << "  float    ";
+    for (size_t i = 0; i < std::min(same.size(), kShown); ++i)
+      os << (i ? ", '" : "'") << same[i]->name << "' (" << same[i]->op << ")";
+    if (same.size() > kShown)
+      os << " and " << same.size() - kShown << " more";
+    os << ": " << left.front()->detail << '\n';
+    left = std::move(others);
+  }
+}
+
 void printReportText(llvm::raw_ostream &os, const Report &report) {
   os << report.model << ": " << report.nodes.size() << " nodes";
   for (NodeStatus status :
@@ -102,10 +124,7 @@ void printReportText(llvm::raw_ostream &os, const Report &report) {
      << formatBytes(report.weightBytes) << '\n';
   os << "  arena    " << formatBytes(report.arenaBytes) << " (largest live set "
      << formatBytes(report.liveBytes) << ")\n";
-  for (const ReportNode &node : report.nodes)
-    if (node.status == NodeStatus::Float)
-      os << "  float    node '" << node.name << "' (" << node.op
-         << "): " << node.detail << '\n';
+  printFloatNodes(os, report);
 }
 
 static void printNodeJson(llvm::json::OStream &json, const ReportNode &node) {

@@ -36,8 +36,9 @@ public:
   llvm::Error run() override;
 
 private:
-  llvm::Expected<Timing> measure(Executor &executor,
-                                 llvm::ArrayRef<HostTensor> inputs);
+  llvm::Expected<Timing> measure(const CompiledModel &compiled,
+                                 llvm::ArrayRef<HostTensor> inputs,
+                                 llvm::MutableArrayRef<HostTensor> outputs);
   void print(const ModelInfo &info, const Timing &timing);
 
   ModelOptions model{subCommand};
@@ -84,14 +85,25 @@ static llvm::Error checkFinite(const ModelInfo &info,
 }
 
 llvm::Expected<Timing>
-BenchCommand::measure(Executor &executor, llvm::ArrayRef<HostTensor> inputs) {
+BenchCommand::measure(const CompiledModel &compiled,
+                      llvm::ArrayRef<HostTensor> inputs,
+                      llvm::MutableArrayRef<HostTensor> outputs) {
   using Clock = std::chrono::steady_clock;
   auto since = [](Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
+  CompiledModel::Arena arena(compiled.info());
+  std::vector<const void *> in;
+  for (const HostTensor &tensor : inputs)
+    in.push_back(tensor.bytes.data());
+  std::vector<void *> out;
+  for (HostTensor &tensor : outputs)
+    out.push_back(tensor.bytes.data());
   auto runOnce = [&]() -> llvm::Error {
-    auto outputs = executor.run(inputs);
-    return outputs ? llvm::Error::success() : outputs.takeError();
+    if (int code = compiled.runRaw(in.data(), out.data(), arena.data()))
+      return internalError("'" + compiled.info().name + "' returned " +
+                           llvm::Twine(code));
+    return llvm::Error::success();
   };
   // Warm caches and the clock: a tenth of the time, at least once.
   Clock::time_point start = Clock::now();
@@ -148,19 +160,19 @@ llvm::Error BenchCommand::run() {
     printWarning("--threads " + llvm::Twine(threads.getValue()) +
                  ": compiled models use one thread; measuring that");
   Session session;
-  auto executor = createExecutor(session, model, build);
-  if (!executor)
-    return executor.takeError();
-  const ModelInfo &info = (*executor)->getInfo();
+  auto compiled = createCompiledModel(session, model, build);
+  if (!compiled)
+    return compiled.takeError();
+  const ModelInfo &info = (*compiled)->info();
   std::vector<HostTensor> inputs;
   for (const TensorInfo &input : info.inputs)
     inputs.push_back(makeInput(input));
-  auto outputs = (*executor)->run(inputs);
+  auto outputs = (*compiled)->run(inputs);
   if (!outputs)
     return outputs.takeError();
   if (llvm::Error error = checkFinite(info, *outputs))
     return error;
-  auto timing = measure(**executor, inputs);
+  auto timing = measure(**compiled, inputs, *outputs);
   if (!timing)
     return timing.takeError();
   print(info, *timing);

@@ -4,9 +4,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// A model in, an artifact out, and the report of what happened between.
+//
+//===----------------------------------------------------------------------===//
 
 #include "ModelBuilder.h"
+#include "qopt/Pipelines/CollectReport.h"
 #include "qopt/Support/AtomicFile.h"
+#include "qopt/Target/Emit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
@@ -17,30 +23,94 @@ namespace cl = llvm::cl;
 namespace qopt::cli {
 
 namespace {
+enum class EmitKind { Object, SharedObject, Executable, Assembly, LlvmIr, Mlir };
+
+struct EmitKindInfo {
+  EmitKind kind;
+  llvm::StringLiteral name;
+  /// Of the output file; an executable has none.
+  llvm::StringLiteral extension;
+};
+
 class CompileCommand : public Command {
 public:
-  CompileCommand() : Command("compile", "Compile a model ahead of time") {}
+  CompileCommand()
+      : Command("compile", "Compile a model ahead of time") {}
   llvm::Error run() override;
 
 private:
+  llvm::Expected<EmitKind> chooseKind() const;
+  std::string outputPath(EmitKind kind, StringRef name) const;
   llvm::Error dumpPhase(ModuleOp module, Phase phase);
+  llvm::Error checkNoFloat();
+  llvm::Error emit(ModuleOp module, EmitKind kind);
+  llvm::Error emitCodeAs(ModuleOp module, EmitKind kind,
+                         const EmitOptions &options, StringRef path);
+  llvm::Error writeReport(EmitKind kind);
 
   ModelOptions model{subCommand};
   BuildOptions build{subCommand};
-  cl::opt<std::string> output{"o", cl::desc("Output file, - is stdout"),
-                              cl::value_desc("PATH"), cl::init("-"),
-                              cl::sub(subCommand)};
+  cl::opt<std::string> output{
+      "o",
+      cl::desc("Output file, - is stdout (default: the model's name with the "
+               "extension of what is written)"),
+      cl::value_desc("PATH"), cl::sub(subCommand)};
+  cl::opt<std::string> emitName{
+      "emit",
+      cl::desc("What to write: obj (with a C header), so, exe, asm, llvm, mlir "
+               "(default: by the extension of -o, else obj)"),
+      cl::value_desc("KIND"), cl::sub(subCommand)};
   cl::opt<std::string> compileTo{
-      "compile-to", cl::desc("Stop after phase PHASE"), cl::value_desc("PHASE"),
-      cl::init("llvm"), cl::sub(subCommand)};
-  cl::opt<std::string> emit{"emit", cl::desc("What to write: mlir"),
-                            cl::value_desc("KIND"), cl::init("mlir"),
-                            cl::sub(subCommand)};
+      "compile-to", cl::desc("Stop after phase PHASE and write MLIR"),
+      cl::value_desc("PHASE"), cl::sub(subCommand)};
   cl::opt<std::string> dumpPhases{
       "dump-phases", cl::desc("Write NN.PHASE.mlir of every phase"),
       cl::value_desc("DIR"), cl::sub(subCommand)};
+  cl::opt<std::string> reportPath{
+      "report", cl::desc("Write what became of every node"),
+      cl::value_desc("FILE.html|FILE.json"), cl::sub(subCommand)};
+  cl::opt<bool> noFloatFallback{
+      "no-float-fallback",
+      cl::desc("Fail if a node of the model would compute in float"),
+      cl::sub(subCommand)};
+  cl::opt<unsigned> threads{
+      "threads", cl::desc("1: the compiled model uses one thread"),
+      cl::value_desc("N"), cl::init(1), cl::sub(subCommand)};
+
+  ReportCollector collector;
 };
 } // namespace
+
+static constexpr EmitKindInfo kEmitKinds[] = {
+    {EmitKind::Object, "obj", ".o"},   {EmitKind::SharedObject, "so", ".so"},
+    {EmitKind::Executable, "exe", ""}, {EmitKind::Assembly, "asm", ".s"},
+    {EmitKind::LlvmIr, "llvm", ".ll"}, {EmitKind::Mlir, "mlir", ".mlir"},
+};
+
+llvm::Expected<EmitKind> CompileCommand::chooseKind() const {
+  if (!emitName.empty()) {
+    for (const EmitKindInfo &info : kEmitKinds)
+      if (info.name == emitName.getValue())
+        return info.kind;
+    return usageError("--emit: expected obj, so, exe, asm, llvm or mlir, got '" +
+                      emitName + "'");
+  }
+  if (!compileTo.empty())
+    return EmitKind::Mlir;
+  StringRef extension = llvm::sys::path::extension(output);
+  for (const EmitKindInfo &info : kEmitKinds)
+    if (!extension.empty() && info.extension == extension)
+      return info.kind;
+  return EmitKind::Object;
+}
+
+std::string CompileCommand::outputPath(EmitKind kind, StringRef name) const {
+  if (!output.empty())
+    return output;
+  if (kind == EmitKind::Mlir)
+    return "-";
+  return (name + kEmitKinds[static_cast<size_t>(kind)].extension).str();
+}
 
 static void printModule(ModuleOp module, llvm::raw_ostream &os) {
   // Locations hold the nodes' names, without which no later phase is valid.
@@ -68,19 +138,166 @@ llvm::Error CompileCommand::dumpPhase(ModuleOp module, Phase phase) {
   return writeModule(module, path);
 }
 
+/// One line for each node that would compute in float.
+llvm::Error CompileCommand::checkNoFloat() {
+  llvm::Error errors = llvm::Error::success();
+  for (const ReportNode &node : collector.getReport().nodes)
+    if (node.status == NodeStatus::Float)
+      errors = llvm::joinErrors(
+          std::move(errors),
+          inputError(model.path + ": node '" + node.name + "' (" + node.op +
+                     "): expected integer arithmetic (--no-float-fallback), "
+                     "got float: " +
+                     node.detail));
+  return errors;
+}
+
+static llvm::Error writeCode(StringRef path, StringRef bytes,
+                             bool isExecutable = false) {
+  if (llvm::Error error = writeFileAtomically(path, bytes))
+    return error;
+  if (!isExecutable || path == "-")
+    return llvm::Error::success();
+  using llvm::sys::fs::perms;
+  llvm::ErrorOr<perms> mode = llvm::sys::fs::getPermissions(path);
+  std::error_code code =
+      mode ? llvm::sys::fs::setPermissions(path, *mode | perms::all_exe)
+           : mode.getError();
+  if (code)
+    return inputError(path + ": cannot be made executable: " + code.message());
+  return llvm::Error::success();
+}
+
+/// NAME.o and NAME.h: both or neither.
+static llvm::Error writeObjectAndHeader(StringRef path, StringRef object,
+                                        StringRef header) {
+  SmallString<128> headerPath(path);
+  llvm::sys::path::replace_extension(headerPath, ".h");
+  std::vector<AtomicFile> files;
+  for (auto [name, bytes] : {std::pair<StringRef, StringRef>(path, object),
+                             {headerPath.str(), header}}) {
+    auto file = AtomicFile::create(name);
+    if (!file)
+      return file.takeError();
+    file->os() << bytes;
+    files.push_back(std::move(*file));
+  }
+  return AtomicFile::commitAll(files);
+}
+
+llvm::Error CompileCommand::emitCodeAs(ModuleOp module, EmitKind kind,
+                                       const EmitOptions &options,
+                                       StringRef path) {
+  CodeKind code = kind == EmitKind::Assembly ? CodeKind::Assembly
+                  : kind == EmitKind::LlvmIr ? CodeKind::LlvmIr
+                                             : CodeKind::Object;
+  auto info = getModelInfo(module, options);
+  if (!info)
+    return info.takeError();
+  auto bytes = emitCode(module, code, options);
+  if (!bytes)
+    return bytes.takeError();
+  collector.getReport().objectBytes = bytes->size();
+  switch (kind) {
+  case EmitKind::Object:
+    return path == "-" ? writeCode(path, *bytes)
+                       : writeObjectAndHeader(path, *bytes, emitHeader(*info));
+  case EmitKind::SharedObject:
+  case EmitKind::Executable: {
+    auto linked = kind == EmitKind::SharedObject
+                      ? linkSharedObject(*bytes, *info)
+                      : linkExecutable(*bytes, *info);
+    if (!linked)
+      return linked.takeError();
+    return writeCode(path, *linked, /*isExecutable=*/true);
+  }
+  case EmitKind::Assembly:
+  case EmitKind::LlvmIr:
+  case EmitKind::Mlir:
+    return writeCode(path, *bytes);
+  }
+  llvm_unreachable("unknown kind");
+}
+
+llvm::Error CompileCommand::emit(ModuleOp module, EmitKind kind) {
+  auto loadOptions = model.loadOptions();
+  if (!loadOptions)
+    return loadOptions.takeError();
+  std::string path = outputPath(kind, loadOptions->name);
+  if (kind == EmitKind::Mlir)
+    return writeModule(module, path);
+  auto options = build.emitOptions(loadOptions->name);
+  if (!options)
+    return options.takeError();
+  return emitCodeAs(module, kind, *options, path);
+}
+
+llvm::Error CompileCommand::writeReport(EmitKind kind) {
+  Report &report = collector.getReport();
+  auto loadOptions = model.loadOptions();
+  if (!loadOptions)
+    return loadOptions.takeError();
+  report.model = loadOptions->name;
+  report.source = llvm::sys::path::filename(model.path).str();
+  report.recipe = build.recipe;
+  report.compiler = "qopt " QOPT_VERSION;
+  auto options = build.emitOptions(report.model);
+  if (!options)
+    return options.takeError();
+  report.target = options->target.name;
+  uint64_t sourceBytes = 0;
+  if (!llvm::sys::fs::file_size(model.path, sourceBytes))
+    report.sourceBytes = sourceBytes;
+  // Nothing but the artifact goes to a stdout that carries one.
+  if (outputPath(kind, report.model) != "-")
+    printReportText(llvm::outs(), report);
+  if (reportPath.empty())
+    return llvm::Error::success();
+  bool isHtml = StringRef(reportPath).ends_with(".html");
+  return writeFileAtomically(reportPath, [&](llvm::raw_ostream &os) {
+    isHtml ? printReportHtml(os, report) : printReportJson(os, report);
+    return llvm::Error::success();
+  });
+}
+
 llvm::Error CompileCommand::run() {
-  llvm::Expected<Phase> to = parsePhaseOption("compile-to", compileTo);
+  llvm::Expected<EmitKind> kind = chooseKind();
+  if (!kind)
+    return kind.takeError();
+  llvm::Expected<Phase> to = parsePhaseOption(
+      "compile-to", compileTo.empty() ? "llvm" : StringRef(compileTo));
   if (!to)
     return to.takeError();
+  if (*kind != EmitKind::Mlir && *to != Phase::Llvm)
+    return usageError("--emit " + emitName +
+                      ": expected --compile-to llvm, got '" + compileTo + "'");
+  if (!reportPath.empty() && !StringRef(reportPath).ends_with(".html") &&
+      !StringRef(reportPath).ends_with(".json"))
+    return usageError("--report: expected FILE.html or FILE.json, got '" +
+                      reportPath + "'");
+  if (threads != 1)
+    printWarning("--threads " + llvm::Twine(threads.getValue()) +
+                 ": the compiled model will use one thread");
+
   Session session;
-  auto module =
-      buildModel(session, model, build, *to, [&](ModuleOp module, Phase phase) {
-        return dumpPhases.empty() ? llvm::Error::success()
-                                  : dumpPhase(module, phase);
-      });
+  auto atPhase = [&](ModuleOp module, Phase phase) -> llvm::Error {
+    collector.atPhase(module, phase);
+    if (!dumpPhases.empty())
+      if (llvm::Error error = dumpPhase(module, phase))
+        return error;
+    // After the last phase at which a node's arithmetic can change.
+    if (noFloatFallback && phase == Phase::Scheduled)
+      return checkNoFloat();
+    return llvm::Error::success();
+  };
+  auto module = buildModel(session, model, build, *to, atPhase);
   if (!module)
     return module.takeError();
-  return writeModule(**module, output);
+  if (llvm::Error error = emit(**module, *kind))
+    return error;
+  if (*to == Phase::Llvm || !reportPath.empty())
+    return writeReport(*kind);
+  return llvm::Error::success();
 }
 
 std::unique_ptr<Command> createCompileCommand() {

@@ -69,6 +69,10 @@ private:
       cl::sub(subCommand)};
   cl::opt<int64_t> limit{"samples", cl::desc("Only the first N samples"),
                          cl::value_desc("N"), cl::sub(subCommand)};
+  cl::opt<bool> useReference{
+      "reference",
+      cl::desc("Run MODEL with the reference interpreter, not compiled"),
+      cl::sub(subCommand)};
   cl::opt<int64_t> verify{
       "verify-reference",
       cl::desc("Compare the first N answers bit for bit with the reference "
@@ -328,7 +332,8 @@ void EvalCommand::printResult() {
 
 llvm::Error EvalCommand::run() {
   Session session;
-  auto created = createExecutor(session, model, build);
+  auto created = useReference ? createReference(session, model, build)
+                              : createExecutor(session, model, build);
   if (!created)
     return created.takeError();
   executor = std::move(*created);

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Reference/Interpreter.h"
+#include "qopt/Support/Recipe.h"
 
 using namespace mlir;
 
@@ -17,28 +18,39 @@ namespace qopt::cli {
 
 std::vector<TensorSpec> Executor::inputSpecs() const {
   std::vector<TensorSpec> specs;
-  for (const TensorInfo &input : info.inputs)
+  for (const TensorInfo &input : getInfo().inputs)
     specs.push_back({input.name, input.dtype, input.shape});
   return specs;
 }
 
 namespace {
+class CompiledExecutor : public Executor {
+public:
+  explicit CompiledExecutor(std::unique_ptr<CompiledModel> compiled)
+      : model(std::move(compiled)) {}
+  llvm::Expected<llvm::SmallVector<HostTensor>>
+  run(llvm::ArrayRef<HostTensor> inputs) override {
+    return model->run(inputs);
+  }
+  const ModelInfo &getInfo() const override { return model->info(); }
+
+private:
+  std::unique_ptr<CompiledModel> model;
+};
+
 class InterpreterExecutor : public Executor {
 public:
   llvm::Error initialize(OwningOpRef<ModuleOp> owned);
-
-  llvm::Expected<std::vector<HostTensor>>
+  llvm::Expected<llvm::SmallVector<HostTensor>>
   run(llvm::ArrayRef<HostTensor> inputs) override {
-    auto results = interpret(function, inputs);
-    if (!results)
-      return results.takeError();
-    return std::vector<HostTensor>(std::make_move_iterator(results->begin()),
-                                   std::make_move_iterator(results->end()));
+    return interpret(function, inputs);
   }
+  const ModelInfo &getInfo() const override { return info; }
 
 private:
   OwningOpRef<ModuleOp> module;
   func::FuncOp function;
+  ModelInfo info;
 };
 } // namespace
 
@@ -85,27 +97,56 @@ llvm::Error InterpreterExecutor::initialize(OwningOpRef<ModuleOp> owned) {
   return llvm::Error::success();
 }
 
-static llvm::Expected<std::unique_ptr<Executor>>
-createInterpreter(OwningOpRef<ModuleOp> module) {
-  auto executor = std::make_unique<InterpreterExecutor>();
-  if (llvm::Error error = executor->initialize(std::move(module)))
-    return std::move(error);
-  return executor;
-}
-
-llvm::Expected<std::unique_ptr<Executor>>
-createReference(Session &session, const ModelOptions &model,
-                const BuildOptions &build) {
-  auto module = buildModel(session, model, build, Phase::Float);
+llvm::Expected<std::unique_ptr<CompiledModel>>
+createCompiledModel(Session &session, const ModelOptions &model,
+                    const BuildOptions &build) {
+  StringRef path = model.path;
+  if (path.ends_with(".so"))
+    return CompiledModel::loadSharedObject(path, model.name);
+  auto module = buildModel(session, model, build, Phase::Llvm, nullptr);
   if (!module)
     return module.takeError();
-  return createInterpreter(std::move(*module));
+  auto loadOptions = model.loadOptions();
+  if (!loadOptions)
+    return loadOptions.takeError();
+  auto options = build.emitOptions(loadOptions->name);
+  if (!options)
+    return options.takeError();
+  auto info = getModelInfo(**module, *options);
+  if (!info)
+    return info.takeError();
+  auto object = emitCode(**module, CodeKind::Object, *options);
+  if (!object)
+    return object.takeError();
+  return CompiledModel::loadObject(*object, *info);
 }
 
 llvm::Expected<std::unique_ptr<Executor>>
 createExecutor(Session &session, const ModelOptions &model,
                const BuildOptions &build) {
-  return createReference(session, model, build);
+  auto compiled = createCompiledModel(session, model, build);
+  if (!compiled)
+    return compiled.takeError();
+  return std::make_unique<CompiledExecutor>(std::move(*compiled));
+}
+
+llvm::Expected<std::unique_ptr<Executor>>
+createReference(Session &session, const ModelOptions &model,
+                const BuildOptions &build) {
+  if (StringRef(model.path).ends_with(".so"))
+    return usageError("the reference interpreter needs a model file, got '" +
+                      model.path + "'");
+  auto recipe = loadRecipe(build.recipe);
+  if (!recipe)
+    return recipe.takeError();
+  auto module = buildModel(session, model, build,
+                           recipe->quantize ? Phase::Qdq : Phase::Float, nullptr);
+  if (!module)
+    return module.takeError();
+  auto executor = std::make_unique<InterpreterExecutor>();
+  if (llvm::Error error = executor->initialize(std::move(*module)))
+    return std::move(error);
+  return executor;
 }
 
 } // namespace qopt::cli

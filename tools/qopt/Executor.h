@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Run, eval and bench see one interface: a shared object, a model compiled in
-// this process, or the reference interpreter.
+// Run and eval see one interface: a shared object, a model compiled in this
+// process, or the reference interpreter.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,8 +14,7 @@
 #define QOPT_TOOLS_QOPT_EXECUTOR_H
 
 #include "ModelBuilder.h"
-#include "qopt/Support/Npy.h"
-#include "qopt/Target/ModelInfo.h"
+#include "qopt/Target/CompiledModel.h"
 #include "llvm/Support/Error.h"
 #include <memory>
 
@@ -26,24 +25,27 @@ public:
   virtual ~Executor() = default;
 
   /// One inference. Several threads may call it at once.
-  virtual llvm::Expected<std::vector<HostTensor>>
+  virtual llvm::Expected<llvm::SmallVector<HostTensor>>
   run(llvm::ArrayRef<HostTensor> inputs) = 0;
 
   /// Names, shapes and sizes. The interpreter knows no arena and no target.
-  const ModelInfo &getInfo() const { return info; }
+  virtual const ModelInfo &getInfo() const = 0;
+
   /// The inputs, as a data set is bound to them.
   std::vector<TensorSpec> inputSpecs() const;
-
-protected:
-  ModelInfo info;
 };
 
-/// A shared object, or a model compiled in this process.
+/// Opens a shared object, or compiles a model in this process.
+llvm::Expected<std::unique_ptr<CompiledModel>>
+createCompiledModel(Session &session, const ModelOptions &model,
+                    const BuildOptions &build);
+
 llvm::Expected<std::unique_ptr<Executor>>
 createExecutor(Session &session, const ModelOptions &model,
                const BuildOptions &build);
 
-/// The reference interpreter on a model.
+/// The reference interpreter on the model: on its `qdq` phase, which is its
+/// meaning, or on its `float` phase where nothing is quantized.
 llvm::Expected<std::unique_ptr<Executor>>
 createReference(Session &session, const ModelOptions &model,
                 const BuildOptions &build);

@@ -1,4 +1,4 @@
-//===- ModelBuilder.cpp - From a model file to what can run ---------------===//
+//===- ModelBuilder.cpp - From a model file through the phases ------------===//
 //
 // Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "ModelBuilder.h"
+#include "qopt/Support/Recipe.h"
+#include "qopt/Transforms/Observers.h"
 
 using namespace mlir;
 namespace cl = llvm::cl;
@@ -16,18 +18,36 @@ BuildOptions::BuildOptions(cl::SubCommand &command)
     : recipe("recipe", cl::desc("Preset or recipe file"),
              cl::value_desc("NAME|FILE.json"), cl::init("int8"),
              cl::sub(command)),
-      calibrate(
-          "calibrate",
-          cl::desc("Calibrate with these samples: .npz, .npy or a folder"),
-          cl::value_desc("DATA"), cl::sub(command)),
+      calibrate("calibrate",
+                cl::desc("Calibrate with these samples: .npz, .npy or a folder"),
+                cl::value_desc("DATA"), cl::sub(command)),
       calibration("calibration",
                   cl::desc("Ranges from a file that `qopt calibrate` wrote"),
                   cl::value_desc("FILE.json"), cl::sub(command)),
       target("target", cl::desc("What the code is for"), cl::value_desc("NAME"),
              cl::init("native"), cl::sub(command)),
-      compileFrom("compile-from", cl::desc("MODEL is MLIR in phase PHASE"),
-                  cl::value_desc("PHASE"), cl::init("input"),
-                  cl::sub(command)) {}
+      optLevel("O", cl::desc("LLVM's optimization level"), cl::Prefix,
+               cl::value_desc("0-3"), cl::init(3), cl::sub(command)),
+      noSchedule("no-schedule",
+                 cl::desc("Plain loops instead of scheduled ones: slow, for "
+                          "comparison"),
+                 cl::sub(command)),
+      calibrationRun(command) {}
+
+llvm::Expected<EmitOptions>
+BuildOptions::emitOptions(llvm::StringRef name) const {
+  EmitOptions options;
+  llvm::Expected<TargetInfo> info = TargetInfo::get(target);
+  if (!info)
+    return usageError("--target: " + llvm::toString(info.takeError()));
+  options.target = *info;
+  if (optLevel > 3)
+    return usageError("-O: expected 0 to 3, got " +
+                      llvm::Twine(optLevel.getValue()));
+  options.optLevel = optLevel;
+  options.name = name.str();
+  return options;
+}
 
 llvm::Expected<Phase> parsePhaseOption(StringRef flag, StringRef value) {
   if (std::optional<Phase> phase = parsePhase(value))
@@ -36,19 +56,19 @@ llvm::Expected<Phase> parsePhaseOption(StringRef flag, StringRef value) {
                     ", got '" + value + "'");
 }
 
-/// An import or a float preparation that fails is the model's fault; what
-/// fails after the `float` contract held is ours.
+/// An import or a float preparation that fails is the model's fault, and a
+/// missing range that of the calibration; whatever else fails is ours.
 static ExitCode blame(std::optional<Phase> reached) {
-  return !reached || *reached < Phase::Float ? ExitCode::Input
-                                             : ExitCode::Internal;
+  if (!reached || *reached < Phase::Float || *reached == Phase::Observed)
+    return ExitCode::Input;
+  return ExitCode::Internal;
 }
 
-llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
-                                                 const ModelOptions &model,
-                                                 const BuildOptions &build,
-                                                 Phase to, PhaseFn atPhase) {
+llvm::Expected<OwningOpRef<ModuleOp>>
+buildToPhase(Session &session, const ModelOptions &model, Phase to,
+             const PhaseOptions &options, PhaseFn atPhase) {
   llvm::Expected<Phase> from =
-      parsePhaseOption("compile-from", build.compileFrom);
+      parsePhaseOption("compile-from", model.compileFrom);
   if (!from)
     return from.takeError();
   llvm::Expected<LoadOptions> loadOptions = model.loadOptions();
@@ -58,24 +78,18 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
   if (!module)
     return module.takeError();
 
-  PhaseOptions options;
-  options.recipe = build.recipe;
-  options.quantize = build.recipe != "float";
-  llvm::Expected<TargetInfo> target = TargetInfo::get(build.target);
-  if (!target)
-    return usageError("--target: " + llvm::toString(target.takeError()));
-  options.target = *target;
   std::optional<Phase> reached;
-  llvm::Error error = llvm::Error::success();
+  std::optional<llvm::Error> error;
   auto step = [&](Phase phase) -> LogicalResult {
-    llvm::consumeError(std::move(error));
-    error = atPhase ? atPhase(**module, phase) : llvm::Error::success();
-    return failure(static_cast<bool>(error));
+    if (!atPhase)
+      return success();
+    error.emplace(atPhase(**module, phase));
+    return failure(static_cast<bool>(*error));
   };
   LogicalResult result =
       compilePhases(**module, *from, to, options, step, &reached);
-  if (error)
-    return std::move(error);
+  if (error && *error)
+    return std::move(*error);
   if (failed(result))
     return session.takeError(
         blame(reached),
@@ -83,6 +97,57 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
             (reached ? StringRef(phaseInfo(*reached).name) : "none") +
             "' failed");
   return std::move(*module);
+}
+
+/// Ranges onto the observed edges, from samples or from a file.
+static llvm::Error setRanges(Session &session, ModuleOp observed,
+                             const BuildOptions &build, const Recipe &recipe) {
+  auto table = build.calibrate.empty()
+                   ? CalibrationTable::read(build.calibration)
+                   : runCalibration(observed, build.calibrate,
+                                    build.calibrationRun, recipe.observer);
+  if (!table)
+    return table.takeError();
+  if (failed(applyCalibration(observed, *table)))
+    return session.takeError(ExitCode::Input, "the calibration does not fit");
+  return llvm::Error::success();
+}
+
+llvm::Expected<OwningOpRef<ModuleOp>>
+buildModel(Session &session, const ModelOptions &model,
+           const BuildOptions &build, Phase to, PhaseFn atPhase) {
+  auto recipe = loadRecipe(build.recipe);
+  if (!recipe)
+    return recipe.takeError();
+  auto emitOptions = build.emitOptions("");
+  if (!emitOptions)
+    return emitOptions.takeError();
+  if (!build.calibrate.empty() && !build.calibration.empty())
+    return usageError("expected one of --calibrate and --calibration, got both");
+  bool hasRanges = !build.calibrate.empty() || !build.calibration.empty();
+  std::optional<Phase> from = parsePhase(model.compileFrom);
+  if (recipe->quantize && recipe->quantizeActivations && !hasRanges &&
+      from < Phase::Calibrated && to >= Phase::Calibrated)
+    return usageError("recipe '" + build.recipe +
+                      "': expected --calibrate DATA or --calibration FILE, got "
+                      "neither (--recipe float needs none)");
+
+  PhaseOptions options;
+  options.recipe = build.recipe;
+  options.quantize = recipe->quantize;
+  options.needsRanges = recipe->quantizeActivations;
+  options.target = emitOptions->target;
+  options.schedule = !build.noSchedule;
+  return buildToPhase(
+      session, model, to, options,
+      [&](ModuleOp module, Phase phase) -> llvm::Error {
+        if (atPhase)
+          if (llvm::Error error = atPhase(module, phase))
+            return error;
+        if (phase == Phase::Observed && to > phase && hasRanges)
+          return setRanges(session, module, build, *recipe);
+        return llvm::Error::success();
+      });
 }
 
 } // namespace qopt::cli

@@ -1,4 +1,4 @@
-//===- ModelBuilder.h - From a model file to what can run -----*- C++ -*-===//
+//===- ModelBuilder.h - From a model file through the phases --*- C++ -*-===//
 //
 // Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -13,8 +13,10 @@
 #ifndef QOPT_TOOLS_QOPT_MODELBUILDER_H
 #define QOPT_TOOLS_QOPT_MODELBUILDER_H
 
+#include "CalibrationRun.h"
 #include "ModelOptions.h"
 #include "qopt/Pipelines/Pipelines.h"
+#include "qopt/Target/Emit.h"
 
 namespace qopt::cli {
 
@@ -22,11 +24,16 @@ namespace qopt::cli {
 struct BuildOptions {
   explicit BuildOptions(llvm::cl::SubCommand &command);
 
+  /// --target and -O, checked.
+  llvm::Expected<EmitOptions> emitOptions(llvm::StringRef name) const;
+
   llvm::cl::opt<std::string> recipe;
   llvm::cl::opt<std::string> calibrate;
   llvm::cl::opt<std::string> calibration;
   llvm::cl::opt<std::string> target;
-  llvm::cl::opt<std::string> compileFrom;
+  llvm::cl::opt<unsigned> optLevel;
+  llvm::cl::opt<bool> noSchedule;
+  CalibrationRunOptions calibrationRun;
 };
 
 /// The phase that `flag` names.
@@ -36,11 +43,15 @@ llvm::Expected<Phase> parsePhaseOption(llvm::StringRef flag,
 /// Called with the module at every phase that compilation passes.
 using PhaseFn = llvm::function_ref<llvm::Error(mlir::ModuleOp, Phase)>;
 
-/// Loads a model and takes it to phase `to`, calibrating on the way if the
-/// options say so.
+/// Loads a model and takes it to phase `to`.
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+buildToPhase(Session &session, const ModelOptions &model, Phase to,
+             const PhaseOptions &options, PhaseFn atPhase);
+
+/// The same as the options say, calibrating on the way if they do.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 buildModel(Session &session, const ModelOptions &model,
-           const BuildOptions &build, Phase to, PhaseFn atPhase = nullptr);
+           const BuildOptions &build, Phase to, PhaseFn atPhase);
 
 } // namespace qopt::cli
 

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "ModelOptions.h"
+#include "qopt/Target/Emit.h"
+#include "llvm/Support/Path.h"
 
 namespace cl = llvm::cl;
 
@@ -18,11 +20,15 @@ ModelOptions::ModelOptions(cl::SubCommand &command)
           cl::desc("C identifier of the model (default: from the file's name)"),
           cl::value_desc("ID"), cl::sub(command)),
       dims("dim", cl::desc("Give the symbolic dimension NAME the size N"),
-           cl::value_desc("NAME=N"), cl::sub(command)) {}
+           cl::value_desc("NAME=N"), cl::sub(command)),
+      compileFrom("compile-from", cl::desc("MODEL is MLIR in phase PHASE"),
+                  cl::value_desc("PHASE"), cl::init("input"),
+                  cl::sub(command)) {}
 
 llvm::Expected<LoadOptions> ModelOptions::loadOptions() const {
   LoadOptions options;
-  options.name = name.empty() ? identifierFromPath(path) : name.getValue();
+  options.name = name.empty() ? makeCIdentifier(llvm::sys::path::stem(path))
+                              : name.getValue();
   if (!isCIdentifier(options.name))
     return usageError("--name: expected a C identifier, got '" + name + "'");
   for (llvm::StringRef dim : dims) {

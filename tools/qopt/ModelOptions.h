@@ -24,6 +24,7 @@ struct ModelOptions {
   llvm::cl::opt<std::string> path;
   llvm::cl::opt<std::string> name;
   llvm::cl::list<std::string> dims;
+  llvm::cl::opt<std::string> compileFrom;
 };
 
 } // namespace qopt::cli

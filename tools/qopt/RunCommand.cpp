@@ -33,6 +33,10 @@ private:
   cl::list<std::string> inputs{
       "input", cl::desc("Input array, in the order of the model's inputs"),
       cl::value_desc("FILE.npy"), cl::OneOrMore, cl::sub(subCommand)};
+  cl::opt<bool> useReference{
+      "reference",
+      cl::desc("Run MODEL with the reference interpreter, not compiled"),
+      cl::sub(subCommand)};
   cl::list<std::string> outputs{
       "output", cl::desc("Where to write an output (default: a summary)"),
       cl::value_desc("FILE.npy"), cl::sub(subCommand)};
@@ -81,7 +85,8 @@ static void printSummary(const TensorInfo &info, const HostTensor &tensor) {
 
 llvm::Error RunCommand::run() {
   Session session;
-  auto executor = createExecutor(session, model, build);
+  auto executor = useReference ? createReference(session, model, build)
+                               : createExecutor(session, model, build);
   if (!executor)
     return executor.takeError();
   const ModelInfo &info = (*executor)->getInfo();

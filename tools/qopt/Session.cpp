@@ -11,6 +11,7 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
 #include "qopt/Import/Onnx/ImportOnnx.h"
+#include "qopt/Import/Onnx/ImportOnnx.h"
 #include "qopt/Pipelines/Pipelines.h"
 #include "qopt/Target/Lowering.h"
 #include "llvm/ADT/StringExtras.h"
@@ -116,8 +117,12 @@ Session::load(StringRef path, const LoadOptions &options) {
                       ": cannot be read: " + buffer.getError().message());
   bool isMlir = path.ends_with(".mlir") || path.ends_with(".mlirbc") ||
                 isBytecode((*buffer)->getMemBufferRef());
-  if (!isMlir)
-    return loadOnnx(path, options);
+  if (!isMlir) {
+    OnnxImportOptions onnx;
+    onnx.functionName = options.name;
+    onnx.dims = options.dims;
+    return importOnnx(path, onnx, context);
+  }
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
   OwningOpRef<ModuleOp> module =
@@ -125,22 +130,6 @@ Session::load(StringRef path, const LoadOptions &options) {
   if (!module)
     return takeError(ExitCode::Input, "expected MLIR");
   return module;
-}
-
-bool isCIdentifier(StringRef name) {
-  return !name.empty() && !llvm::isDigit(name.front()) &&
-         llvm::all_of(name,
-                      [](char c) { return llvm::isAlnum(c) || c == '_'; });
-}
-
-std::string identifierFromPath(StringRef path) {
-  std::string name = llvm::sys::path::stem(path).str();
-  for (char &c : name)
-    if (!llvm::isAlnum(c))
-      c = '_';
-  if (name.empty() || llvm::isDigit(name.front()))
-    name = "model_" + name;
-  return name;
 }
 
 } // namespace qopt::cli

@@ -54,10 +54,6 @@ private:
   std::string file;
 };
 
-/// "resnet-8.onnx" -> "resnet_8": a C identifier out of a file's name.
-std::string identifierFromPath(llvm::StringRef path);
-bool isCIdentifier(llvm::StringRef name);
-
 } // namespace qopt::cli
 
 #endif // QOPT_TOOLS_QOPT_SESSION_H

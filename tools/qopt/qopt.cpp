@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Cli.h"
+#include "qopt/Target/Emit.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
@@ -44,6 +45,13 @@ static int report(llvm::Error error) {
         if (e.exitCode() == ExitCode::Internal)
           suffix = std::string("; ") + kBugAdvice;
         print(e.message(), suffix);
+      },
+      [&](const qopt::InternalError &e) {
+        code = ExitCode::Internal;
+        std::string message;
+        llvm::raw_string_ostream os(message);
+        e.log(os);
+        print(message, std::string("; ") + kBugAdvice);
       },
       [&](const llvm::ErrorInfoBase &e) {
         code = std::max(code, ExitCode::Input);
@@ -87,7 +95,9 @@ int main(int argc, char **argv) {
   cl::OptionCategory none("qopt");
   cl::HideUnrelatedOptions(none);
 
-  std::unique_ptr<Command> commands[] = {createCompileCommand()};
+  std::unique_ptr<Command> commands[] = {
+      createCompileCommand(), createCalibrateCommand(), createRunCommand(),
+      createEvalCommand(), createBenchCommand()};
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
   if (!cl::ParseCommandLineOptions(

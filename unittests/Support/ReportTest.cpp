@@ -67,7 +67,7 @@ TEST(Report, text) {
             "  MACs     4.0 k, 75.0 % on integers\n"
             "  weights  4.0 KiB -> 1.1 KiB\n"
             "  arena    2.0 KiB (largest live set 1.5 KiB)\n"
-            "  float    node 'softmax' (Softmax): no integer form\n");
+            "  float    'softmax' (Softmax): no integer form\n");
 }
 
 TEST(Report, json) {

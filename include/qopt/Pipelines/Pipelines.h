@@ -32,6 +32,11 @@ struct PhaseOptions {
   std::string recipe = "int8";
   /// False: the phases `observed` to `integer` are passed over.
   bool quantize = true;
+  /// False: `calibrated` is passed over, and edges have no ranges.
+  bool needsRanges = true;
+  /// False: `scheduled` only spells out the tensor operations of qopt, which
+  /// become plain loops: slow, and the oracle for the schedules.
+  bool schedule = true;
   /// What the loops are made for.
   TargetInfo target;
 };

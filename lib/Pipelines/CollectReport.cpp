@@ -1,0 +1,315 @@
+//===- CollectReport.cpp - The report, gathered on the way ----------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Pipelines/CollectReport.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/Matchers.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Target/ModelInfo.h"
+#include "qopt/Transforms/Structured.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+
+namespace qopt {
+
+//===----------------------------------------------------------------------===//
+// What an operation is
+//===----------------------------------------------------------------------===//
+
+/// The operations of the model's function, bodies excluded.
+static llvm::iterator_range<Block::iterator> modelOps(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function.isPublic() && !function.isDeclaration())
+      return llvm::make_range(function.front().begin(), function.front().end());
+  return llvm::make_range(Block::iterator(), Block::iterator());
+}
+
+static int64_t loopProduct(linalg::LinalgOp op) {
+  int64_t product = 1;
+  for (int64_t range : op.getStaticLoopRanges())
+    product *= range;
+  return product;
+}
+
+static bool isFloatTensor(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && isa<FloatType>(tensor.getElementType());
+}
+
+/// Whether the operation prepares a destination rather than computes.
+static bool isInit(Operation *op) {
+  return isa<linalg::FillOp, linalg::BroadcastOp, tensor::EmptyOp>(op) ||
+         op->hasTrait<OpTrait::ConstantLike>();
+}
+
+static bool computes(Operation *op) {
+  return isa<linalg::LinalgOp>(op) && !isInit(op) && !isMovement(op);
+}
+
+static bool computesOnFloats(Operation *op) {
+  return computes(op) && op->getNumResults() &&
+         isFloatTensor(op->getResult(0).getType());
+}
+
+static bool computesOnIntegers(Operation *op) {
+  if (isa<RequantizeOp, LookupOp>(op))
+    return true;
+  return computes(op) && op->getNumResults() &&
+         !isFloatTensor(op->getResult(0).getType());
+}
+
+/// The constant behind an operand; inits are looked through.
+static DenseElementsAttr constantBehind(Value value) {
+  if (auto broadcast = value.getDefiningOp<linalg::BroadcastOp>())
+    value = broadcast.getInput();
+  DenseElementsAttr constant;
+  if (matchPattern(value, m_Constant(&constant)))
+    return constant;
+  return nullptr;
+}
+
+static int64_t bytesOf(ShapedType type) {
+  return llvm::divideCeil(
+      type.getNumElements() * type.getElementTypeBitWidth(), 8);
+}
+
+//===----------------------------------------------------------------------===//
+// input, float
+//===----------------------------------------------------------------------===//
+
+ReportNode *ReportCollector::node(StringRef name) {
+  auto found = indexOf.find(name);
+  return found == indexOf.end() ? nullptr : &report.nodes[found->second];
+}
+
+/// The node that an operation is accounted to: the first of its names.
+ReportNode *ReportCollector::owner(Operation *op) {
+  for (StringRef name : sourceNames(op->getLoc()))
+    if (ReportNode *found = node(name))
+      return found;
+  return nullptr;
+}
+
+void ReportCollector::collectSource(ModuleOp module) {
+  auto add = [&](StringRef name, StringRef op) {
+    if (!indexOf.try_emplace(name, report.nodes.size()).second)
+      return;
+    ReportNode entry;
+    entry.name = name.str();
+    entry.op = op.str();
+    report.nodes.push_back(std::move(entry));
+  };
+  if (auto nodes =
+          module->getAttrOfType<ArrayAttr>(QoptDialect::kSourceNodesAttrName)) {
+    for (auto entry : nodes.getAsRange<DictionaryAttr>())
+      add(entry.getAs<StringAttr>("name"), entry.getAs<StringAttr>("op"));
+    return;
+  }
+  // MLIR without a source: its operations are the nodes.
+  for (Operation &op : modelOps(module))
+    if (!isInit(&op))
+      for (StringRef name : sourceNames(op.getLoc()))
+        add(name, op.getName().getStringRef());
+}
+
+void ReportCollector::collectFloat(ModuleOp module) {
+  if (report.nodes.empty())
+    collectSource(module);
+  for (Operation &op : modelOps(module)) {
+    ReportNode *entry = owner(&op);
+    if (!entry || isInit(&op))
+      continue;
+    // Where a node has several operations, the last one gives its output.
+    if (op.getNumResults() == 1 && isFloatTensor(op.getResult(0).getType()))
+      entry->outputBytes =
+          bytesOf(cast<ShapedType>(op.getResult(0).getType()));
+    for (StringRef name : llvm::drop_begin(sourceNames(op.getLoc())))
+      foldedInto.try_emplace(name, entry->name);
+    if (op.getNumOperands())
+      if (Operation *producer = op.getOperand(0).getDefiningOp())
+        if (ReportNode *before = owner(producer); before && before != entry)
+          producerOf.try_emplace(entry->name, before->name);
+    if (isMovement(&op) && entry->status == NodeStatus::Removed)
+      entry->status = NodeStatus::Movement;
+    if (!computes(&op))
+      continue;
+    entry->status = NodeStatus::Float;
+    if (isContraction(&op))
+      entry->macs += loopProduct(cast<linalg::LinalgOp>(op));
+    for (Value operand : op.getOperands())
+      if (DenseElementsAttr constant = constantBehind(operand))
+        if (constant.getType().getRank() > 0)
+          entry->floatWeightBytes += bytesOf(constant.getType());
+  }
+  for (ReportNode &entry : report.nodes) {
+    entry.weightBytes = entry.floatWeightBytes;
+    if (entry.floatWeightBytes)
+      entry.weightBits = 32;
+    if (entry.status == NodeStatus::Float)
+      entry.detail = "the recipe keeps the model in float";
+  }
+  explainAbsent();
+}
+
+/// Nodes without an operation: part of another's, or nothing.
+void ReportCollector::explainAbsent() {
+  for (ReportNode &entry : report.nodes) {
+    if (entry.status != NodeStatus::Removed)
+      continue;
+    auto folded = foldedInto.find(entry.name);
+    if (folded != foldedInto.end()) {
+      entry.status = NodeStatus::Fused;
+      entry.detail = "folded into '" + folded->second + "'";
+    } else {
+      entry.detail = "a constant, or without effect";
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// qdq, integer
+//===----------------------------------------------------------------------===//
+
+static std::string granularityOf(DequantizeOp op) {
+  AffineMap map = op.getParams();
+  if (map.getNumResults() == 0)
+    return "per tensor";
+  if (map.isProjectedPermutation())
+    return "per channel";
+  std::string text = "per group";
+  for (AffineExpr result : map.getResults())
+    if (auto binary = dyn_cast<AffineBinaryOpExpr>(result))
+      if (binary.getKind() == AffineExprKind::FloorDiv)
+        if (auto size = dyn_cast<AffineConstantExpr>(binary.getRHS()))
+          text += " of " + llvm::itostr(size.getValue());
+  return text;
+}
+
+void ReportCollector::collectParameters(ModuleOp module) {
+  llvm::StringMap<bool> seen;
+  for (Operation &op : modelOps(module)) {
+    if (auto quantize = dyn_cast<QuantizeOp>(op)) {
+      DenseElementsAttr scale = constantBehind(quantize.getScale());
+      DenseElementsAttr zeroPoint = constantBehind(quantize.getZeroPoint());
+      ReportNode *entry = owner(&op);
+      if (!entry || !scale || !zeroPoint || scale.getNumElements() != 1)
+        continue;
+      entry->scale = *scale.getValues<float>().begin();
+      entry->zeroPoint = *zeroPoint.getValues<int32_t>().begin();
+      entry->outputBytes = bytesOf(cast<ShapedType>(quantize.getType()));
+    }
+    auto dequantize = dyn_cast<DequantizeOp>(op);
+    DenseElementsAttr weights =
+        dequantize ? constantBehind(dequantize.getInput()) : nullptr;
+    ReportNode *entry = weights ? owner(&op) : nullptr;
+    if (!entry)
+      continue;
+    if (seen.try_emplace(entry->name, true).second)
+      entry->weightBytes = 0;
+    entry->weightBytes += bytesOf(weights.getType());
+    if (weights.getType().getElementTypeBitWidth() > 8)
+      continue; // A bias: its scale is the product of scales stored elsewhere.
+    entry->weightBits = weights.getType().getElementTypeBitWidth();
+    entry->granularity = granularityOf(dequantize);
+    entry->weightBytes +=
+        bytesOf(cast<ShapedType>(dequantize.getScale().getType()));
+  }
+  for (ReportNode &entry : report.nodes)
+    if (entry.status == NodeStatus::Float)
+      entry.detail = "no integer form";
+  for (Operation &op : modelOps(module))
+    if (auto reason = op.getAttrOfType<StringAttr>(
+            QoptDialect::kFloatReasonAttrName))
+      if (ReportNode *entry = owner(&op))
+        entry->detail = reason.str();
+}
+
+void ReportCollector::collectStatus(ModuleOp module) {
+  llvm::StringMap<NodeStatus> found;
+  for (Operation &op : modelOps(module)) {
+    if (isInit(&op) || op.getNumResults() == 0)
+      continue;
+    NodeStatus status = NodeStatus::Removed;
+    if (computesOnFloats(&op))
+      status = NodeStatus::Float;
+    else if (computesOnIntegers(&op))
+      status = NodeStatus::Integer;
+    else if (isMovement(&op))
+      status = NodeStatus::Movement;
+    else
+      continue;
+    if (ReportNode *entry = owner(&op)) {
+      // A float operation among several makes the node a float node.
+      auto [it, isNew] = found.try_emplace(entry->name, status);
+      if (status == NodeStatus::Float || it->second == NodeStatus::Movement)
+        it->second = status;
+    }
+  }
+  for (ReportNode &entry : report.nodes) {
+    auto it = found.find(entry.name);
+    bool wasFloat = entry.status == NodeStatus::Float;
+    if (it != found.end()) {
+      entry.status = it->second;
+      if (it->second != NodeStatus::Float)
+        entry.detail.clear();
+    } else if (wasFloat) {
+      entry.status = NodeStatus::Fused;
+      auto producer = producerOf.find(entry.name);
+      entry.detail = producer == producerOf.end()
+                         ? "part of its consumer's operation"
+                         : "part of the operation of '" + producer->second + "'";
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// planned
+//===----------------------------------------------------------------------===//
+
+void ReportCollector::collectArena(ModuleOp module) {
+  FailureOr<ModelInfo> info = ModelInfo::fromModule(module);
+  if (failed(info))
+    return;
+  report.arenaBytes = info->arenaBytes;
+  report.liveBytes = info->liveBytes;
+  report.weightBytes = info->weightBytes;
+  auto map = module->getAttrOfType<ArrayAttr>(QoptDialect::kArenaMapAttrName);
+  if (!map)
+    return;
+  for (auto entry : map.getAsRange<DictionaryAttr>()) {
+    auto number = [&](StringRef key) {
+      return entry.getAs<IntegerAttr>(key).getInt();
+    };
+    report.buffers.push_back({entry.getAs<StringAttr>("name").str(),
+                              number("offset"), number("bytes"),
+                              number("first"), number("last")});
+  }
+}
+
+void ReportCollector::atPhase(ModuleOp module, Phase phase) {
+  switch (phase) {
+  case Phase::Input:
+    return collectSource(module);
+  case Phase::Float:
+    return collectFloat(module);
+  case Phase::Qdq:
+    return collectParameters(module);
+  case Phase::Integer:
+    return collectStatus(module);
+  case Phase::Planned:
+    return collectArena(module);
+  case Phase::Observed:
+  case Phase::Calibrated:
+  case Phase::Scheduled:
+  case Phase::Llvm:
+    return;
+  }
+}
+
+} // namespace qopt

@@ -1,0 +1,94 @@
+//===- CalibrationRun.cpp - Calibration as the commands offer it ----------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "CalibrationRun.h"
+#include "Cli.h"
+#include "qopt/Calibration/Calibrate.h"
+#include "qopt/Calibration/Runners.h"
+#include "qopt/Pipelines/Pipelines.h"
+#include "llvm/Support/Process.h"
+
+using namespace mlir;
+namespace cl = llvm::cl;
+
+namespace qopt::cli {
+
+CalibrationRunOptions::CalibrationRunOptions(cl::SubCommand &command)
+    : observer("observer",
+               cl::desc("How ranges are chosen: " + observerNames() +
+                        " (default: the recipe's)"),
+               cl::value_desc("NAME"), cl::sub(command)),
+      percentile("percentile",
+                 cl::desc("Values that stay inside, for --observer percentile"),
+                 cl::value_desc("P"), cl::init(99.99), cl::sub(command)),
+      samples("calibration-samples", cl::desc("Only the first N samples"),
+              cl::value_desc("N"), cl::init(0), cl::sub(command)) {}
+
+llvm::Expected<ObserverOptions>
+CalibrationRunOptions::observerOptions(llvm::StringRef fallback) const {
+  ObserverOptions options;
+  llvm::StringRef name = observer.empty() ? fallback : StringRef(observer);
+  std::optional<ObserverKind> kind = parseObserverKind(name);
+  if (!kind)
+    return usageError("--observer: expected one of " + observerNames() +
+                      ", got '" + name + "'");
+  options.kind = *kind;
+  if (!(percentile > 50.0 && percentile <= 100.0))
+    return usageError("--percentile: expected more than 50, at most 100");
+  options.percentile = percentile;
+  return options;
+}
+
+/// `observed` -> `scheduled`, for this host.
+static LogicalResult scheduleFor(ModuleOp observed, const TargetInfo &target) {
+  PhaseOptions options;
+  options.target = target;
+  PassManager pm(observed.getContext());
+  buildPhase(pm, Phase::Scheduled, options);
+  return pm.run(observed);
+}
+
+llvm::Expected<CalibrationTable>
+runCalibration(ModuleOp observed, StringRef dataPath,
+               const CalibrationRunOptions &options, StringRef observer) {
+  llvm::Expected<ObserverOptions> observerOptions =
+      options.observerOptions(observer);
+  if (!observerOptions)
+    return observerOptions.takeError();
+  auto data = DataSet::open(dataPath);
+  if (!data)
+    return data.takeError();
+
+  // The samples run on this machine, whatever the artifact is for.
+  EmitOptions host;
+  llvm::Expected<TargetInfo> native = TargetInfo::get("native");
+  if (!native)
+    return native.takeError();
+  host.target = *native;
+  auto runner = createCompiledRunner(observed, host, [&](ModuleOp copy) {
+    return scheduleFor(copy, host.target);
+  });
+  if (!runner)
+    return runner.takeError();
+  if (llvm::Error error = data->bind((*runner)->inputs()))
+    return std::move(error);
+  for (llvm::StringRef note : data->notes())
+    printWarning(note);
+
+  CalibrationOptions calibration;
+  calibration.observer = *observerOptions;
+  for (auto function : observed.getOps<func::FuncOp>())
+    if (function.isPublic())
+      calibration.modelName = function.getName().str();
+  if (options.samples > 0)
+    calibration.maxSamples = options.samples;
+  ProgressPrinter progress(llvm::errs(), "calibrating",
+                           llvm::sys::Process::StandardErrIsDisplayed());
+  return calibrate(**runner, *data, calibration, progress.function());
+}
+
+} // namespace qopt::cli

@@ -1,0 +1,38 @@
+//===- CalibrationRun.h - Calibration as the commands offer it -*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_TOOLS_QOPT_CALIBRATIONRUN_H
+#define QOPT_TOOLS_QOPT_CALIBRATIONRUN_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "qopt/Calibration/CalibrationTable.h"
+#include "llvm/Support/CommandLine.h"
+
+namespace qopt::cli {
+
+/// How samples become ranges; options of the command they are constructed
+/// with.
+struct CalibrationRunOptions {
+  explicit CalibrationRunOptions(llvm::cl::SubCommand &command);
+
+  /// `fallback` is the observer where none is given.
+  llvm::Expected<ObserverOptions> observerOptions(llvm::StringRef fallback) const;
+
+  llvm::cl::opt<std::string> observer;
+  llvm::cl::opt<double> percentile;
+  llvm::cl::opt<int64_t> samples;
+};
+
+/// Compiles a copy of `observed`, which is in that phase, for this host and
+/// runs the samples through it.
+llvm::Expected<CalibrationTable>
+runCalibration(mlir::ModuleOp observed, llvm::StringRef dataPath,
+               const CalibrationRunOptions &options, llvm::StringRef observer);
+
+} // namespace qopt::cli
+
+#endif // QOPT_TOOLS_QOPT_CALIBRATIONRUN_H
