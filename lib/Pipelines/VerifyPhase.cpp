@@ -92,6 +92,15 @@ static bool isForeignLayout(Operation *op) {
               linalg::PoolingNhwcSumOp>(op);
 }
 
+/// The pair on an input of the model, which no node computes.
+static bool isInputEdge(Operation *op) {
+  if (isa<DequantizeOp>(op))
+    if (auto quantize = op->getOperand(0).getDefiningOp<QuantizeOp>())
+      op = quantize;
+  return isa<QuantizeOp, ObserveOp>(op) &&
+         isa<BlockArgument>(op->getOperand(0));
+}
+
 /// Linalg on static tensors, NHWC, every operation named.
 static LogicalResult verifyFloatOps(ModuleOp module, Phase phase,
                                     bool allowQopt) {
@@ -118,7 +127,7 @@ static LogicalResult verifyFloatOps(ModuleOp module, Phase phase,
     // holds or uses them.
     bool isOfAnother = !isa<func::FuncOp>(op->getParentOp()) ||
                        op->hasTrait<OpTrait::ConstantLike>() ||
-                       isa<tensor::EmptyOp>(op);
+                       isa<tensor::EmptyOp>(op) || isInputEdge(op);
     if (!isOfAnother && !hasNodeName(op->getLoc()))
       return WalkResult(
           violation(op, phase,
