@@ -75,8 +75,8 @@ static DenseElementsAttr constantBehind(Value value) {
 }
 
 static int64_t bytesOf(ShapedType type) {
-  return llvm::divideCeil(
-      type.getNumElements() * type.getElementTypeBitWidth(), 8);
+  return llvm::divideCeil(type.getNumElements() * type.getElementTypeBitWidth(),
+                          8);
 }
 
 //===----------------------------------------------------------------------===//
@@ -127,8 +127,7 @@ void ReportCollector::collectFloat(ModuleOp module) {
       continue;
     // Where a node has several operations, the last one gives its output.
     if (op.getNumResults() == 1 && isFloatTensor(op.getResult(0).getType()))
-      entry->outputBytes =
-          bytesOf(cast<ShapedType>(op.getResult(0).getType()));
+      entry->outputBytes = bytesOf(cast<ShapedType>(op.getResult(0).getType()));
     for (StringRef name : llvm::drop_begin(sourceNames(op.getLoc())))
       foldedInto.try_emplace(name, entry->name);
     if (op.getNumOperands())
@@ -224,8 +223,8 @@ void ReportCollector::collectParameters(ModuleOp module) {
     if (entry.status == NodeStatus::Float)
       entry.detail = "no integer form";
   for (Operation &op : modelOps(module))
-    if (auto reason = op.getAttrOfType<StringAttr>(
-            QoptDialect::kFloatReasonAttrName))
+    if (auto reason =
+            op.getAttrOfType<StringAttr>(QoptDialect::kFloatReasonAttrName))
       if (ReportNode *entry = owner(&op))
         entry->detail = reason.str();
 }
@@ -261,9 +260,10 @@ void ReportCollector::collectStatus(ModuleOp module) {
     } else if (wasFloat) {
       entry.status = NodeStatus::Fused;
       auto producer = producerOf.find(entry.name);
-      entry.detail = producer == producerOf.end()
-                         ? "part of its consumer's operation"
-                         : "part of the operation of '" + producer->second + "'";
+      entry.detail =
+          producer == producerOf.end()
+              ? "part of its consumer's operation"
+              : "part of the operation of '" + producer->second + "'";
     }
   }
 }

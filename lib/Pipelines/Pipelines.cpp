@@ -18,7 +18,6 @@
 #include "qopt/Schedule/Passes.h"
 #include "qopt/Target/Lowering.h"
 #include "qopt/Transforms/FloatPipeline.h"
-#include "qopt/Transforms/FloatPipeline.h"
 #include "qopt/Transforms/Passes.h"
 
 using namespace mlir;
@@ -118,8 +117,7 @@ struct PhasePipelineOptions : PassPipelineOptions<PhasePipelineOptions> {
   Option<std::string> target{*this, "target",
                              llvm::cl::desc("What the code is for"),
                              llvm::cl::init("native")};
-  Option<bool> schedule{*this, "schedule",
-                        llvm::cl::desc("False: plain loops"),
+  Option<bool> schedule{*this, "schedule", llvm::cl::desc("False: plain loops"),
                         llvm::cl::init(true)};
 };
 } // namespace

@@ -43,8 +43,8 @@ private:
 
 llvm::Error CalibrateCommand::run() {
   Session session;
-  auto module = buildToPhase(session, model, Phase::Observed, PhaseOptions(),
-                             nullptr);
+  auto module =
+      buildToPhase(session, model, Phase::Observed, PhaseOptions(), nullptr);
   if (!module)
     return module.takeError();
   auto table = runCalibration(**module, data, calibration, "minmax");

@@ -20,7 +20,8 @@ struct CalibrationRunOptions {
   explicit CalibrationRunOptions(llvm::cl::SubCommand &command);
 
   /// `fallback` is the observer where none is given.
-  llvm::Expected<ObserverOptions> observerOptions(llvm::StringRef fallback) const;
+  llvm::Expected<ObserverOptions>
+  observerOptions(llvm::StringRef fallback) const;
 
   llvm::cl::opt<std::string> observer;
   llvm::cl::opt<double> percentile;

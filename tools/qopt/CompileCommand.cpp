@@ -23,7 +23,14 @@ namespace cl = llvm::cl;
 namespace qopt::cli {
 
 namespace {
-enum class EmitKind { Object, SharedObject, Executable, Assembly, LlvmIr, Mlir };
+enum class EmitKind {
+  Object,
+  SharedObject,
+  Executable,
+  Assembly,
+  LlvmIr,
+  Mlir
+};
 
 struct EmitKindInfo {
   EmitKind kind;
@@ -34,8 +41,7 @@ struct EmitKindInfo {
 
 class CompileCommand : public Command {
 public:
-  CompileCommand()
-      : Command("compile", "Compile a model ahead of time") {}
+  CompileCommand() : Command("compile", "Compile a model ahead of time") {}
   llvm::Error run() override;
 
 private:
@@ -92,8 +98,9 @@ llvm::Expected<EmitKind> CompileCommand::chooseKind() const {
     for (const EmitKindInfo &info : kEmitKinds)
       if (info.name == emitName.getValue())
         return info.kind;
-    return usageError("--emit: expected obj, so, exe, asm, llvm or mlir, got '" +
-                      emitName + "'");
+    return usageError(
+        "--emit: expected obj, so, exe, asm, llvm or mlir, got '" + emitName +
+        "'");
   }
   if (!compileTo.empty())
     return EmitKind::Mlir;

@@ -139,8 +139,9 @@ createReference(Session &session, const ModelOptions &model,
   auto recipe = loadRecipe(build.recipe);
   if (!recipe)
     return recipe.takeError();
-  auto module = buildModel(session, model, build,
-                           recipe->quantize ? Phase::Qdq : Phase::Float, nullptr);
+  auto module =
+      buildModel(session, model, build,
+                 recipe->quantize ? Phase::Qdq : Phase::Float, nullptr);
   if (!module)
     return module.takeError();
   auto executor = std::make_unique<InterpreterExecutor>();

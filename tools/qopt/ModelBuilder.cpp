@@ -18,9 +18,10 @@ BuildOptions::BuildOptions(cl::SubCommand &command)
     : recipe("recipe", cl::desc("Preset or recipe file"),
              cl::value_desc("NAME|FILE.json"), cl::init("int8"),
              cl::sub(command)),
-      calibrate("calibrate",
-                cl::desc("Calibrate with these samples: .npz, .npy or a folder"),
-                cl::value_desc("DATA"), cl::sub(command)),
+      calibrate(
+          "calibrate",
+          cl::desc("Calibrate with these samples: .npz, .npy or a folder"),
+          cl::value_desc("DATA"), cl::sub(command)),
       calibration("calibration",
                   cl::desc("Ranges from a file that `qopt calibrate` wrote"),
                   cl::value_desc("FILE.json"), cl::sub(command)),
@@ -113,9 +114,16 @@ static llvm::Error setRanges(Session &session, ModuleOp observed,
   return llvm::Error::success();
 }
 
-llvm::Expected<OwningOpRef<ModuleOp>>
-buildModel(Session &session, const ModelOptions &model,
-           const BuildOptions &build, Phase to, PhaseFn atPhase) {
+llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
+                                                 const ModelOptions &model,
+                                                 const BuildOptions &build,
+                                                 Phase to, PhaseFn atPhase) {
+  auto from = parsePhaseOption("compile-from", model.compileFrom);
+  if (!from)
+    return from.takeError();
+  auto loadOptions = model.loadOptions();
+  if (!loadOptions)
+    return loadOptions.takeError();
   auto recipe = loadRecipe(build.recipe);
   if (!recipe)
     return recipe.takeError();
@@ -123,11 +131,11 @@ buildModel(Session &session, const ModelOptions &model,
   if (!emitOptions)
     return emitOptions.takeError();
   if (!build.calibrate.empty() && !build.calibration.empty())
-    return usageError("expected one of --calibrate and --calibration, got both");
+    return usageError(
+        "expected one of --calibrate and --calibration, got both");
   bool hasRanges = !build.calibrate.empty() || !build.calibration.empty();
-  std::optional<Phase> from = parsePhase(model.compileFrom);
   if (recipe->quantize && recipe->quantizeActivations && !hasRanges &&
-      from < Phase::Calibrated && to >= Phase::Calibrated)
+      *from < Phase::Calibrated && to >= Phase::Calibrated)
     return usageError("recipe '" + build.recipe +
                       "': expected --calibrate DATA or --calibration FILE, got "
                       "neither (--recipe float needs none)");
@@ -138,16 +146,15 @@ buildModel(Session &session, const ModelOptions &model,
   options.needsRanges = recipe->quantizeActivations;
   options.target = emitOptions->target;
   options.schedule = !build.noSchedule;
-  return buildToPhase(
-      session, model, to, options,
-      [&](ModuleOp module, Phase phase) -> llvm::Error {
-        if (atPhase)
-          if (llvm::Error error = atPhase(module, phase))
-            return error;
-        if (phase == Phase::Observed && to > phase && hasRanges)
-          return setRanges(session, module, build, *recipe);
-        return llvm::Error::success();
-      });
+  return buildToPhase(session, model, to, options,
+                      [&](ModuleOp module, Phase phase) -> llvm::Error {
+                        if (atPhase)
+                          if (llvm::Error error = atPhase(module, phase))
+                            return error;
+                        if (phase == Phase::Observed && to > phase && hasRanges)
+                          return setRanges(session, module, build, *recipe);
+                        return llvm::Error::success();
+                      });
 }
 
 } // namespace qopt::cli

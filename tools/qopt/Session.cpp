@@ -11,7 +11,6 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
 #include "qopt/Import/Onnx/ImportOnnx.h"
-#include "qopt/Import/Onnx/ImportOnnx.h"
 #include "qopt/Pipelines/Pipelines.h"
 #include "qopt/Target/Lowering.h"
 #include "llvm/ADT/StringExtras.h"
