@@ -7,7 +7,6 @@
 
 #include "qopt/Support/QuantMath.h"
 
-#include <algorithm>
 #include <cmath>
 
 using namespace qopt;
@@ -17,9 +16,11 @@ float qopt::roundNearestEven(float value) { return std::nearbyint(value); }
 int32_t qopt::roundToStorage(float real, int32_t zeroPoint, int32_t lo,
                              int32_t hi) {
   // Clamping first keeps the conversion in range; the bounds are integers, so
-  // it commutes with rounding.
-  float clamped =
-      std::min(std::max(real, float(lo - zeroPoint)), float(hi - zeroPoint));
+  // it commutes with rounding. Selects, not std::max, so that no value at all
+  // escapes the range.
+  float low = float(lo - zeroPoint), high = float(hi - zeroPoint);
+  float raised = real > low ? real : low;
+  float clamped = raised < high ? raised : high;
   return int32_t(roundNearestEven(clamped)) + zeroPoint;
 }
 

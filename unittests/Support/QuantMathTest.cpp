@@ -1,7 +1,10 @@
 #include "qopt/Support/QuantMath.h"
 
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
+#include <iterator>
+#include <random>
 
 using namespace qopt;
 
@@ -18,4 +21,147 @@ TEST(QuantMath, NaNGivesTheZeroPoint) {
 TEST(QuantMath, ClampsBeforeConverting) {
   EXPECT_EQ(quantize(1e30f, 1.0f, 128, 0, 255), 255);
   EXPECT_EQ(quantize(-INFINITY, 1.0f, 128, 0, 255), 0);
+}
+
+//===----------------------------------------------------------------------===//
+// Properties, against exact integer arithmetic
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// round(numerator / 2^shift), ties to even, exactly.
+int64_t roundQuotient(__int128 numerator, int shift) {
+  if (shift <= 0)
+    return int64_t(numerator << -shift);
+  __int128 quotient = numerator >> shift;
+  __int128 rest = numerator - (quotient << shift);
+  __int128 half = __int128(1) << (shift - 1);
+  bool up = rest > half || (rest == half && (quotient & 1));
+  return int64_t(quotient + up);
+}
+
+/// A float as mantissa * 2^exponent.
+struct Exact {
+  int64_t mantissa;
+  int exponent;
+
+  explicit Exact(float value) {
+    float fraction = std::frexp(value, &exponent);
+    mantissa = int64_t(std::ldexp(fraction, 24));
+    exponent -= 24;
+  }
+};
+
+/// The nearest float of mantissa * 2^exponent, by counting bits.
+float roundToFloat(__int128 mantissa, int exponent) {
+  __int128 magnitude = mantissa < 0 ? -mantissa : mantissa;
+  int excess = 0;
+  while ((magnitude >> excess) >= (1 << 24))
+    ++excess;
+  int64_t rounded = roundQuotient(mantissa, excess);
+  return std::ldexp(float(rounded), exponent + excess);
+}
+
+int32_t clampTo(int64_t value, int32_t lo, int32_t hi) {
+  return int32_t(std::min<int64_t>(std::max<int64_t>(value, lo), hi));
+}
+
+struct Storage {
+  int32_t lo, hi;
+};
+constexpr Storage kStorages[] = {{0, 255}, {-128, 127}, {-127, 127},    {-8, 7},
+                                 {0, 15},  {-2, 1},     {-32768, 32767}};
+
+} // namespace
+
+// One term: f32(I) * m, each rounded once, then rounded to an integer: all
+// three steps redone in integers, for zero points at both ends and inside.
+TEST(QuantMath, RequantizeIsExactlyItsThreeRoundings) {
+  std::mt19937 random(1);
+  for (int trial = 0; trial != 200000; ++trial) {
+    Storage storage = kStorages[random() % std::size(kStorages)];
+    int32_t span = storage.hi - storage.lo;
+    int32_t zeros[] = {storage.lo, storage.hi,
+                       storage.lo + int32_t(random() % uint32_t(span + 1))};
+    int32_t zero = zeros[random() % 3];
+    int32_t integer = int32_t(random()) >> (random() % 31);
+    float multiplier = std::ldexp(1.0f + float(random() % (1 << 23)) * 0x1p-23f,
+                                  -int(random() % 24));
+    float product = dequantize(integer, multiplier, 0);
+    float converted = roundToFloat(integer, 0);
+    Exact c(converted), m(multiplier);
+    ASSERT_EQ(product, roundToFloat(__int128(c.mantissa) * m.mantissa,
+                                    c.exponent + m.exponent));
+    Exact p(product);
+    int64_t exact =
+        p.mantissa == 0 ? 0 : roundQuotient(p.mantissa, -p.exponent);
+    ASSERT_EQ(roundToStorage(product, zero, storage.lo, storage.hi),
+              clampTo(exact + zero, storage.lo, storage.hi))
+        << integer << " * " << multiplier << " zero " << zero;
+  }
+}
+
+// Every tie and its neighbours, for scales that make the division exact.
+TEST(QuantMath, QuantizeRoundsTiesToEvenAndSaturates) {
+  for (Storage storage : kStorages)
+    for (int32_t zero : {storage.lo, storage.hi, (storage.lo + storage.hi) / 2})
+      for (float scale : {0x1p-6f, 1.0f, 0x1p10f})
+        for (int64_t halves = 2 * (storage.lo - zero) - 5;
+             halves <= 2 * (storage.hi - zero) + 5; ++halves) {
+          float value = float(halves) * 0.5f * scale;
+          int32_t want =
+              clampTo(roundQuotient(halves, 1) + zero, storage.lo, storage.hi);
+          ASSERT_EQ(quantize(value, scale, zero, storage.lo, storage.hi), want);
+          float above = std::nextafter(value, INFINITY);
+          int64_t up = halves >= 0 ? (halves + 1) / 2 : -((-halves) / 2);
+          ASSERT_EQ(
+              quantize(above, scale, zero, storage.lo, storage.hi),
+              clampTo((halves == 0 ? 0 : up) + zero, storage.lo, storage.hi))
+              << above << " / " << scale;
+        }
+}
+
+// dequantize then quantize with the same parameters is the identity.
+TEST(QuantMath, QuantizeInvertsDequantize) {
+  std::mt19937 random(2);
+  for (int trial = 0; trial != 300; ++trial) {
+    float scale = std::ldexp(1.0f + float(random() % (1 << 23)) * 0x1p-23f,
+                             int(random() % 60) - 30);
+    int32_t zero = int32_t(random() % 256);
+    for (int32_t q = 0; q != 256; ++q)
+      ASSERT_EQ(quantize(dequantize(q, scale, zero), scale, zero, 0, 255), q);
+  }
+}
+
+TEST(QuantMath, DequantizeWrapsItsSubtraction) {
+  EXPECT_EQ(dequantize(INT32_MIN, 1.0f, 1), float(INT32_MAX));
+  EXPECT_EQ(dequantize(16777217, 1.0f, 0), 16777216.0f);
+}
+
+TEST(QuantMath, ClampsBecomeBoundsOfTheStorage) {
+  QuantizedClamp relu6 = quantizeClamp(0.0f, 6.0f, 0.05f, 10, 0, 255);
+  EXPECT_EQ(relu6.lo, 10);
+  EXPECT_EQ(relu6.hi, 130);
+  QuantizedClamp none = quantizeClamp(-INFINITY, INFINITY, 0.05f, 10, 0, 255);
+  EXPECT_EQ(none.lo, 0);
+  EXPECT_EQ(none.hi, 255);
+}
+
+TEST(QuantMath, NothingEscapesTheStorage) {
+  EXPECT_EQ(roundToStorage(std::nanf(""), 3, 0, 255), 0);
+  EXPECT_EQ(roundToStorage(INFINITY, 3, 0, 255), 255);
+  EXPECT_EQ(roundToStorage(-INFINITY, 3, -128, 127), -128);
+}
+
+TEST(QuantMath, MultiplierIsRoundedOnce) {
+  // The product of two f32 scales needs 48 bits; rounding it to f32 first gives
+  // another quotient.
+  double product = double(0.1f) * double(0.7f);
+  float once = requantizeMultiplier(product, 0.3f);
+  EXPECT_EQ(once, float(product / double(0.3f)));
+  bool differs = false;
+  for (int i = 1; i != 100; ++i)
+    differs |= requantizeMultiplier(double(0.1f) * i * 0.7f, 0.3f) !=
+               float(0.1f * float(i) * 0.7f) / 0.3f;
+  EXPECT_TRUE(differs);
 }
