@@ -219,9 +219,24 @@ static LogicalResult verifyScheduled(ModuleOp module, Phase phase) {
   return failure(walk.wasInterrupted());
 }
 
-/// No tensor, no allocation.
+/// A copy of a whole buffer of the arena into another is one that bufferization
+/// added to keep a value from being overwritten. Slices are copied where the
+/// model asks for it (concatenation, padding), inputs and outputs where it
+/// returns an input, a constant or one value twice.
+static bool isUnexpectedCopy(Operation *op) {
+  auto copy = dyn_cast<memref::CopyOp>(op);
+  return copy && copy.getSource().getDefiningOp<memref::ViewOp>() &&
+         copy.getTarget().getDefiningOp<memref::ViewOp>();
+}
+
+/// No tensor, no allocation, no copy that the schedule did not ask for.
 static LogicalResult verifyPlanned(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
+    if (isUnexpectedCopy(op))
+      return WalkResult(violation(
+          op, phase,
+          "unexpected copy of " + debugString(op->getOperand(0).getType()),
+          "the schedule should have computed it in place"));
     if (isa<memref::AllocOp, memref::AllocaOp>(op))
       return WalkResult(violation(op, phase, "an allocation is left",
                                   "qopt-plan-memory should have placed it"));

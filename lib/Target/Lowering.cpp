@@ -25,6 +25,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Transforms/Passes.h"
+#include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Dialect/Qopt/Transforms/BufferizableOpInterfaceImpl.h"
 #include "qopt/Dialect/Qopt/Transforms/TilingInterfaceImpl.h"
@@ -50,6 +51,7 @@ void buildPlannedPipeline(OpPassManager &pm) {
 void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(createExpandCopiesPass());
+  pm.addPass(createExpandMathPass());
   VectorTransferToSCFOptions toScf;
   toScf.enableFullUnroll();
   pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(toScf));
@@ -72,6 +74,7 @@ void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
   pm.addPass(createConvertIndexToLLVMPass());
   pm.addPass(createArithToLLVMConversionPass());
   pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertLoopAnnotationsToLLVMPass());
   pm.addPass(createUBToLLVMConversionPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
   addCleanup(pm);

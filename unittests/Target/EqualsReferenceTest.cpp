@@ -104,6 +104,12 @@ func.func @m(%x: tensor<1x5x6x6xf32>) -> (tensor<1x5x6x6xf32>, tensor<1x5x6x6xi8
       outs(%ed : tensor<1x5x6x6xf32>) unsigned params #all -> tensor<1x5x6x6xf32>
   return %d, %r : tensor<1x5x6x6xf32>, tensor<1x5x6x6xi8>
 })"},
+                             {"Softmax", R"(
+func.func @m(%x: tensor<3x7xf32>) -> tensor<3x7xf32> {
+  %e = tensor.empty() : tensor<3x7xf32>
+  %y = linalg.softmax dimension(1) ins(%x : tensor<3x7xf32>) outs(%e : tensor<3x7xf32>) -> tensor<3x7xf32>
+  return %y : tensor<3x7xf32>
+})"},
                              {"TablesAndMovement", R"(
 #all = affine_map<(a, b) -> ()>
 func.func @m(%x: tensor<3x5xf32>) -> (tensor<6x5xi8>, tensor<5x3xi8>, tensor<3x5xf32>) {

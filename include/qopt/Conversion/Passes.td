@@ -10,6 +10,19 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ConvertLoopAnnotationsToLLVMPass : Pass<"convert-loop-annotations-to-llvm"> {
+  let summary = "Make the annotations of loops visible to LLVM";
+  let description = [{
+    A schedule forbids unrolling by `llvm.loop_annotation` on `scf.for`. The
+    lowering of control flow copies it, by that name, to the branch that closes
+    the loop, where the translation to LLVM IR ignores it. This pass makes it
+    the branch's own `loop_annotation`, which becomes `!llvm.loop`.
+
+    Expects branches of the LLVM dialect.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def ConvertQdqToIntegerPass : Pass<"convert-qdq-to-integer", "::mlir::ModuleOp"> {
   let summary = "Carry out the meaning of a quantized model in integers";
   let description = [{
