@@ -77,3 +77,55 @@ func.func @residual(%x: tensor<1x4x4x2xf32>) -> tensor<1x2x2x2xf32> {
   } -> tensor<1x2x2x2xf32>
   return %avg : tensor<1x2x2x2xf32>
 }
+
+// -----
+
+// Softmax at the end stays in float, and so does what only feeds it: the logits
+// are not rounded.
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+// CHECK-LABEL: func.func @softmax_tail
+// CHECK:         %[[MM:.*]] = linalg.matmul
+// CHECK-NOT:     qopt.quantize
+// CHECK:         linalg.generic {{.*}} ins(%[[MM]], {{.*}} attrs = {{.*}}qopt.float_reason
+// CHECK:         return
+func.func @softmax_tail(%x: tensor<2x4xf32>, %m: tensor<2xf32>) -> tensor<2x3xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<0.5> : tensor<4x3xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<2x4xf32> -> tensor<2x4xf32>
+  %e = tensor.empty() : tensor<2x3xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%e : tensor<2x3xf32>) -> tensor<2x3xf32>
+  %mm = linalg.matmul ins(%xo, %w : tensor<2x4xf32>, tensor<4x3xf32>) outs(%i : tensor<2x3xf32>) -> tensor<2x3xf32>
+  %mmo = qopt.observe %mm {edge = "mm", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<2x3xf32> -> tensor<2x3xf32>
+  %d = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]} ins(%mmo, %m : tensor<2x3xf32>, tensor<2xf32>) outs(%e : tensor<2x3xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.subf %a, %b : f32
+    %r = math.exp %s : f32
+    linalg.yield %r : f32
+  } -> tensor<2x3xf32>
+  return %d : tensor<2x3xf32>
+}
+
+// -----
+
+// The parts of a concatenation share one scale: the hull of [0, 1] and [-1, 3].
+// CHECK-LABEL: func.func @concat_shares
+// CHECK:         %[[S:.*]] = arith.constant dense<0.0156862754> : tensor<f32>
+// CHECK:         %[[Z:.*]] = arith.constant dense<64> : tensor<i32>
+// CHECK:         qopt.quantize ins({{.*}}, %[[S]], %[[Z]]
+// CHECK:         arith.constant dense<0.0156862754> : tensor<f32>
+// CHECK:         qopt.quantize
+// CHECK:         tensor.concat
+// CHECK-NOT:     qopt.quantize
+// CHECK:         linalg.matmul
+func.func @concat_shares(%x: tensor<1x2xf32>, %y: tensor<1x2xf32>) -> tensor<1x3xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<0.5> : tensor<4x3xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: 0.0>, max = array<f32: 1.0>} : tensor<1x2xf32> -> tensor<1x2xf32>
+  %yo = qopt.observe %y {edge = "y", min = array<f32: -1.0>, max = array<f32: 3.0>} : tensor<1x2xf32> -> tensor<1x2xf32>
+  %c = tensor.concat dim(1) %xo, %yo : (tensor<1x2xf32>, tensor<1x2xf32>) -> tensor<1x4xf32>
+  %e = tensor.empty() : tensor<1x3xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%e : tensor<1x3xf32>) -> tensor<1x3xf32>
+  %mm = linalg.matmul ins(%c, %w : tensor<1x4xf32>, tensor<4x3xf32>) outs(%i : tensor<1x3xf32>) -> tensor<1x3xf32>
+  return %mm : tensor<1x3xf32>
+}

@@ -21,6 +21,7 @@
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Reference/Interpreter.h"
 #include "qopt/Support/Recipe.h"
+#include "qopt/Transforms/BiasCorrection.h"
 #include "qopt/Transforms/Passes.h"
 #include "llvm/Support/FileSystem.h"
 #include "gtest/gtest.h"
@@ -131,4 +132,61 @@ TEST_F(QuantizeTest, IntegersGiveTheBitsOfTheForms) {
   EXPECT_GE(lookups, 100);
   EXPECT_GE(groupSums, 20);
   EXPECT_GE(pairs, 50);
+}
+
+// Weights that all round the same way: 0.6 of a step becomes a whole one.
+static const char *const kShifted = R"(
+func.func @f(%x: tensor<8x8xf32>) -> tensor<8x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<[[7.0, 7.0], [0.6, -0.6], [0.6, -0.6], [0.6, -0.6],
+      [0.6, -0.6], [0.6, -0.6], [0.6, -0.6], [0.6, -0.6]]> : tensor<8x2xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: 0.0>, max = array<f32: 1.0>} : tensor<8x8xf32> -> tensor<8x8xf32>
+  %e = tensor.empty() : tensor<8x2xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%e : tensor<8x2xf32>) -> tensor<8x2xf32>
+  %y = linalg.matmul ins(%xo, %w : tensor<8x8xf32>, tensor<8x2xf32>) outs(%i : tensor<8x2xf32>) -> tensor<8x2xf32>
+  return %y : tensor<8x2xf32>
+})";
+
+/// The mean of each column.
+static std::pair<double, double> columnMeans(const HostTensor &value) {
+  double first = 0, second = 0;
+  ArrayRef<float> elements = value.data<float>();
+  for (size_t i = 0; i < elements.size(); i += 2) {
+    first += elements[i];
+    second += elements[i + 1];
+  }
+  return {first / (elements.size() / 2), second / (elements.size() / 2)};
+}
+
+TEST_F(QuantizeTest, BiasCorrectionRestoresTheMeans) {
+  llvm::SmallString<128> path;
+  int file;
+  ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("w4", "json", file, path));
+  {
+    llvm::raw_fd_ostream os(file, /*shouldClose=*/true);
+    os << R"({"schema": "qopt-recipe", "version": 1,
+              "weights": {"bits": 4}, "bias_correction": true})";
+  }
+  HostTensor input(DType::F32, {8, 8});
+  for (auto [i, value] : llvm::enumerate(input.data<float>()))
+    value = float(i * 37 % 64) / 64.0f;
+
+  auto calibrated = parseSourceString<ModuleOp>(kShifted, &context);
+  auto [a, b] = columnMeans(run(*calibrated, input)[0]);
+  auto before = quantize(kShifted, path);
+  auto [a0, b0] = columnMeans(run(*before, input)[0]);
+  EXPECT_GT(a0 - a, 1.0);
+  EXPECT_LT(b0 - b, -1.0);
+
+  BiasCorrectionOptions options;
+  options.recipe = path.str().str();
+  options.threads = 2;
+  std::vector<HostTensor> sample = {input};
+  ASSERT_FALSE(bool(correctBiases(*calibrated, {sample, sample}, options)));
+  auto after = quantize(printed(*calibrated), path);
+  auto [a1, b1] = columnMeans(run(*after, input)[0]);
+  // What is left is the rounding of the input.
+  EXPECT_NEAR(a1, a, 0.01);
+  EXPECT_NEAR(b1, b, 0.01);
+  llvm::sys::fs::remove(path);
 }
