@@ -29,8 +29,9 @@ namespace {
 /// depthwise convolution or a pooling window.
 constexpr int64_t kUnrolledTaps = 25;
 
-/// Steps of a dot product that stand one after another.
-constexpr int64_t kUnrolledSteps = 4;
+/// Dot products of one segment that stand one after another: beyond, a loop
+/// costs less than the code.
+constexpr int64_t kUnrolledDots = 64;
 
 class NestEmitter {
 public:
@@ -421,7 +422,7 @@ void NestEmitter::dotSegment(const DotContraction &dot,
   int64_t regular = dot.depth() / (4 * perRow);
   AffineExpr zero = b.getAffineConstantExpr(0);
   int64_t first = 0;
-  if (regular > kUnrolledSteps) {
+  if (regular * perRow * int64_t(accumulators.size()) > kUnrolledDots) {
     // Few accumulators would wait for the loop's own overhead.
     int64_t unroll = accumulators.size() < 8 && regular % 2 == 0 ? 2 : 1;
     SmallVector<int64_t> steps{0, 4};

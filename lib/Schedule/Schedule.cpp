@@ -350,7 +350,13 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
   bool elementwise = !heaviest()->isReduction();
   // Accumulators leave four registers for operands; short reductions have no
   // loop, so that their tiles are limited by the size of the code.
-  int64_t budget = std::max<int64_t>(1, target.numVectorRegisters - 4);
+  // Reductions inside one another, or one after the other, are alive together.
+  int64_t reductions =
+      std::max<int64_t>(1, llvm::count_if(members, [](const Member &member) {
+                          return member.isReduction();
+                        }));
+  int64_t budget =
+      std::max<int64_t>(1, (target.numVectorRegisters - 4) / reductions);
   if (elementwise)
     budget = 4;
   else if (taps <= 25 && !schedule.useDot)
