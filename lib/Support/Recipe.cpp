@@ -105,7 +105,6 @@ ArrayRef<StringRef> qopt::recipePresetNames() {
 static Recipe makeW4A8(Granularity granularity, int64_t groupSize) {
   Recipe recipe;
   recipe.weights = {4, granularity, groupSize, WeightRange::Mse};
-  recipe.biasCorrection = true;
   // The first layer sees few input channels and the last one feeds the answer:
   // both hold few weights and lose most at 4 bits.
   RecipeOverride eight;
@@ -141,8 +140,10 @@ static std::optional<Recipe> makePreset(StringRef name) {
 
 std::optional<Recipe> qopt::recipePreset(StringRef name) {
   std::optional<Recipe> recipe = makePreset(name);
-  if (recipe)
+  if (recipe) {
     recipe->name = name.str();
+    recipe->biasCorrection = recipe->quantize;
+  }
   return recipe;
 }
 
