@@ -1,0 +1,48 @@
+// RUN: qopt-opt %s --qopt-assign-schedule=target=x86-64-v4-vnni | FileCheck %s
+// RUN: qopt-opt %s --qopt-assign-schedule=target=x86-64-v4-vnni --qopt-assign-schedule=target=x86-64-v2 | FileCheck %s
+// RUN: not qopt-opt %s --qopt-assign-schedule=target=z80 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+
+// UNKNOWN: z80
+
+// Only the root of a region has a schedule; the init is part of the region.
+// CHECK-LABEL: func.func @matmul
+// CHECK-NOT: schedule
+// CHECK: linalg.fill
+// CHECK-NOT: schedule
+// CHECK: linalg.generic {{.*}}qopt.schedule = {kernel = "dot", lane_dim = 1 : i64, lanes = 16 : i64, order = array<i64: 1, 0>, tile = array<i64: 5, 32>}
+func.func @matmul(%x: tensor<5x8xi8>) -> tensor<5x32xi32> {
+  %w = arith.constant dense<1> : tensor<8x32xi8>
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<5x32xi32>
+  %i = linalg.fill ins(%zero : i32) outs(%e : tensor<5x32xi32>) -> tensor<5x32xi32>
+  %r = linalg.generic {
+    indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+    iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<5x8xi8>, tensor<8x32xi8>) outs(%i : tensor<5x32xi32>) {
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<5x32xi32>
+  return %r : tensor<5x32xi32>
+}
+
+// A schedule written by hand stays.
+// CHECK-LABEL: func.func @kept
+// CHECK: linalg.add {qopt.schedule = {kernel = "vector", lane_dim = 0 : i64, lanes = 4 : i64, order = array<i64: 0>, tile = array<i64: 8>}}
+func.func @kept(%x: tensor<16xi8>) -> tensor<16xi8> {
+  %e = tensor.empty() : tensor<16xi8>
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 8>, order = array<i64: 0>}}
+    ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
+  return %r : tensor<16xi8>
+}
+
+// Must not fire: no static shape to schedule for.
+// CHECK-LABEL: func.func @dynamic
+// CHECK-NOT: schedule
+func.func @dynamic(%x: tensor<?xi8>, %e: tensor<?xi8>) -> tensor<?xi8> {
+  %r = linalg.add ins(%x, %x : tensor<?xi8>, tensor<?xi8>) outs(%e : tensor<?xi8>) -> tensor<?xi8>
+  return %r : tensor<?xi8>
+}

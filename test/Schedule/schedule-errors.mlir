@@ -1,0 +1,35 @@
+// RUN: qopt-opt %s --qopt-generate-nests --split-input-file --verify-diagnostics
+
+func.func @incomplete(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
+  // expected-error @+1 {{expects a schedule {kernel = "dot" or "vector", lanes, lane_dim, tile, order}, got}}
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64}}
+    ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
+  return %r : tensor<16xi8>
+}
+
+// -----
+
+func.func @lanes(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
+  // expected-error @+1 {{expects the tile of the lane dimension to be a multiple of 4 lanes, got 6}}
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 6>, order = array<i64: 0>}}
+    ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
+  return %r : tensor<16xi8>
+}
+
+// -----
+
+func.func @order(%x: tensor<4x16xi8>, %e: tensor<4x16xi8>) -> tensor<4x16xi8> {
+  // expected-error @+1 {{expects order to be a permutation of 2 dimensions, got [0, 0]}}
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 1 : i64, tile = array<i64: 1, 4>, order = array<i64: 0, 0>}}
+    ins(%x, %x : tensor<4x16xi8>, tensor<4x16xi8>) outs(%e : tensor<4x16xi8>) -> tensor<4x16xi8>
+  return %r : tensor<4x16xi8>
+}
+
+// -----
+
+func.func @tile(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
+  // expected-error @+1 {{expects 1 positive tile sizes, got [0]}}
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 0>, order = array<i64: 0>}}
+    ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
+  return %r : tensor<16xi8>
+}
