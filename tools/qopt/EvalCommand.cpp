@@ -85,6 +85,8 @@ private:
                             cl::sub(subCommand)};
   cl::opt<bool> json{"json", cl::desc("Print JSON"), cl::sub(subCommand)};
 
+  // Owns the context of the modules that follow: goes after them.
+  std::unique_ptr<Session> ownedSession;
   std::unique_ptr<Executor> executor;
   std::unique_ptr<Executor> reference;
   HostTensor labels;
@@ -331,7 +333,8 @@ void EvalCommand::printResult() {
 }
 
 llvm::Error EvalCommand::run() {
-  Session session;
+  ownedSession = std::make_unique<Session>();
+  Session &session = *ownedSession;
   auto created = useReference ? createReference(session, model, build)
                               : createExecutor(session, model, build);
   if (!created)
