@@ -1,0 +1,32 @@
+# Whole models, from the file to the binary. Tests that need the real models
+# say `REQUIRES: models`; without them they are reported as unsupported.
+import os
+import sys
+
+import lit.formats
+from lit.llvm import llvm_config
+
+config.name = "qopt-integration"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".test"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.qopt_obj_root, "integration_test")
+
+models = os.environ.get(
+    "QOPT_MODELS",
+    os.path.join(os.path.dirname(config.qopt_src_root), "shared", "models"))
+if os.path.isdir(models):
+    config.available_features.add("models")
+else:
+    lit_config.note(f"no models in {models}: set QOPT_MODELS; their tests are skipped")
+
+config.substitutions += [
+    ("%models", models),
+    ("%demo", os.path.join(config.qopt_src_root, "examples", "fashion-mnist")),
+    ("%check_metrics", f"{sys.executable} {config.test_source_root}/check_metrics.py"),
+    ("%cifar10", f"{sys.executable} {config.test_source_root}/cifar10.py"),
+]
+llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
+llvm_config.add_tool_substitutions(
+    ["qopt", "clang", "llvm-nm"],
+    [os.path.join(config.qopt_obj_root, "bin"), config.llvm_tools_dir])
