@@ -85,8 +85,8 @@ private:
                             cl::sub(subCommand)};
   cl::opt<bool> json{"json", cl::desc("Print JSON"), cl::sub(subCommand)};
 
-  // Owns the context of the modules that follow: goes after them.
-  std::unique_ptr<Session> ownedSession;
+  /// Owns what the executors refer to, so it goes after them.
+  std::optional<Session> session;
   std::unique_ptr<Executor> executor;
   std::unique_ptr<Executor> reference;
   HostTensor labels;
@@ -333,15 +333,14 @@ void EvalCommand::printResult() {
 }
 
 llvm::Error EvalCommand::run() {
-  ownedSession = std::make_unique<Session>();
-  Session &session = *ownedSession;
-  auto created = useReference ? createReference(session, model, build)
-                              : createExecutor(session, model, build);
+  session.emplace();
+  auto created = useReference ? createReference(*session, model, build)
+                              : createExecutor(*session, model, build);
   if (!created)
     return created.takeError();
   executor = std::move(*created);
   if (verify > 0) {
-    auto interpreter = createReference(session, model, build);
+    auto interpreter = createReference(*session, model, build);
     if (!interpreter)
       return interpreter.takeError();
     reference = std::move(*interpreter);
