@@ -1,5 +1,6 @@
 # The qopt lit suite. See docs/Testing.md.
 import os
+import sys
 
 import lit.formats
 from lit.llvm import llvm_config
@@ -25,3 +26,9 @@ config.substitutions.append(
 config.substitutions.append(
     ("%onnx_encode",
      f"{config.protoc} --encode=onnx.ModelProto -I {config.onnx_proto_dir} onnx.proto"))
+config.substitutions.append(
+    ("%make_npz", "'%s' '%s'" % (sys.executable, os.path.join(
+        config.test_source_root, "Driver", "Inputs", "make_npz.py"))))
+config.substitutions.append(
+    ("%expect", "bash '%s'" % os.path.join(
+        config.test_source_root, "Driver", "Inputs", "expect.sh")))

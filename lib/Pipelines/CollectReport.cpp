@@ -221,7 +221,7 @@ void ReportCollector::collectParameters(ModuleOp module) {
   }
   for (ReportNode &entry : report.nodes)
     if (entry.status == NodeStatus::Float)
-      entry.detail = "no integer form";
+      entry.detail.clear();
   for (Operation &op : modelOps(module))
     if (auto reason =
             op.getAttrOfType<StringAttr>(QoptDialect::kFloatReasonAttrName))
@@ -255,8 +255,15 @@ void ReportCollector::collectStatus(ModuleOp module) {
     bool wasFloat = entry.status == NodeStatus::Float;
     if (it != found.end()) {
       entry.status = it->second;
-      if (it->second != NodeStatus::Float)
+      // Float arithmetic without a reason is that of an integer layer: grouped
+      // weights, whose sums carry a scale each, or what follows them in the
+      // same loop nest.
+      if (it->second == NodeStatus::Float && entry.detail.empty()) {
+        entry.status = NodeStatus::Integer;
+        entry.detail = "sums of weight groups are scaled and added in float";
+      } else if (it->second != NodeStatus::Float) {
         entry.detail.clear();
+      }
     } else if (wasFloat) {
       entry.status = NodeStatus::Fused;
       auto producer = producerOf.find(entry.name);

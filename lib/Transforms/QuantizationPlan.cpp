@@ -311,6 +311,14 @@ void Planner::assignRoles() {
       }
     }
   }
+  // Without 8-bit activations no other operation has integers to work on.
+  if (!recipe.quantizeActivations)
+    for (auto &[op, role] : plan.roles)
+      if (role != Role::Ignored && role != Role::Movement &&
+          role != Role::Float) {
+        role = Role::Float;
+        reasons[op] = "the recipe quantizes only weights";
+      }
   keepSourceNodesWhole();
 }
 

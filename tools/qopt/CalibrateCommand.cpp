@@ -25,11 +25,9 @@ public:
 private:
   ModelOptions model{subCommand};
   CalibrationRunOptions calibration{subCommand};
-  cl::opt<std::string> data{"data", cl::Required,
-                            cl::desc("Samples: .npz, .npy or a folder"),
+  cl::opt<std::string> data{"data", cl::desc("Samples: .npz, .npy or a folder"),
                             cl::value_desc("DATA"), cl::sub(subCommand)};
-  cl::opt<std::string> output{"o", cl::Required,
-                              cl::desc("Where to write the ranges"),
+  cl::opt<std::string> output{"o", cl::desc("Where to write the ranges"),
                               cl::value_desc("FILE.json"), cl::sub(subCommand)};
   cl::list<std::string> merge{
       "merge", cl::desc("Merge the ranges of an earlier run into the file"),
@@ -42,6 +40,9 @@ private:
 } // namespace
 
 llvm::Error CalibrateCommand::run() {
+  if (data.empty() || output.empty())
+    return usageError("expected --data DATA and -o FILE.json, got " +
+                      llvm::Twine(data.empty() ? "no --data" : "no -o"));
   Session session;
   auto module =
       buildToPhase(session, model, Phase::Observed, PhaseOptions(), nullptr);

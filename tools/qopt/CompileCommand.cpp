@@ -47,6 +47,7 @@ public:
 private:
   llvm::Expected<EmitKind> chooseKind() const;
   std::string outputPath(EmitKind kind, StringRef name) const;
+  llvm::Error checkDestinations(EmitKind kind) const;
   llvm::Error dumpPhase(ModuleOp module, Phase phase);
   llvm::Error checkNoFloat();
   llvm::Error emit(ModuleOp module, EmitKind kind);
@@ -119,6 +120,31 @@ std::string CompileCommand::outputPath(EmitKind kind, StringRef name) const {
   return (name + kEmitKinds[static_cast<size_t>(kind)].extension).str();
 }
 
+static std::string headerPath(StringRef objectPath) {
+  SmallString<128> path(objectPath);
+  llvm::sys::path::replace_extension(path, ".h");
+  return path.str().str();
+}
+
+/// Before any long work: whether everything that will be written can be.
+llvm::Error CompileCommand::checkDestinations(EmitKind kind) const {
+  auto loadOptions = model.loadOptions();
+  if (!loadOptions)
+    return loadOptions.takeError();
+  std::vector<std::string> paths = {outputPath(kind, loadOptions->name)};
+  if (kind == EmitKind::Object && paths.front() != "-")
+    paths.push_back(headerPath(paths.front()));
+  if (!reportPath.empty())
+    paths.push_back(reportPath);
+  for (const std::string &path : paths) {
+    // Never committed, so nothing is left of it.
+    auto probe = AtomicFile::create(path);
+    if (!probe)
+      return probe.takeError();
+  }
+  return llvm::Error::success();
+}
+
 static void printModule(ModuleOp module, llvm::raw_ostream &os) {
   // Locations hold the nodes' names, without which no later phase is valid.
   module.print(os, OpPrintingFlags().enableDebugInfo());
@@ -178,11 +204,10 @@ static llvm::Error writeCode(StringRef path, StringRef bytes,
 /// NAME.o and NAME.h: both or neither.
 static llvm::Error writeObjectAndHeader(StringRef path, StringRef object,
                                         StringRef header) {
-  SmallString<128> headerPath(path);
-  llvm::sys::path::replace_extension(headerPath, ".h");
+  std::string headerName = headerPath(path);
   std::vector<AtomicFile> files;
-  for (auto [name, bytes] : {std::pair<StringRef, StringRef>(path, object),
-                             {headerPath.str(), header}}) {
+  for (auto [name, bytes] :
+       {std::pair<StringRef, StringRef>(path, object), {headerName, header}}) {
     auto file = AtomicFile::create(name);
     if (!file)
       return file.takeError();
@@ -285,6 +310,9 @@ llvm::Error CompileCommand::run() {
   if (threads != 1)
     printWarning("--threads " + llvm::Twine(threads.getValue()) +
                  ": the compiled model will use one thread");
+
+  if (llvm::Error error = checkDestinations(*kind))
+    return error;
 
   Session session;
   auto atPhase = [&](ModuleOp module, Phase phase) -> llvm::Error {

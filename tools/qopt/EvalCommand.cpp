@@ -47,7 +47,7 @@ private:
 
   ModelOptions model{subCommand};
   BuildOptions build{subCommand};
-  cl::opt<std::string> dataPath{"data", cl::Required,
+  cl::opt<std::string> dataPath{"data",
                                 cl::desc("Samples: .npz, .npy or a folder"),
                                 cl::value_desc("DATA"), cl::sub(subCommand)};
   cl::opt<std::string> labelsPath{
@@ -333,6 +333,8 @@ void EvalCommand::printResult() {
 }
 
 llvm::Error EvalCommand::run() {
+  if (dataPath.empty())
+    return usageError("expected --data DATA, got none");
   session.emplace();
   auto created = useReference ? createReference(*session, model, build)
                               : createExecutor(*session, model, build);

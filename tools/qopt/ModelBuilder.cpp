@@ -33,6 +33,8 @@ BuildOptions::BuildOptions(cl::SubCommand &command)
                  cl::desc("Plain loops instead of scheduled ones: slow, for "
                           "comparison"),
                  cl::sub(command)),
+      remarks("remarks", cl::desc("Print what the passes remark, node by node"),
+              cl::sub(command)),
       calibrationRun(command) {}
 
 llvm::Expected<EmitOptions>
@@ -140,6 +142,8 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
                       "': expected --calibrate DATA or --calibration FILE, got "
                       "neither (--recipe float needs none)");
 
+  if (build.remarks)
+    session.enableRemarks();
   PhaseOptions options;
   options.recipe = build.recipe;
   options.quantize = recipe->quantize;

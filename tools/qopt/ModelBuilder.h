@@ -33,6 +33,7 @@ struct BuildOptions {
   llvm::cl::opt<std::string> target;
   llvm::cl::opt<unsigned> optLevel;
   llvm::cl::opt<bool> noSchedule;
+  llvm::cl::opt<bool> remarks;
   CalibrationRunOptions calibrationRun;
 };
 

@@ -32,7 +32,7 @@ private:
   BuildOptions build{subCommand};
   cl::list<std::string> inputs{
       "input", cl::desc("Input array, in the order of the model's inputs"),
-      cl::value_desc("FILE.npy"), cl::OneOrMore, cl::sub(subCommand)};
+      cl::value_desc("FILE.npy"), cl::sub(subCommand)};
   cl::opt<bool> useReference{
       "reference",
       cl::desc("Run MODEL with the reference interpreter, not compiled"),

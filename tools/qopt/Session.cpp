@@ -7,6 +7,7 @@
 
 #include "Session.h"
 #include "mlir/Bytecode/BytecodeReader.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
@@ -41,10 +42,23 @@ Session::Session()
           errors.push_back(format(diagnostic));
         else if (diagnostic.getSeverity() == DiagnosticSeverity::Warning)
           printWarning(format(diagnostic));
+        else if (diagnostic.getSeverity() == DiagnosticSeverity::Remark)
+          llvm::errs() << "qopt: remark: " << format(diagnostic) << '\n';
         return success();
       }) {
   // An operation's text in a message helps nobody but us.
   context.printOpOnDiagnostic(false);
+}
+
+void Session::enableRemarks() {
+  remark::RemarkCategories categories;
+  categories.passed = categories.missed = ".*";
+  categories.analysis = categories.failed = ".*";
+  if (failed(remark::enableOptimizationRemarks(
+          context, nullptr, std::make_unique<remark::RemarkEmittingPolicyAll>(),
+          categories,
+          /*printAsEmitRemarks=*/true)))
+    printWarning("remarks are not available");
 }
 
 /// Node name and file position in a location, whichever it holds.

@@ -41,6 +41,9 @@ public:
   /// in where a step failed without a word.
   llvm::Error takeError(ExitCode code, const llvm::Twine &fallback);
 
+  /// From now on, `qopt: remark: ...` for every remark of a pass.
+  void enableRemarks();
+
 private:
   llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
   loadOnnx(llvm::StringRef path, const LoadOptions &options);

@@ -103,8 +103,11 @@ int main(int argc, char **argv) {
   if (!cl::ParseCommandLineOptions(
           argc, argv,
           "qopt compiles float models to calibrated, quantized native code\n",
-          &errorStream))
-    return report(parseError(errors));
+          &errorStream)) {
+    // What is wrong with a value, LLVM's parser has printed itself.
+    return errors.empty() ? static_cast<int>(ExitCode::Usage)
+                          : report(parseError(errors));
+  }
   for (std::unique_ptr<Command> &command : commands)
     if (command->isSelected())
       return report(command->run());
