@@ -178,7 +178,7 @@ llvm::Error EvalCommand::chooseMetrics() {
 }
 
 llvm::Error EvalCommand::prepare(const ModelInfo &info, DataSet &data) {
-  if (llvm::Error error = data.bind(executor->inputSpecs()))
+  if (llvm::Error error = data.bind(inputSpecs(info)))
     return error;
   numSamples = data.numSamples();
   if (limit.getNumOccurrences()) {

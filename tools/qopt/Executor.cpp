@@ -7,21 +7,12 @@
 
 #include "Executor.h"
 #include "Cli.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Reference/Interpreter.h"
 #include "qopt/Support/Recipe.h"
 
 using namespace mlir;
 
 namespace qopt::cli {
-
-std::vector<TensorSpec> Executor::inputSpecs() const {
-  std::vector<TensorSpec> specs;
-  for (const TensorInfo &input : getInfo().inputs)
-    specs.push_back({input.name, input.dtype, input.shape});
-  return specs;
-}
 
 namespace {
 class CompiledExecutor : public Executor {
@@ -54,46 +45,14 @@ private:
 };
 } // namespace
 
-static llvm::Expected<TensorInfo> tensorInfo(Type type, StringAttr name,
-                                             StringRef fallback) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  FailureOr<DType> dtype =
-      tensor ? dtypeOf(tensor.getElementType(), /*isUnsigned=*/false)
-             : FailureOr<DType>(failure());
-  if (failed(dtype))
-    return inputError("expected tensors of numbers at the border of the model");
-  TensorInfo info;
-  info.name = name ? name.str() : fallback.str();
-  info.dtype = *dtype;
-  info.shape = llvm::to_vector<4>(tensor.getShape());
-  return info;
-}
-
 llvm::Error InterpreterExecutor::initialize(OwningOpRef<ModuleOp> owned) {
   module = std::move(owned);
-  for (auto candidate : module->getOps<func::FuncOp>())
-    if (candidate.isPublic())
-      function = candidate;
-  info.name = function.getName().str();
+  function = modelFunction(*module);
+  auto border = borderInfo(*module);
+  if (!border)
+    return border.takeError();
+  info = std::move(*border);
   info.target = "reference interpreter";
-  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
-    auto tensor = tensorInfo(
-        type,
-        function.getArgAttrOfType<StringAttr>(i, QoptDialect::kNameAttrName),
-        "input" + std::to_string(i));
-    if (!tensor)
-      return tensor.takeError();
-    info.inputs.push_back(std::move(*tensor));
-  }
-  for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
-    auto tensor = tensorInfo(
-        type,
-        function.getResultAttrOfType<StringAttr>(i, QoptDialect::kNameAttrName),
-        "output" + std::to_string(i));
-    if (!tensor)
-      return tensor.takeError();
-    info.outputs.push_back(std::move(*tensor));
-  }
   return llvm::Error::success();
 }
 

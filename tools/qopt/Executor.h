@@ -30,9 +30,6 @@ public:
 
   /// Names, shapes and sizes. The interpreter knows no arena and no target.
   virtual const ModelInfo &getInfo() const = 0;
-
-  /// The inputs, as a data set is bound to them.
-  std::vector<TensorSpec> inputSpecs() const;
 };
 
 /// Opens a shared object, or compiles a model in this process.

@@ -6,8 +6,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "ModelBuilder.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Support/DataSet.h"
 #include "qopt/Support/Recipe.h"
+#include "qopt/Support/Report.h"
+#include "qopt/Transforms/BiasCorrection.h"
 #include "qopt/Transforms/Observers.h"
+#include "qopt/Transforms/Structured.h"
+#include <thread>
 
 using namespace mlir;
 namespace cl = llvm::cl;
@@ -59,6 +65,60 @@ llvm::Expected<Phase> parsePhaseOption(StringRef flag, StringRef value) {
                     ", got '" + value + "'");
 }
 
+static llvm::Expected<TensorInfo> tensorInfo(Type type, StringAttr name,
+                                             StringRef fallback) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  FailureOr<DType> dtype =
+      tensor ? dtypeOf(tensor.getElementType(), /*isUnsigned=*/false)
+             : FailureOr<DType>(failure());
+  if (failed(dtype))
+    return inputError("expected tensors of numbers at the border of the model");
+  TensorInfo info;
+  info.name = name ? name.str() : fallback.str();
+  info.dtype = *dtype;
+  info.shape = llvm::to_vector<4>(tensor.getShape());
+  return info;
+}
+
+func::FuncOp modelFunction(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function.isPublic())
+      return function;
+  return nullptr;
+}
+
+llvm::Expected<ModelInfo> borderInfo(ModuleOp module) {
+  func::FuncOp function = modelFunction(module);
+  ModelInfo info;
+  info.name = function.getName().str();
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+    auto tensor = tensorInfo(
+        type,
+        function.getArgAttrOfType<StringAttr>(i, QoptDialect::kNameAttrName),
+        "input" + std::to_string(i));
+    if (!tensor)
+      return tensor.takeError();
+    info.inputs.push_back(std::move(*tensor));
+  }
+  for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
+    auto tensor = tensorInfo(
+        type,
+        function.getResultAttrOfType<StringAttr>(i, QoptDialect::kNameAttrName),
+        "output" + std::to_string(i));
+    if (!tensor)
+      return tensor.takeError();
+    info.outputs.push_back(std::move(*tensor));
+  }
+  return info;
+}
+
+std::vector<TensorSpec> inputSpecs(const ModelInfo &info) {
+  std::vector<TensorSpec> specs;
+  for (const TensorInfo &input : info.inputs)
+    specs.push_back({input.name, input.dtype, input.shape});
+  return specs;
+}
+
 /// An import or a float preparation that fails is the model's fault, and a
 /// missing range that of the calibration; whatever else fails is ours.
 static ExitCode blame(std::optional<Phase> reached) {
@@ -102,13 +162,13 @@ buildToPhase(Session &session, const ModelOptions &model, Phase to,
   return std::move(*module);
 }
 
-/// Ranges onto the observed edges, from samples or from a file.
+/// Ranges onto the observed edges, from a file or from samples.
 static llvm::Error setRanges(Session &session, ModuleOp observed,
                              const BuildOptions &build, const Recipe &recipe) {
-  auto table = build.calibrate.empty()
-                   ? CalibrationTable::read(build.calibration)
-                   : runCalibration(observed, build.calibrate,
-                                    build.calibrationRun, recipe.observer);
+  auto table = build.calibration.empty()
+                   ? runCalibration(observed, build.calibrate,
+                                    build.calibrationRun, recipe.observer)
+                   : CalibrationTable::read(build.calibration);
   if (!table)
     return table.takeError();
   if (failed(applyCalibration(observed, *table)))

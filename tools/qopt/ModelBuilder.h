@@ -15,6 +15,7 @@
 
 #include "CalibrationRun.h"
 #include "ModelOptions.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "qopt/Pipelines/Pipelines.h"
 #include "qopt/Target/Emit.h"
 
@@ -40,6 +41,15 @@ struct BuildOptions {
 /// The phase that `flag` names.
 llvm::Expected<Phase> parsePhaseOption(llvm::StringRef flag,
                                        llvm::StringRef value);
+
+/// The model's function: the public one.
+mlir::func::FuncOp modelFunction(mlir::ModuleOp module);
+
+/// Name, inputs and outputs of a module of tensors.
+llvm::Expected<ModelInfo> borderInfo(mlir::ModuleOp module);
+
+/// The inputs, as a data set is bound to them.
+std::vector<TensorSpec> inputSpecs(const ModelInfo &info);
 
 /// Called with the module at every phase that compilation passes.
 using PhaseFn = llvm::function_ref<llvm::Error(mlir::ModuleOp, Phase)>;

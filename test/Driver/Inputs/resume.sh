@@ -1,8 +1,8 @@
-# resume.sh PHASES NET.o: compiles on from every dumped phase that has its
+# resume.sh QOPT PHASES NET.o: compiles on from every dumped phase that has its
 # ranges; fails unless each gives the bytes of NET.o.
-for path in "$1"/0[3-8].*.mlir; do
+for path in "$2"/0[3-8].*.mlir; do
   phase=${path##*/??.}
   phase=${phase%.mlir}
-  qopt compile "$path" --compile-from "$phase" --name net -o resumed.o || exit 1
-  cmp "$2" resumed.o || exit 1
+  "$1" compile "$path" --compile-from "$phase" --name net -o resumed.o || exit 1
+  cmp "$3" resumed.o || exit 1
 done
