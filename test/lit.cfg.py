@@ -30,5 +30,5 @@ config.substitutions.append(
     ("%make_npz", "'%s' '%s'" % (sys.executable, os.path.join(
         config.test_source_root, "Driver", "Inputs", "make_npz.py"))))
 config.substitutions.append(
-    ("%expect", "bash '%s'" % os.path.join(
+    ("%expect", "sh '%s'" % os.path.join(
         config.test_source_root, "Driver", "Inputs", "expect.sh")))

@@ -3,8 +3,9 @@
 # count.
 expected=$1
 shift
-message=$("$@" 2>&1 >/dev/null | grep -v '^calibrating: \|^evaluating: '; exit "${PIPESTATUS[0]}")
+message=$("$@" 2>&1 >/dev/null)
 code=$?
+message=$(printf '%s\n' "$message" | grep -v '^calibrating: \|^evaluating: ')
 printf '%s\n' "$message"
 if [ "$code" -ne "$expected" ]; then
   echo "expect.sh: expected exit code $expected, got $code" >&2
