@@ -14,6 +14,7 @@
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Pipelines/Phases.h"
 #include "qopt/Pipelines/Pipelines.h"
+#include "qopt/Transforms/Structured.h"
 
 using namespace mlir;
 
@@ -195,12 +196,28 @@ static LogicalResult verifyQdq(ModuleOp module, Phase phase) {
   return verifyFloatOps(module, phase, /*allowQopt=*/true);
 }
 
-/// No convolution or product of floats without a reason.
+/// A convolution or product of two float tensors.
+static bool isFloatContraction(Operation *op) {
+  auto isFloat = [](Value value) {
+    return isa<FloatType>(getElementTypeOrSelf(value.getType()));
+  };
+  std::optional<Contraction> contraction = matchContraction(op);
+  return contraction && isFloat(contraction->lhs) && isFloat(contraction->rhs);
+}
+
+/// No convolution or product of floats without a reason for the report.
 static LogicalResult verifyInteger(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
     if (isa<ObserveOp>(op))
       return WalkResult(violation(op, phase, "an observer is left",
                                   "qopt-quantize should have replaced it"));
+    if (isFloatContraction(op) &&
+        !op->hasAttr(QoptDialect::kFloatReasonAttrName))
+      return WalkResult(violation(
+          op, phase,
+          "'" + op->getName().getStringRef() + "' is in float without a reason",
+          "qopt-quantize should have set qopt.float_reason on it, or "
+          "convert-qdq-to-integer should have converted it"));
     return WalkResult::advance();
   });
   return failure(walk.wasInterrupted());
