@@ -251,6 +251,10 @@ void ReportCollector::collectStatus(ModuleOp module) {
     }
   }
   for (ReportNode &entry : report.nodes) {
+    // What is not rounded on the way stays in registers.
+    if (!entry.scale && entry.status == NodeStatus::Float &&
+        found.lookup(entry.name) != NodeStatus::Float)
+      entry.outputBytes = 0;
     auto it = found.find(entry.name);
     bool wasFloat = entry.status == NodeStatus::Float;
     if (it != found.end()) {

@@ -25,13 +25,13 @@ static constexpr const char kStyle[] = R"css(
   --paper:#171b24; --panel:#1f2430; --integer:#58b58a; --float:#ea7a61; --fused:#8ea0dc;
   --movement:#c0a867; --removed:#6d7587; } }
 * { box-sizing:border-box; }
-body { margin:0 auto; max-width:1120px; padding:32px 24px 64px; background:var(--paper);
+body { margin:0 auto; max-width:1280px; padding:32px 24px 64px; background:var(--paper);
   color:var(--ink); font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif; }
 h1 { font-size:26px; margin:0; } h2 { font-size:18px; margin:40px 0 12px; }
 p.sub { color:var(--dim); margin:4px 0 24px; }
-.cards { display:grid; grid-template-columns:repeat(auto-fit,minmax(190px,1fr)); gap:12px; }
-.card { background:var(--panel); border:1px solid var(--line); border-radius:8px; padding:14px 16px; }
-.card b { display:block; font-size:21px; font-weight:600; font-variant-numeric:tabular-nums; }
+.cards { display:grid; grid-template-columns:repeat(auto-fit,minmax(160px,1fr)); gap:12px; }
+.card { background:var(--panel); border:1px solid var(--line); border-radius:8px; padding:12px 14px; }
+.card b { display:block; font-size:18px; white-space:nowrap; font-weight:600; font-variant-numeric:tabular-nums; }
 .card span { color:var(--dim); font-size:13px; }
 .bar { display:flex; height:14px; border-radius:4px; overflow:hidden; margin:20px 0 8px; background:var(--line); }
 .legend { display:flex; flex-wrap:wrap; gap:6px 20px; color:var(--dim); font-size:13px; }
@@ -39,10 +39,10 @@ p.sub { color:var(--dim); margin:4px 0 24px; }
 .scroll { overflow-x:auto; border:1px solid var(--line); border-radius:8px; }
 table { border-collapse:collapse; width:100%; font-size:13px; }
 th { text-align:left; color:var(--dim); font-weight:500; background:var(--panel); }
-th,td { padding:6px 10px; border-bottom:1px solid var(--line); vertical-align:top; white-space:nowrap; }
+th,td { padding:6px 8px; border-bottom:1px solid var(--line); vertical-align:top; white-space:nowrap; }
 tr:last-child td { border-bottom:0; }
 td.n,th.n { text-align:right; font-variant-numeric:tabular-nums; }
-td.why { white-space:normal; min-width:220px; color:var(--dim); } tr.float td.why { color:var(--float); }
+td.why { white-space:normal; min-width:180px; color:var(--dim); } tr.float td.why { color:var(--float); }
 .tag { color:#fff; border-radius:4px; padding:1px 7px; font-size:12px; }
 @media (prefers-color-scheme: dark) { .tag { color:#171b24; } }
 svg { display:block; width:100%; height:auto; background:var(--panel); border:1px solid var(--line); border-radius:8px; }
@@ -74,10 +74,8 @@ static std::string percent(int64_t part, int64_t whole) {
 static void printCards(llvm::raw_ostream &os, const Report &report) {
   int64_t macs = report.totalMacs();
   os << "<div class=cards>\n";
-  printCard(os,
-            formatBytes(report.floatWeightBytes()) + " → " +
-                formatBytes(report.weightBytes),
-            "weights, before and after");
+  printCard(os, formatBytes(report.weightBytes),
+            "weights; in float " + formatBytes(report.floatWeightBytes()));
   printCard(os, formatBytes(report.arenaBytes),
             "arena; largest live set " + formatBytes(report.liveBytes));
   printCard(os, formatCount(macs), "multiply-accumulates");
@@ -113,11 +111,14 @@ static void printStatusBar(llvm::raw_ostream &os, const Report &report) {
 static void printArena(llvm::raw_ostream &os, const Report &report) {
   if (report.buffers.empty() || report.arenaBytes == 0)
     return;
-  int64_t steps = 1;
-  for (const ReportBuffer &buffer : report.buffers)
-    steps = std::max(steps, buffer.lastStep + 1);
+  // Only the steps at which a buffer lives.
+  int64_t first = report.buffers.front().firstStep, last = first;
+  for (const ReportBuffer &buffer : report.buffers) {
+    first = std::min(first, buffer.firstStep);
+    last = std::max(last, buffer.lastStep);
+  }
   constexpr double kWidth = 1040, kHeight = 340, kLeft = 70, kBottom = 24;
-  double xScale = (kWidth - kLeft - 10) / steps;
+  double xScale = (kWidth - kLeft - 10) / (last - first + 1);
   double yScale = (kHeight - kBottom - 10) / report.arenaBytes;
   static constexpr const char *kColors[] = {"#4c78a8", "#72903f", "#b2673e",
                                             "#7b5ea7", "#3d8f8f", "#a8527a"};
@@ -126,7 +127,7 @@ static void printArena(llvm::raw_ostream &os, const Report &report) {
      << "\" role=img aria-label=\"Buffers by step and offset\">\n";
   size_t index = 0;
   for (const ReportBuffer &buffer : report.buffers) {
-    double x = kLeft + buffer.firstStep * xScale;
+    double x = kLeft + (buffer.firstStep - first) * xScale;
     double width = (buffer.lastStep - buffer.firstStep + 1) * xScale;
     double height = buffer.bytes * yScale;
     double y = kHeight - kBottom - buffer.offset * yScale - height;
@@ -152,10 +153,10 @@ static void printArena(llvm::raw_ostream &os, const Report &report) {
        << formatBytes(bytes) << "</text>\n";
   }
   os << llvm::format("<text x=\"%.1f\" y=\"%.1f\">", kLeft, kHeight - 6)
-     << "step 0</text>"
+     << "step " << first << "</text>"
      << llvm::format("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
                      kWidth - 10, kHeight - 6)
-     << "step " << steps - 1 << "</text>\n</svg>\n";
+     << "step " << last << "</text>\n</svg>\n";
 }
 
 static void printNode(llvm::raw_ostream &os, const ReportNode &node) {
@@ -168,7 +169,9 @@ static void printNode(llvm::raw_ostream &os, const ReportNode &node) {
   escaped(os, node.op);
   os << "</td><td><span class=tag style=\"background:var(--"
      << nodeStatusName(node.status) << ")\">" << nodeStatusName(node.status)
-     << "</span></td>";
+     << "</span></td><td class=why>";
+  escaped(os, node.detail);
+  os << "</td>";
   number(node.macs ? formatCount(node.macs) : "");
   number(node.floatWeightBytes ? formatBytes(node.floatWeightBytes) : "");
   number(node.weightBytes ? formatBytes(node.weightBytes) : "");
@@ -184,9 +187,7 @@ static void printNode(llvm::raw_ostream &os, const ReportNode &node) {
     llvm::raw_string_ostream(scale) << llvm::format("%.6g", *node.scale);
   number(scale);
   number(node.scale ? llvm::itostr(node.zeroPoint) : "");
-  os << "<td class=why>";
-  escaped(os, node.detail);
-  os << "</td></tr>\n";
+  os << "</tr>\n";
 }
 
 void printReportHtml(llvm::raw_ostream &os, const Report &report) {
@@ -203,9 +204,9 @@ void printReportHtml(llvm::raw_ostream &os, const Report &report) {
   printStatusBar(os, report);
   printArena(os, report);
   os << "<h2>Nodes</h2>\n<div class=scroll><table><thead><tr><th>Node<th>"
-        "Operator<th>Status<th class=n>MACs<th class=n>Float weights<th "
+        "Operator<th>Status<th>Why<th class=n>MACs<th class=n>Float weights<th "
         "class=n>Weights<th>Stored as<th class=n>Output<th class=n>Scale<th "
-        "class=n>Zero point<th>Why</tr></thead><tbody>\n";
+        "class=n>Zero point</tr></thead><tbody>\n";
   for (const ReportNode &node : report.nodes)
     printNode(os, node);
   os << "</tbody></table></div>\n</body></html>\n";
