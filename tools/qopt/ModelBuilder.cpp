@@ -176,6 +176,54 @@ static llvm::Error setRanges(Session &session, ModuleOp observed,
   return llvm::Error::success();
 }
 
+/// Multiply-accumulates of one inference.
+static int64_t countMacs(ModuleOp module) {
+  int64_t macs = 0;
+  module.walk([&](linalg::LinalgOp op) {
+    if (!isContraction(op))
+      return;
+    int64_t product = 1;
+    for (int64_t range : op.getStaticLoopRanges())
+      product *= range;
+    macs += product;
+  });
+  return macs;
+}
+
+/// Biases that keep the means, from a few samples spread over the data.
+static llvm::Error correctBiasesFrom(ModuleOp calibrated, StringRef dataPath,
+                                     StringRef recipe) {
+  auto info = borderInfo(calibrated);
+  if (!info)
+    return info.takeError();
+  auto data = DataSet::open(dataPath);
+  if (!data)
+    return data.takeError();
+  if (llvm::Error error = data->bind(inputSpecs(*info)))
+    return error;
+  // The samples are interpreted, twice. Where a sample costs a lot it also has
+  // many positions to take means over, so that fewer of them do.
+  constexpr int64_t kMaxSamples = 32, kMaxMacs = int64_t(8) << 30;
+  int64_t affordable = kMaxMacs / std::max<int64_t>(countMacs(calibrated), 1);
+  if (affordable == 0) {
+    printWarning("biases are not corrected: one sample has more than " +
+                 formatCount(kMaxMacs) + " multiply-accumulates");
+    return llvm::Error::success();
+  }
+  int64_t count = std::min({kMaxSamples, affordable, data->numSamples()});
+  std::vector<std::vector<HostTensor>> samples;
+  for (int64_t i = 0; i < count; ++i) {
+    auto sample = data->sample(i * data->numSamples() / count);
+    if (!sample)
+      return sample.takeError();
+    samples.push_back(std::move(*sample));
+  }
+  BiasCorrectionOptions options;
+  options.recipe = recipe.str();
+  options.threads = std::max(1u, std::thread::hardware_concurrency());
+  return correctBiases(calibrated, samples, options);
+}
+
 llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
                                                  const ModelOptions &model,
                                                  const BuildOptions &build,
@@ -192,9 +240,6 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
   auto emitOptions = build.emitOptions("");
   if (!emitOptions)
     return emitOptions.takeError();
-  if (!build.calibrate.empty() && !build.calibration.empty())
-    return usageError(
-        "expected one of --calibrate and --calibration, got both");
   bool hasRanges = !build.calibrate.empty() || !build.calibration.empty();
   if (recipe->quantize && recipe->quantizeActivations && !hasRanges &&
       *from < Phase::Calibrated && to >= Phase::Calibrated)
@@ -210,15 +255,21 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
   options.needsRanges = recipe->quantizeActivations;
   options.target = emitOptions->target;
   options.schedule = !build.noSchedule;
-  return buildToPhase(session, model, to, options,
-                      [&](ModuleOp module, Phase phase) -> llvm::Error {
-                        if (atPhase)
-                          if (llvm::Error error = atPhase(module, phase))
-                            return error;
-                        if (phase == Phase::Observed && to > phase && hasRanges)
-                          return setRanges(session, module, build, *recipe);
-                        return llvm::Error::success();
-                      });
+  auto step = [&](ModuleOp module, Phase phase) -> llvm::Error {
+    if (atPhase)
+      if (llvm::Error error = atPhase(module, phase))
+        return error;
+    if (phase == Phase::Observed && to > phase && hasRanges)
+      return setRanges(session, module, build, *recipe);
+    if (phase != Phase::Calibrated || to <= phase || !recipe->biasCorrection)
+      return llvm::Error::success();
+    if (!build.calibrate.empty())
+      return correctBiasesFrom(module, build.calibrate, build.recipe);
+    printWarning("biases are not corrected: expected --calibrate DATA to do it "
+                 "with, got none");
+    return llvm::Error::success();
+  };
+  return buildToPhase(session, model, to, options, step);
 }
 
 } // namespace qopt::cli
