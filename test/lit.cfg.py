@@ -16,11 +16,18 @@ config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input=fail"
 llvm_config.use_default_substitutions()
 tools_dirs = [os.path.join(config.qopt_obj_root, "bin"), config.llvm_tools_dir]
 llvm_config.add_tool_substitutions(
-    ["qopt-opt", "qopt", "mlir-opt", "mlir-translate", "llvm-objdump", "llvm-nm"],
+    ["qopt-opt", "qopt-lsp-server", "qopt", "mlir-opt", "mlir-translate",
+     "llvm-objdump", "llvm-nm"],
     tools_dirs)
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 config.substitutions.append(
     ("%qopt_plugin", os.path.join(config.qopt_obj_root, "lib", "QoptPlugin.so")))
+
+# The scripts that write the generated pages of docs/ also check them.
+config.substitutions += [
+    ("%python", sys.executable), ("%qopt_src", config.qopt_src_root),
+    ("%qopt_bin", os.path.join(config.qopt_obj_root, "bin")),
+    ("%llvm_bin", config.llvm_tools_dir)]
 
 # Text to ONNX: %onnx_encode < model.textproto > model.onnx
 config.substitutions.append(

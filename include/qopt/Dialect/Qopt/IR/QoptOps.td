@@ -61,7 +61,8 @@ def Qopt_ObserveOp : Qopt_Op<"observe", [
       the size of dimension `axis` with it; all are finite and `min <= max`.
 
     ```mlir
-    %1 = qopt.observe %0 {edge = "relu_1", min = array<f32: 0.0>, max = array<f32: 6.0>} : tensor<1x8x8x16xf32>
+    %1 = qopt.observe %0 {edge = "relu_1", min = array<f32: 0.0>, max = array<f32: 6.0>}
+           : tensor<1x8x8x16xf32> -> tensor<1x8x8x16xf32>
     ```
   }];
   let arguments = (ins
@@ -326,7 +327,7 @@ def Qopt_DotOp : Qopt_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
       as many lanes as `acc`.
 
     ```mlir
-    %r = qopt.dot %acc, %a, %b unsigned_a : vector<16xi32>, vector<64xi8>
+    %r = qopt.dot %acc, %a, %b unsigned_a : vector<16xi32>, vector<64xi8>, vector<64xi8>
     ```
   }];
   let arguments = (ins
