@@ -118,7 +118,7 @@ static LogicalResult verifyFloatOps(ModuleOp module, Phase phase,
       return WalkResult(violation(
           op, phase,
           "expected an NHWC form, got '" + op->getName().getStringRef() + "'",
-          "qopt-normalize-structured should have converted it"));
+          "qopt-normalize-linalg should have converted it"));
     if (!llvm::all_of(op->getResultTypes(), hasStaticShape))
       return WalkResult(violation(op, phase,
                                   "expected static shapes, got " +
@@ -262,7 +262,7 @@ static LogicalResult verifyPlanned(ModuleOp module, Phase phase) {
         return WalkResult(violation(
             op, phase,
             "'" + op->getName().getStringRef() + "' still gives a tensor",
-            "one-shot-bufferize should have given it a buffer"));
+            "qopt-bufferize should have given it a buffer"));
     return WalkResult::advance();
   });
   return failure(walk.wasInterrupted());

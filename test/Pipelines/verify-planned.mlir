@@ -11,7 +11,7 @@ func.func @allocation() {
 
 func.func @tensors() {
   // expected-error @below {{phase 'planned': 'tensor.empty' still gives a tensor}}
-  // expected-note @below {{one-shot-bufferize should have given it a buffer}}
+  // expected-note @below {{qopt-bufferize should have given it a buffer}}
   %0 = tensor.empty() : tensor<4xf32>
   return
 }

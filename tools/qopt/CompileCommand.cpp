@@ -12,6 +12,7 @@
 #include "ModelBuilder.h"
 #include "qopt/Pipelines/CollectReport.h"
 #include "qopt/Support/AtomicFile.h"
+#include "qopt/Support/Recipe.h"
 #include "qopt/Target/Emit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
@@ -271,7 +272,10 @@ llvm::Error CompileCommand::writeReport(EmitKind kind) {
     return loadOptions.takeError();
   report.model = loadOptions->name;
   report.source = llvm::sys::path::filename(model.path).str();
-  report.recipe = build.recipe;
+  auto recipe = loadRecipe(build.recipe);
+  if (!recipe)
+    return recipe.takeError();
+  report.recipe = recipe->name;
   report.compiler = "qopt " QOPT_VERSION;
   auto options = build.emitOptions(report.model);
   if (!options)

@@ -319,7 +319,7 @@ def Qopt_DotOp : Qopt_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
     ```
     in wrapping i32 arithmetic; each side is zero-extended if marked unsigned,
     else sign-extended. `k` = lanes(a) / lanes(acc), 4 or 8. Each target lowers
-    it to its instruction (`vpdpbusd`, `sdot`, `smmla`, `dp4a`); the portable
+    it to its instruction (`vpdpbusd`, `sdot`, `udot`, `usdot`); the portable
     lowering is plain vector arithmetic and is the oracle for the others.
 
     Constraints:
