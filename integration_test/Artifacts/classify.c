@@ -16,6 +16,7 @@ int main(void) {
   int best = 0;
   for (int i = 1; i < 10; ++i)
     best = logits[i] > logits[best] ? i : best;
-  printf("%s of one input %s\nclass %d\n", info->outputs[0].name, info->inputs[0].name, best);
+  printf("%s of one input %s\nclass %d\n", info->outputs[0].name,
+         info->inputs[0].name, best);
   return 0;
 }

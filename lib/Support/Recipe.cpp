@@ -260,8 +260,8 @@ static Error readWeights(ObjectReader reader, WeightScheme &scheme) {
   if (Error error = reader.read("granularity", granularity,
                                 {"tensor", "channel", "group"}))
     return error;
-  if (Error error =
-          reader.read("group_size", scheme.groupSize, {4, 8, 16, 32, 64, 128, 256}))
+  if (Error error = reader.read("group_size", scheme.groupSize,
+                                {4, 8, 16, 32, 64, 128, 256}))
     return error;
   if (Error error = reader.read("range", range, {"max", "mse"}))
     return error;
