@@ -203,7 +203,7 @@ static llvm::Error correctBiasesFrom(ModuleOp calibrated, StringRef dataPath,
     return error;
   // The samples are interpreted, twice. Where a sample costs a lot it also has
   // many positions to take means over, so that fewer of them do.
-  constexpr int64_t kMaxSamples = 32, kMaxMacs = int64_t(8) << 30;
+  constexpr int64_t kMaxSamples = 32, kMaxMacs = int64_t(1) << 30;
   int64_t affordable = kMaxMacs / std::max<int64_t>(countMacs(calibrated), 1);
   if (affordable == 0) {
     printWarning("biases are not corrected: one sample has more than " +
