@@ -28,5 +28,5 @@ config.substitutions += [
 ]
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 llvm_config.add_tool_substitutions(
-    ["qopt", "clang", "llvm-nm"],
+    ["qopt-random-graphs", "qopt", "clang", "llvm-nm"],
     [os.path.join(config.qopt_obj_root, "bin"), config.llvm_tools_dir])
