@@ -237,6 +237,8 @@ static Rule contractGroups(const Contraction &contraction,
 
 static Rule contractForms(const Contraction &contraction,
                           const FormEnvironment &environment) {
+  if (!isDequantizedWeight(contraction.rhs))
+    return std::nullopt;
   const LinearForm *lhs = environment.form(contraction.lhs);
   const LinearForm *rhs = environment.form(contraction.rhs);
   if (!lhs || !rhs || !lhs->isPlain() || rhs->terms.size() != 1 ||

@@ -13,6 +13,8 @@
 #include "qopt/Reference/LinearRules.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -48,6 +50,15 @@ renamed(const ParamLayout &layout, ArrayRef<int64_t> target, unsigned rank) {
   if (!map)
     return std::nullopt;
   return ParamLayout{*map, layout.shape};
+}
+
+bool qopt::isDequantizedWeight(Value value) {
+  auto dequantize = value.getDefiningOp<DequantizeOp>();
+  DenseElementsAttr zeroPoints;
+  return dequantize && !dequantize.getUnsignedInput() &&
+         matchPattern(dequantize.getZeroPoint(), m_Constant(&zeroPoints)) &&
+         llvm::all_of(zeroPoints.getValues<APInt>(),
+                      [](const APInt &zero) { return zero.isZero(); });
 }
 
 std::optional<ParamLayout> qopt::contractParams(const Contraction &contraction,

@@ -283,12 +283,16 @@ Value TensorAccess::write(Value value, Value tensor, const Position &at) {
                                     indices(at.atLane(0)));
   }
   value = toVector(value, at.lanes);
-  std::optional<int64_t> unit = unitDim(at);
-  if (unit && *unit == int64_t(at.index.size()) - 1)
+  // Also across rows of memory: one operation per lane would make the
+  // bufferization of large tiles, quadratic in the writes, take minutes.
+  if (std::optional<int64_t> unit = unitDim(at)) {
+    AffineMap lanes = AffineMap::get(at.index.size(), 0,
+                                     b.getAffineDimExpr(unsigned(*unit)));
     return vector::TransferWriteOp::create(b, loc, value, tensor,
-                                           indices(at.atLane(0)),
+                                           indices(at.atLane(0)), lanes,
                                            ArrayRef<bool>{true})
         .getResult();
+  }
   for (int64_t i = 0; i < at.lanes; ++i) {
     Value element =
         vector::ExtractOp::create(b, loc, value, ArrayRef<int64_t>{i});

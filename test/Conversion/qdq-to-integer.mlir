@@ -167,3 +167,60 @@ func.func @not_linear(%q: tensor<1x4xi8>) -> tensor<1x4xi8> {
   %same = qopt.quantize ins(%x, %s, %z : tensor<1x4xf32>, tensor<f32>, tensor<i32>) outs(%oe : tensor<1x4xi8>) range [0, 255] params #none -> tensor<1x4xi8>
   return %same : tensor<1x4xi8>
 }
+
+// -----
+
+#none = affine_map<(d0, d1) -> ()>
+#id = affine_map<(d0, d1) -> (d0, d1)>
+
+// A clamp may leave one integer, or real 0 out: 2 / 0.5 + 3 = 7, but 0 is at 3;
+// and above zero point 255 there is nothing.
+// CHECK-LABEL: func.func @clamp_without_zero
+// CHECK:         qopt.requantize {{.*}} range [7, 11] zero_point 3
+// CHECK:         qopt.requantize {{.*}} range [255, 255] zero_point 255
+func.func @clamp_without_zero(%q: tensor<1x4xi8>) -> (tensor<1x4xi8>, tensor<1x4xi8>) attributes {qopt.linear_forms} {
+  %s = arith.constant dense<0.25> : tensor<f32>
+  %os = arith.constant dense<0.5> : tensor<f32>
+  %z = arith.constant dense<3> : tensor<i32>
+  %top = arith.constant dense<255> : tensor<i32>
+  %e = tensor.empty() : tensor<1x4xf32>
+  %oe = tensor.empty() : tensor<1x4xi8>
+  %x = qopt.dequantize ins(%q, %s, %z : tensor<1x4xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<1x4xf32>) unsigned params #none -> tensor<1x4xf32>
+  %clip = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<1x4xf32>) outs(%e : tensor<1x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %two = arith.constant 2.0 : f32
+    %four = arith.constant 4.0 : f32
+    %max = arith.maximumf %in, %two : f32
+    %min = arith.minimumf %max, %four : f32
+    linalg.yield %min : f32
+  } -> tensor<1x4xf32>
+  %y = qopt.quantize ins(%clip, %os, %z : tensor<1x4xf32>, tensor<f32>, tensor<i32>) outs(%oe : tensor<1x4xi8>) range [0, 255] params #none -> tensor<1x4xi8>
+  %relu = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<1x4xf32>) outs(%e : tensor<1x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %zero = arith.constant 0.0 : f32
+    %max = arith.maximumf %in, %zero : f32
+    linalg.yield %max : f32
+  } -> tensor<1x4xf32>
+  %w = qopt.quantize ins(%relu, %os, %top : tensor<1x4xf32>, tensor<f32>, tensor<i32>) outs(%oe : tensor<1x4xi8>) range [0, 255] params #none -> tensor<1x4xi8>
+  return %y, %w : tensor<1x4xi8>, tensor<1x4xi8>
+}
+
+// -----
+
+#none = affine_map<(d0, d1, d2) -> ()>
+
+// The right side is no weight: products of activations stay in float.
+// CHECK-LABEL: func.func @product_of_activations
+// CHECK-COUNT-2: qopt.dequantize
+// CHECK:         linalg.batch_matmul {{.*}} -> tensor<1x2x2xf32>
+func.func @product_of_activations(%q: tensor<1x2x2xi8>) -> tensor<1x2x2xf32> attributes {qopt.linear_forms} {
+  %s = arith.constant dense<0.25> : tensor<f32>
+  %z = arith.constant dense<0> : tensor<i32>
+  %e = tensor.empty() : tensor<1x2x2xf32>
+  %x = qopt.dequantize ins(%q, %s, %z : tensor<1x2x2xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<1x2x2xf32>) unsigned params #none -> tensor<1x2x2xf32>
+  %t = linalg.transpose ins(%x : tensor<1x2x2xf32>) outs(%e : tensor<1x2x2xf32>) permutation = [0, 2, 1]
+  %zero = arith.constant 0.0 : f32
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x2x2xf32>) -> tensor<1x2x2xf32>
+  %y = linalg.batch_matmul ins(%x, %t : tensor<1x2x2xf32>, tensor<1x2x2xf32>) outs(%init : tensor<1x2x2xf32>) -> tensor<1x2x2xf32>
+  return %y : tensor<1x2x2xf32>
+}

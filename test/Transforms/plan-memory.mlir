@@ -73,3 +73,18 @@ module attributes {qopt.model = #model} {
     return
   }
 }
+
+// -----
+
+// Tables of positions count 8 bytes an entry.
+
+#model = {arena_bytes = 0 : i64, live_bytes = 0 : i64, weight_bytes = 0 : i64, name = "positions",
+  inputs = [], outputs = [], edges = []}
+
+// CHECK: qopt.model = {{{.*}}weight_bytes = 24 : i64
+module attributes {qopt.model = #model} {
+  memref.global "private" constant @table : memref<3xindex> = dense<[2, 0, 1]>
+  func.func @positions(%x: memref<8xi8>) {
+    return
+  }
+}

@@ -210,6 +210,22 @@ TEST(LinearForm, ContractionBiasClampQuantize) {
   }
 }
 
+// Two activations, of which neither is a weight, are multiplied in float.
+TEST(LinearForm, ProductOfActivationsMaterializes) {
+  TestModule module(linear("(%q: tensor<1x4xi8>) -> tensor<1x1xf32>", R"(
+      %x = qopt.dequantize ins(%q, %tenth, %z0 : tensor<1x4xi8>, tensor<f32>, tensor<i32>)
+             outs(%e4 : tensor<1x4xf32>) unsigned params #one -> tensor<1x4xf32>
+      %et = tensor.empty() : tensor<4x1xf32>
+      %t = linalg.transpose ins(%x : tensor<1x4xf32>) outs(%et : tensor<4x1xf32>) permutation = [1, 0]
+      %e1 = tensor.empty() : tensor<1x1xf32>
+      %init = linalg.fill ins(%zero : f32) outs(%e1 : tensor<1x1xf32>) -> tensor<1x1xf32>
+      %y = linalg.matmul ins(%x, %t : tensor<1x4xf32>, tensor<4x1xf32>) outs(%init : tensor<1x1xf32>) -> tensor<1x1xf32>
+      return %y : tensor<1x1xf32>)"));
+  for (const HostTensor &q : allBytes())
+    EXPECT_EQ(module.run({q}).data<float>()[0],
+              naive(module, {q}).data<float>()[0]);
+}
+
 // A bias in another scale does not start the accumulator: everything is float.
 TEST(LinearForm, ForeignBiasMaterializes) {
   TestModule module(

@@ -41,6 +41,12 @@ struct ParamLayout {
 std::optional<ParamLayout> moveParams(mlir::Operation *op, mlir::Value operand,
                                       const ParamLayout &layout);
 
+/// Whether `value` is directly dequantized from signed integers with zero point
+/// 0: the only right side of which a contraction takes the integers. Products
+/// of two activations stay in float, since nobody has proved that their sums
+/// cannot wrap.
+bool isDequantizedWeight(mlir::Value value);
+
 /// The layout over the result of a contraction of the weight's parameters;
 /// empty where they vary along a reduced dimension (grouped weights).
 std::optional<ParamLayout> contractParams(const Contraction &contraction,

@@ -143,9 +143,11 @@ std::optional<AccumulatorStart> Lowering::readBias(const Contraction &match,
 }
 
 FormResult Lowering::lowerContraction(const Contraction &match) {
+  if (!isDequantizedWeight(match.rhs))
+    return std::nullopt;
   const IntegerForm *lhs = formOf(match.lhs), *rhs = formOf(match.rhs);
   if (!lhs || !rhs || !lhs->isPlain() || !lhs->terms[0].isPerTensor() ||
-      !rhs->isPlain() || rhs->terms[0].zeroPoint != 0)
+      !rhs->isPlain())
     return std::nullopt;
   std::optional<AccumulatorStart> start = readBias(match, *lhs, *rhs);
   if (!start)
@@ -155,10 +157,12 @@ FormResult Lowering::lowerContraction(const Contraction &match) {
 
 /// Grouped weights give a float value; the bias is added to it.
 bool Lowering::lowerGrouped(const Contraction &match) {
+  if (!isDequantizedWeight(match.rhs))
+    return false;
   const IntegerForm *lhs = formOf(match.lhs), *rhs = formOf(match.rhs);
   if (!lhs || !rhs || !lhs->isPlain() || !lhs->terms[0].isPerTensor() ||
       rhs->terms.size() != 1 || rhs->isClamped() ||
-      rhs->terms[0].scales.isPerChannel() || rhs->terms[0].zeroPoint != 0)
+      rhs->terms[0].scales.isPerChannel())
     return false;
   Value sum = contractGroups(builder, match, *lhs, *rhs);
   if (!sum)

@@ -65,8 +65,8 @@ func.func @quantize_c2_map(%x: tensor<8xf32>, %s: tensor<8xf32>, %z: tensor<8xi3
 // -----
 
 func.func @quantize_c3_empty(%x: tensor<8xf32>, %s: tensor<f32>, %z: tensor<i32>, %e: tensor<8xi8>) -> tensor<8xi8> {
-  // expected-error @below {{expects a range [lo, hi] with lo < hi, got [5, 5]}}
-  %0 = qopt.quantize ins(%x, %s, %z : tensor<8xf32>, tensor<f32>, tensor<i32>) outs(%e : tensor<8xi8>) range [5, 5] params affine_map<(d0) -> ()> -> tensor<8xi8>
+  // expected-error @below {{expects a range [lo, hi] with lo <= hi, got [6, 5]}}
+  %0 = qopt.quantize ins(%x, %s, %z : tensor<8xf32>, tensor<f32>, tensor<i32>) outs(%e : tensor<8xi8>) range [6, 5] params affine_map<(d0) -> ()> -> tensor<8xi8>
   return %0 : tensor<8xi8>
 }
 

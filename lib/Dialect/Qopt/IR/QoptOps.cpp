@@ -50,16 +50,21 @@ static LogicalResult verifyParamsMap(Operation *op, AffineMap map, Value input,
          << ", got " << AffineMapAttr::get(map);
 }
 
+/// The integers that a storage of `width` bits holds, signed if lo < 0.
+static std::pair<int64_t, int64_t> storageRange(int32_t lo, unsigned width) {
+  if (lo < 0)
+    return {-(int64_t(1) << (width - 1)), (int64_t(1) << (width - 1)) - 1};
+  return {0, (int64_t(1) << width) - 1};
+}
+
 /// The range [lo, hi] is not empty and fits the storage of `init`, which is
 /// signed if lo < 0.
 static LogicalResult verifyRange(Operation *op, ArrayRef<int32_t> range,
                                  unsigned width) {
-  if (range.size() != 2 || range[0] >= range[1])
-    return op->emitOpError("expects a range [lo, hi] with lo < hi, got [")
+  if (range.size() != 2 || range[0] > range[1])
+    return op->emitOpError("expects a range [lo, hi] with lo <= hi, got [")
            << range << "]";
-  int64_t lowest = range[0] < 0 ? -(int64_t(1) << (width - 1)) : 0;
-  int64_t highest = range[0] < 0 ? (int64_t(1) << (width - 1)) - 1
-                                 : (int64_t(1) << width) - 1;
+  auto [lowest, highest] = storageRange(range[0], width);
   if (range[0] < lowest || range[1] > highest)
     return op->emitOpError("expects a range within [")
            << lowest << ", " << highest << "] of the i" << width
@@ -310,10 +315,12 @@ LogicalResult RequantizeOp::verify() {
   // qopt_requantize_c4
   if (failed(verifyRange(*this, getRange(), storageWidth(getInit()))))
     return failure();
+  auto [lowest, highest] =
+      storageRange(getRange()[0], storageWidth(getInit()));
   int32_t zeroPoint = getZeroPoint();
-  if (zeroPoint < getRange()[0] || zeroPoint > getRange()[1])
+  if (zeroPoint < lowest || zeroPoint > highest)
     return emitOpError("expects a zero point in [")
-           << getRange() << "], got " << zeroPoint;
+           << lowest << ", " << highest << "], got " << zeroPoint;
   return success();
 }
 

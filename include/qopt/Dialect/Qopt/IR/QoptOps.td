@@ -96,7 +96,7 @@ def Qopt_QuantizeOp : Qopt_ElementwiseOp<"quantize"> {
     - (C1) `input` and `init` have the same shape.
     - (C2) `scale` and `zero_point` have the same shape, and `params` maps the
       rank of the input to their rank.
-    - (C3) `lo < hi`, and both fit the storage, signed if `lo < 0`.
+    - (C3) `lo <= hi`, and both fit the storage, signed if `lo < 0`.
     - (C4) Constant scales are finite and greater than zero; constant zero
       points lie in `[lo, hi]`.
 
@@ -199,7 +199,9 @@ def Qopt_RequantizeOp : Qopt_ElementwiseOp<"requantize", [
       `unsigned_inputs` and `params` as inputs.
     - (C2) Each `params` map goes from the result's rank to its multiplier's rank.
     - (C3) Every input has the shape of `init`.
-    - (C4) `lo < hi`, both fit the storage, and `zero_point` lies in `[lo, hi]`.
+    - (C4) `lo <= hi`, and both and `zero_point` fit the storage, signed if
+      `lo < 0`. A clamp that does not contain real 0 puts the zero point
+      outside of the range.
 
     ```mlir
     %q = qopt.requantize ins(%acc, %res : tensor<1x4x4x16xi32>, tensor<1x4x4x16xi8>)
