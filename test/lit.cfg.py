@@ -16,8 +16,8 @@ config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input=fail"
 llvm_config.use_default_substitutions()
 tools_dirs = [os.path.join(config.qopt_obj_root, "bin"), config.llvm_tools_dir]
 llvm_config.add_tool_substitutions(
-    ["qopt-opt", "qopt-lsp-server", "qopt", "mlir-opt", "mlir-translate",
-     "llvm-objdump", "llvm-nm"],
+    ["qopt-random-graphs", "qopt-opt", "qopt-lsp-server", "qopt", "mlir-opt",
+     "mlir-translate", "llvm-objdump", "llvm-nm"],
     tools_dirs)
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 config.substitutions.append(

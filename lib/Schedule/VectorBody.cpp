@@ -286,8 +286,8 @@ Value TensorAccess::write(Value value, Value tensor, const Position &at) {
   // Also across rows of memory: one operation per lane would make the
   // bufferization of large tiles, quadratic in the writes, take minutes.
   if (std::optional<int64_t> unit = unitDim(at)) {
-    AffineMap lanes = AffineMap::get(at.index.size(), 0,
-                                     b.getAffineDimExpr(unsigned(*unit)));
+    AffineMap lanes =
+        AffineMap::get(at.index.size(), 0, b.getAffineDimExpr(unsigned(*unit)));
     return vector::TransferWriteOp::create(b, loc, value, tensor,
                                            indices(at.atLane(0)), lanes,
                                            ArrayRef<bool>{true})

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "qopt/Support/FloatMath.h"
 #include "qopt/Transforms/Passes.h"
@@ -49,8 +50,11 @@ public:
   Value sub(Value a, Value b) { return create<arith::SubFOp>(a, b); }
   Value mul(Value a, Value b) { return create<arith::MulFOp>(a, b); }
   Value div(Value a, Value b) { return create<arith::DivFOp>(a, b); }
+  Value compare(arith::CmpFPredicate predicate, Value a, Value b) {
+    return arith::CmpFOp::create(builder, loc, predicate, a, b);
+  }
   Value less(Value a, Value b) {
-    return arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, a, b);
+    return compare(arith::CmpFPredicate::OLT, a, b);
   }
   Value select(Value condition, Value a, Value b) {
     return create<arith::SelectOp>(condition, a, b);
@@ -119,6 +123,46 @@ struct RsqrtExpand : OpRewritePattern<math::RsqrtOp> {
   }
 };
 
+/// max(a, b) -> a > b ? a : b, corrected where that is not IEEE 754-2019: of
+/// equal operands the bits are joined, since +0 is above -0 and nothing else
+/// that is equal differs; and of a NaN, `maximum` gives NaN, `maxnum` the other
+/// operand. LLVM's own expansion takes the second of two zeros. A constant
+/// bound, the usual case, needs neither correction.
+template <typename Op, bool isMax, bool propagatesNaN>
+struct ExtremumExpand : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    using Predicate = mlir::arith::CmpFPredicate;
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isF32() ||
+        !isa<FloatType, VectorType>(type))
+      return rewriter.notifyMatchFailure(op, "neither f32 nor a vector of it");
+    BuilderArith arith(rewriter, op.getLoc(), type);
+    Value a = op.getLhs(), b = op.getRhs();
+    // An unordered comparison chooses `a` where it is NaN.
+    Predicate beyond = propagatesNaN
+                           ? (isMax ? Predicate::UGT : Predicate::ULT)
+                           : (isMax ? Predicate::OGT : Predicate::OLT);
+    Value result = arith.select(arith.compare(beyond, a, b), a, b);
+    APFloat bound = APFloat::getNaN(APFloat::IEEEsingle());
+    matchPattern(b, m_ConstantFloat(&bound));
+    if (bound.isNaN() || (bound.isZero() && bound.isNegative() == isMax)) {
+      Value left = arith.bits(a), right = arith.bits(b);
+      Value joined =
+          isMax ? arith.andInt(left, right) : arith.orInt(left, right);
+      result = arith.select(arith.compare(Predicate::OEQ, a, b),
+                            arith.fromBits(joined), result);
+    }
+    if (bound.isNaN())
+      result = arith.select(arith.compare(Predicate::UNO, b, b),
+                            propagatesNaN ? b : a, result);
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
 struct ExpandMathPass : qopt::impl::ExpandMathPassBase<ExpandMathPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
@@ -127,7 +171,10 @@ struct ExpandMathPass : qopt::impl::ExpandMathPassBase<ExpandMathPass> {
              ElementaryFunctionExpand<math::ErfOp, erfApprox<BuilderArith>>,
              ElementaryFunctionExpand<math::LogOp, logApprox<BuilderArith>>,
              ElementaryFunctionExpand<math::TanhOp, tanhApprox<BuilderArith>>,
-             RsqrtExpand>(&getContext());
+             RsqrtExpand, ExtremumExpand<arith::MaximumFOp, true, true>,
+             ExtremumExpand<arith::MinimumFOp, false, true>,
+             ExtremumExpand<arith::MaxNumFOp, true, false>,
+             ExtremumExpand<arith::MinNumFOp, false, false>>(&getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

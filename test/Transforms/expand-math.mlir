@@ -57,3 +57,48 @@ func.func @f64(%x: f64) -> f64 {
   %0 = math.exp %x : f64
   return %0 : f64
 }
+
+// A bound that is neither NaN nor a zero of the wrong sign: one comparison.
+// CHECK-LABEL: func.func @relu
+// CHECK:         [[ABOVE:%.*]] = arith.cmpf ugt, %arg0, %{{.*}} : f32
+// CHECK-NEXT:    [[MAX:%.*]] = arith.select [[ABOVE]], %arg0,
+// CHECK-NEXT:    return [[MAX]]
+func.func @relu(%x: f32) -> f32 {
+  %zero = arith.constant 0.0 : f32
+  %0 = arith.maximumf %x, %zero : f32
+  return %0 : f32
+}
+
+// Of -0 and the bound +0 the minimum is -0: the bits of equals are joined.
+// CHECK-LABEL: func.func @min_zero
+// CHECK:         arith.cmpf ult
+// CHECK:         arith.ori
+// CHECK:         arith.cmpf oeq
+// CHECK-NOT:     arith.cmpf uno
+// CHECK:         return
+func.func @min_zero(%x: f32) -> f32 {
+  %zero = arith.constant 0.0 : f32
+  %0 = arith.minimumf %x, %zero : f32
+  return %0 : f32
+}
+
+// CHECK-LABEL: func.func @maximum
+// CHECK:         arith.cmpf ugt, %arg0, %arg1
+// CHECK:         arith.andi
+// CHECK:         [[NAN:%.*]] = arith.cmpf uno, %arg1, %arg1
+// CHECK:         arith.select [[NAN]], %arg1,
+func.func @maximum(%x: vector<4xf32>, %y: vector<4xf32>) -> vector<4xf32> {
+  %0 = arith.maximumf %x, %y : vector<4xf32>
+  return %0 : vector<4xf32>
+}
+
+// A NaN loses.
+// CHECK-LABEL: func.func @minnum
+// CHECK:         arith.cmpf olt, %arg0, %arg1
+// CHECK:         arith.ori
+// CHECK:         [[NAN:%.*]] = arith.cmpf uno, %arg1, %arg1
+// CHECK:         arith.select [[NAN]], %arg0,
+func.func @minnum(%x: f32, %y: f32) -> f32 {
+  %0 = arith.minnumf %x, %y : f32
+  return %0 : f32
+}

@@ -102,7 +102,9 @@ def ExpandMathPass : Pass<"qopt-expand-math"> {
     polynomials, selects and bit operations, in the order that
     `docs/Numerics.md` fixes. The reference interpreter evaluates the same
     formulas, so the bits agree; no call of a math library is left for these
-    functions. Operations on other types, and on tensors outside of structured
+    functions. `arith.maximumf`, `minimumf`, `maxnumf` and `minnumf` become
+    comparisons and selects that tell +0 from -0, which upstream's expansion
+    does not. Operations on other types, and on tensors outside of structured
     operations, stay.
   }];
   let dependentDialects = [

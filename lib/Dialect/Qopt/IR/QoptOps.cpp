@@ -315,8 +315,7 @@ LogicalResult RequantizeOp::verify() {
   // qopt_requantize_c4
   if (failed(verifyRange(*this, getRange(), storageWidth(getInit()))))
     return failure();
-  auto [lowest, highest] =
-      storageRange(getRange()[0], storageWidth(getInit()));
+  auto [lowest, highest] = storageRange(getRange()[0], storageWidth(getInit()));
   int32_t zeroPoint = getZeroPoint();
   if (zeroPoint < lowest || zeroPoint > highest)
     return emitOpError("expects a zero point in [")
