@@ -19,9 +19,20 @@ namespace qopt {
 
 using namespace mlir;
 
-/// Whether the last `count` dimensions of `type` lie without gaps.
+/// Whether the last `count` dimensions of `type` have the strides of a buffer
+/// without gaps. Dimensions of size 1 are no exception: the lowering of what
+/// stays a copy would not make a `memcpy` of it.
 static bool isContiguous(MemRefType type, int64_t count) {
-  return type.areTrailingDimsContiguous(count);
+  SmallVector<int64_t> strides;
+  int64_t offset, expected = 1;
+  if (failed(type.getStridesAndOffset(strides, offset)))
+    return false;
+  for (int64_t d = type.getRank() - 1; d >= type.getRank() - count; --d) {
+    if (strides[d] != expected)
+      return false;
+    expected *= type.getDimSize(d);
+  }
+  return true;
 }
 
 namespace {

@@ -35,3 +35,14 @@ func.func @whole(%from: memref<4x3xi8>, %to: memref<4x3xi8>) {
   memref.copy %from, %to : memref<4x3xi8> to memref<4x3xi8>
   return
 }
+
+// A dimension of size 1 with the stride of another one, as slices leave it:
+// only the rows are copies.
+
+// CHECK-LABEL: func.func @unit_dimension
+// CHECK-COUNT-3: scf.for
+// CHECK: memref.copy %{{.*}}, %{{.*}} : memref<8xf32, {{.*}}> to memref<8xf32
+func.func @unit_dimension(%from: memref<1x2x1x8xf32, strided<[48, 8, 24, 1]>>, %to: memref<1x2x1x8xf32>) {
+  memref.copy %from, %to : memref<1x2x1x8xf32, strided<[48, 8, 24, 1]>> to memref<1x2x1x8xf32>
+  return
+}
