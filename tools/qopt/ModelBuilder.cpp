@@ -202,15 +202,12 @@ static llvm::Error correctBiasesFrom(ModuleOp calibrated, StringRef dataPath,
   if (llvm::Error error = data->bind(inputSpecs(*info)))
     return error;
   // The samples are interpreted, twice. Where a sample costs a lot it also has
-  // many positions to take means over, so that fewer of them do.
-  constexpr int64_t kMaxSamples = 32, kMaxMacs = int64_t(1) << 30;
+  // many positions to take means over, so that a few of them do.
+  constexpr int64_t kMinSamples = 2, kMaxSamples = 32;
+  constexpr int64_t kMaxMacs = int64_t(1) << 30;
   int64_t affordable = kMaxMacs / std::max<int64_t>(countMacs(calibrated), 1);
-  if (affordable == 0) {
-    printWarning("biases are not corrected: one sample has more than " +
-                 formatCount(kMaxMacs) + " multiply-accumulates");
-    return llvm::Error::success();
-  }
-  int64_t count = std::min({kMaxSamples, affordable, data->numSamples()});
+  int64_t count = std::min(std::clamp(affordable, kMinSamples, kMaxSamples),
+                           data->numSamples());
   std::vector<std::vector<HostTensor>> samples;
   for (int64_t i = 0; i < count; ++i) {
     auto sample = data->sample(i * data->numSamples() / count);
