@@ -240,6 +240,16 @@ Role Planner::classifyElementwise(linalg::GenericOp op, std::string &reason) {
   return Role::Float;
 }
 
+/// Whether the border has an integer at every scale: 0, or what a maximum never
+/// takes.
+static bool hasIntegerBorder(tensor::PadOp pad) {
+  Value border = pad.getConstantPaddingValue();
+  std::optional<float> value =
+      border ? matchFloatConstant(border) : std::nullopt;
+  return value &&
+         (*value == 0.0f || *value == -std::numeric_limits<float>::infinity());
+}
+
 Role Planner::classify(Operation *op, std::string &reason) {
   if (op->getNumResults() != 1 || op->hasTrait<OpTrait::ConstantLike>() ||
       isConstantValue(op->getResult(0)) || activationOperands(op).empty())
@@ -259,6 +269,10 @@ Role Planner::classify(Operation *op, std::string &reason) {
   }
   if (matchSumReduction(op))
     return Role::SumPool;
+  if (auto pad = dyn_cast<tensor::PadOp>(op); pad && !hasIntegerBorder(pad)) {
+    reason = "the border is not 0: it has no exact integer";
+    return Role::Float;
+  }
   if (isMovement(op) && !isa<tensor::InsertSliceOp>(op))
     return Role::Movement;
   if (auto generic = dyn_cast<linalg::GenericOp>(op);
@@ -494,8 +508,9 @@ FailureOr<ObservedRange> Planner::rangeOf(Value edge) const {
     if (auto it = ranges.find(value); it != ranges.end())
       return it->second;
     Operation *def = value.getDefiningOp();
-    if (!def || plan.roleOf(def) != Role::Movement ||
-        activationOperands(def).size() != 1)
+    bool isMoved =
+        def && (plan.roleOf(def) == Role::Movement || isa<tensor::PadOp>(def));
+    if (!isMoved || activationOperands(def).size() != 1)
       break;
     value = activationOperands(def).front();
   }
@@ -540,6 +555,8 @@ LogicalResult Planner::chooseParams() {
   for (auto &entry : plan.edges)
     classes.insert(entry.first);
   for (Operation &op : block) {
+    if (isa<tensor::PadOp>(op) && plan.edges.contains(op.getResult(0)))
+      movements[&op] = op.getResult(0);
     if (plan.roleOf(&op) != Role::Movement || !plan.wanted.lookup(&op))
       continue;
     Value first = plan.rootOf(activationOperands(&op).front());

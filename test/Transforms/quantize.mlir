@@ -129,3 +129,29 @@ func.func @concat_shares(%x: tensor<1x2xf32>, %y: tensor<1x2xf32>) -> tensor<1x3
   %mm = linalg.matmul ins(%c, %w : tensor<1x4xf32>, tensor<4x3xf32>) outs(%i : tensor<1x3xf32>) -> tensor<1x3xf32>
   return %mm : tensor<1x3xf32>
 }
+
+// -----
+
+// A border other than 0 has no exact integer: the padded tensor is rounded,
+// with the border in its range [-1, 4].
+// CHECK-LABEL: func.func @border
+// CHECK-NOT:     qopt.quantize
+// CHECK:         tensor.pad
+// CHECK:         arith.constant dense<0.0196078438> : tensor<f32>
+// CHECK:         arith.constant dense<51> : tensor<i32>
+// CHECK:         qopt.quantize
+// CHECK:         linalg.matmul
+func.func @border(%x: tensor<1x2xf32>) -> tensor<1x3xf32> {
+  %zero = arith.constant 0.0 : f32
+  %four = arith.constant 4.0 : f32
+  %w = arith.constant dense<0.5> : tensor<4x3xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x2xf32> -> tensor<1x2xf32>
+  %p = tensor.pad %xo low[0, 1] high[0, 1] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %four : f32
+  } : tensor<1x2xf32> to tensor<1x4xf32>
+  %e = tensor.empty() : tensor<1x3xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x3xf32>) -> tensor<1x3xf32>
+  %mm = linalg.matmul ins(%p, %w : tensor<1x4xf32>, tensor<4x3xf32>) outs(%init : tensor<1x3xf32>) -> tensor<1x3xf32>
+  return %mm : tensor<1x3xf32>
+}
