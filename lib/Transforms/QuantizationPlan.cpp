@@ -240,14 +240,17 @@ Role Planner::classifyElementwise(linalg::GenericOp op, std::string &reason) {
   return Role::Float;
 }
 
-/// Whether the border has an integer at every scale: 0, or what a maximum never
-/// takes.
+/// Whether the border has an integer at every scale: 0, or -inf that a maximum
+/// reads directly and never takes.
 static bool hasIntegerBorder(tensor::PadOp pad) {
   Value border = pad.getConstantPaddingValue();
   std::optional<float> value =
       border ? matchFloatConstant(border) : std::nullopt;
-  return value &&
-         (*value == 0.0f || *value == -std::numeric_limits<float>::infinity());
+  if (value != -std::numeric_limits<float>::infinity())
+    return value == 0.0f;
+  return llvm::all_of(pad->getUsers(), [](Operation *user) {
+    return matchPooling(user) == PoolingKind::Max;
+  });
 }
 
 Role Planner::classify(Operation *op, std::string &reason) {

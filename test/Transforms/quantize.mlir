@@ -155,3 +155,31 @@ func.func @border(%x: tensor<1x2xf32>) -> tensor<1x3xf32> {
   %mm = linalg.matmul ins(%p, %w : tensor<1x4xf32>, tensor<4x3xf32>) outs(%init : tensor<1x3xf32>) -> tensor<1x3xf32>
   return %mm : tensor<1x3xf32>
 }
+
+// -----
+
+// A border of -inf that is moved before the maximum takes it: rounded, too.
+// CHECK-LABEL: func.func @moved_border
+// CHECK:         tensor.pad
+// CHECK:         qopt.float_reason
+// CHECK:         qopt.quantize
+// CHECK:         linalg.transpose
+func.func @moved_border(%x: tensor<1x2x2x4xf32>) -> tensor<1x3x2x3xf32> {
+  %zero = arith.constant 0.0 : f32
+  %inf = arith.constant 0xFF800000 : f32
+  %w = arith.constant dense<0.5> : tensor<3x1x1x4xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x2x2x4xf32> -> tensor<1x2x2x4xf32>
+  %p = tensor.pad %xo low[0, 0, 1, 0] high[0, 0, 0, 0] {
+  ^bb0(%i: index, %j: index, %k: index, %l: index):
+    tensor.yield %inf : f32
+  } : tensor<1x2x2x4xf32> to tensor<1x2x3x4xf32>
+  %te = tensor.empty() : tensor<1x3x2x4xf32>
+  %t = linalg.transpose ins(%p : tensor<1x2x3x4xf32>) outs(%te : tensor<1x3x2x4xf32>) permutation = [0, 2, 1, 3]
+  %window = tensor.empty() : tensor<1x1xf32>
+  %lowest = linalg.fill ins(%inf : f32) outs(%te : tensor<1x3x2x4xf32>) -> tensor<1x3x2x4xf32>
+  %max = linalg.pooling_nhwc_max ins(%t, %window : tensor<1x3x2x4xf32>, tensor<1x1xf32>) outs(%lowest : tensor<1x3x2x4xf32>) -> tensor<1x3x2x4xf32>
+  %e = tensor.empty() : tensor<1x3x2x3xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x3x2x3xf32>) -> tensor<1x3x2x3xf32>
+  %y = linalg.conv_2d_nhwc_fhwc ins(%max, %w : tensor<1x3x2x4xf32>, tensor<3x1x1x4xf32>) outs(%init : tensor<1x3x2x3xf32>) -> tensor<1x3x2x3xf32>
+  return %y : tensor<1x3x2x3xf32>
+}
