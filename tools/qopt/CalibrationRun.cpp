@@ -17,11 +17,16 @@ namespace cl = llvm::cl;
 
 namespace qopt::cli {
 
+/// Kept for good: an option refers to its description, it does not copy it.
+static llvm::StringRef observerHelp() {
+  static const std::string text =
+      "How ranges are chosen: " + observerNames() + " (default: the recipe's)";
+  return text;
+}
+
 CalibrationRunOptions::CalibrationRunOptions(cl::SubCommand &command)
-    : observer("observer",
-               cl::desc("How ranges are chosen: " + observerNames() +
-                        " (default: the recipe's)"),
-               cl::value_desc("NAME"), cl::sub(command)),
+    : observer("observer", cl::desc(observerHelp()), cl::value_desc("NAME"),
+               cl::sub(command)),
       percentile("percentile",
                  cl::desc("Values that stay inside, for --observer percentile"),
                  cl::value_desc("P"), cl::init(99.99), cl::sub(command)),
