@@ -3,7 +3,7 @@
 
 Developer-only: the files it writes are in the repository. Needs PyTorch and
 NumPy (Debian: python3-torch, python3-numpy) and the images of Debian's
-dataset-fashion-mnist. Seeded; takes about ten minutes on two cores.
+dataset-fashion-mnist. Seeded; takes about half an hour with Debian's PyTorch.
 
   ./train.py [--epochs 14] [--data /usr/share/datasets/fashion-mnist] [--out .]
 """
