@@ -492,24 +492,6 @@ static Rule concatForms(tensor::ConcatOp op,
   return asValue(std::move(form));
 }
 
-/// The one float tensor that movement `op` reads elements of; null if there is
-/// none, or more than one.
-static Value movedOperand(Operation *op) {
-  auto structured = dyn_cast<linalg::LinalgOp>(op);
-  if (!structured)
-    return isa<tensor::InsertSliceOp>(op) ? Value() : op->getOperand(0);
-  if (structured.getNumDpsInits() != 1)
-    return {};
-  Value yielded = structured.getBlock()->getTerminator()->getOperand(0);
-  if (auto extract = yielded.getDefiningOp<tensor::ExtractOp>())
-    return extract.getTensor();
-  auto argument = dyn_cast<BlockArgument>(yielded);
-  if (!argument || argument.getOwner() != structured.getBlock())
-    return {};
-  OpOperand &operand = structured->getOpOperand(argument.getArgNumber());
-  return structured.isDpsInput(&operand) ? operand.get() : Value();
-}
-
 static Rule moveForm(Operation *op, const FormEnvironment &environment) {
   if (auto concat = dyn_cast<tensor::ConcatOp>(op))
     return concatForms(concat, environment);

@@ -173,30 +173,19 @@ Error RowProgram::compileFloat(Operation *op, bool &known) {
     return Error::success();
 
   known = true;
+  static ScalarArith scalar; // stateless
   llvm::TypeSwitch<Operation *>(op)
       .Case<math::ExpOp>([&](auto) {
-        floatUnary(op, [](float a) {
-          ScalarArith arith;
-          return expApprox(arith, a);
-        });
+        floatUnary(op, [](float a) { return expApprox(scalar, a); });
       })
       .Case<math::TanhOp>([&](auto) {
-        floatUnary(op, [](float a) {
-          ScalarArith arith;
-          return tanhApprox(arith, a);
-        });
+        floatUnary(op, [](float a) { return tanhApprox(scalar, a); });
       })
       .Case<math::ErfOp>([&](auto) {
-        floatUnary(op, [](float a) {
-          ScalarArith arith;
-          return erfApprox(arith, a);
-        });
+        floatUnary(op, [](float a) { return erfApprox(scalar, a); });
       })
       .Case<math::LogOp>([&](auto) {
-        floatUnary(op, [](float a) {
-          ScalarArith arith;
-          return logApprox(arith, a);
-        });
+        floatUnary(op, [](float a) { return logApprox(scalar, a); });
       })
       .Default([&](Operation *) { known = false; });
   return Error::success();

@@ -369,6 +369,22 @@ bool isMovement(Operation *op) {
   return generic && onlySelects(generic);
 }
 
+Value movedOperand(Operation *op) {
+  auto structured = dyn_cast<linalg::LinalgOp>(op);
+  if (!structured)
+    return isa<tensor::InsertSliceOp>(op) ? Value() : op->getOperand(0);
+  if (structured.getNumDpsInits() != 1)
+    return {};
+  Value yielded = structured.getBlock()->getTerminator()->getOperand(0);
+  if (auto extract = yielded.getDefiningOp<tensor::ExtractOp>())
+    return extract.getTensor();
+  auto argument = dyn_cast<BlockArgument>(yielded);
+  if (!argument || argument.getOwner() != structured.getBlock())
+    return {};
+  OpOperand &operand = structured->getOpOperand(argument.getArgNumber());
+  return structured.isDpsInput(&operand) ? operand.get() : Value();
+}
+
 std::optional<float> matchUniformInit(Value init) {
   if (auto fill = init.getDefiningOp<linalg::FillOp>())
     return matchFloatConstant(fill.getInputs()[0]);

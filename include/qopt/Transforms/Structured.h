@@ -110,6 +110,10 @@ std::optional<BinaryKind> matchBinary(mlir::linalg::GenericOp op);
 /// copy, and generics that only select (nearest resize).
 bool isMovement(mlir::Operation *op);
 
+/// The one tensor that movement `op` reads elements of; null if there is none,
+/// or more than one.
+mlir::Value movedOperand(mlir::Operation *op);
+
 /// What an init holds at every place: the constant of a fill, a splat or a
 /// broadcast of one.
 std::optional<float> matchUniformInit(mlir::Value init);

@@ -102,9 +102,6 @@ FormResult moveForm(mlir::OpBuilder &builder, mlir::Operation *op,
 FormResult concatForms(mlir::OpBuilder &builder, mlir::tensor::ConcatOp op,
                        llvm::ArrayRef<const IntegerForm *> inputs);
 
-/// The one tensor that movement reads elements of; null if there is none.
-mlir::Value movedOperand(mlir::Operation *op);
-
 /// The values of `values[last]` for all 256 codes of an edge, `chain` being the
 /// elementwise operations from the edge to it; one row, or one per channel.
 /// With `quantize` they are its integers, else f32.

@@ -16,22 +16,6 @@
 using namespace mlir;
 using namespace qopt;
 
-Value qopt::movedOperand(Operation *op) {
-  auto structured = dyn_cast<linalg::LinalgOp>(op);
-  if (!structured)
-    return isa<tensor::InsertSliceOp>(op) ? Value() : op->getOperand(0);
-  if (structured.getNumDpsInits() != 1)
-    return {};
-  Value yielded = structured.getBlock()->getTerminator()->getOperand(0);
-  if (auto extract = yielded.getDefiningOp<tensor::ExtractOp>())
-    return extract.getTensor();
-  auto argument = dyn_cast<BlockArgument>(yielded);
-  if (!argument || argument.getOwner() != structured.getBlock())
-    return {};
-  OpOperand &operand = structured->getOpOperand(argument.getArgNumber());
-  return structured.isDpsInput(&operand) ? operand.get() : Value();
-}
-
 /// The integer of the border: the zero point for 0; for -inf, which only max
 /// pooling reads, the least value of the storage.
 static std::optional<int64_t> paddingInteger(tensor::PadOp pad,

@@ -169,29 +169,34 @@ FailureOr<Value> NodeContext::tensor(size_t index, StringRef what) {
   return materialize(hasInput(index) ? input(index) : GraphValue(), what);
 }
 
-FailureOr<const HostTensor *> NodeContext::floatConstant(size_t index,
-                                                         StringRef what) {
+FailureOr<const HostTensor *> NodeContext::constant(size_t index,
+                                                    StringRef what) {
   if (!hasInput(index))
     return error("expected an input " + what + ", got none");
   const GraphValue &value = input(index);
   if (!value.isConstant())
     return error("expected " + what +
                  " to be a constant, got a value computed at run time");
-  if (value.dtype() != DType::F32)
-    return error("expected " + what + " to be f32, got " +
-                 dtypeName(value.dtype()));
   return value.constant.get();
+}
+
+FailureOr<const HostTensor *> NodeContext::floatConstant(size_t index,
+                                                         StringRef what) {
+  FailureOr<const HostTensor *> tensor = constant(index, what);
+  if (failed(tensor))
+    return failure();
+  if ((*tensor)->dtype != DType::F32)
+    return error("expected " + what + " to be f32, got " +
+                 dtypeName((*tensor)->dtype));
+  return *tensor;
 }
 
 FailureOr<SmallVector<int64_t>> NodeContext::intConstants(size_t index,
                                                           StringRef what) {
-  if (!hasInput(index))
-    return error("expected an input " + what + ", got none");
-  const GraphValue &value = input(index);
-  if (!value.isConstant())
-    return error("expected " + what +
-                 " to be a constant, got a value computed at run time");
-  const HostTensor &tensor = *value.constant;
+  FailureOr<const HostTensor *> value = constant(index, what);
+  if (failed(value))
+    return failure();
+  const HostTensor &tensor = **value;
   if (tensor.shape.size() > 1)
     return error("expected " + what + " to have rank 0 or 1, got shape " +
                  shapeString(tensor.shape));

@@ -77,6 +77,9 @@ public:
   mlir::FailureOr<mlir::Value> tensor(size_t index, llvm::StringRef what = "X");
   mlir::FailureOr<mlir::Value> materialize(const GraphValue &value,
                                            llvm::StringRef what);
+  /// The input as a constant tensor of any type.
+  mlir::FailureOr<const HostTensor *> constant(size_t index,
+                                               llvm::StringRef what);
   /// The input as a constant f32 tensor.
   mlir::FailureOr<const HostTensor *> floatConstant(size_t index,
                                                     llvm::StringRef what);
