@@ -23,6 +23,7 @@ else:
 config.substitutions += [
     ("%models", models),
     ("%demo", os.path.join(config.qopt_src_root, "examples", "fashion-mnist")),
+    ("%make_npz", f"{sys.executable} {config.qopt_src_root}/test/Driver/Inputs/make_npz.py"),
     ("%check_metrics", f"{sys.executable} {config.test_source_root}/check_metrics.py"),
     ("%cifar10", f"{sys.executable} {config.test_source_root}/cifar10.py"),
 ]

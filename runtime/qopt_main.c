@@ -6,6 +6,8 @@
 |*===----------------------------------------------------------------------===*|
 |*
 |* Compiled with -DQOPT_INFO=NAME_info -DQOPT_RUN=NAME_run, after qopt_model.h.
+|* With -DQOPT_THREADS=N, N of them share the work, QOPT_RUN is
+|* NAME_run_parallel, and qopt_pool.h and qopt_pool.c come before this file.
 |*
 \*===----------------------------------------------------------------------===*/
 
@@ -17,8 +19,23 @@
 #include <time.h>
 
 extern const qopt_model_info *QOPT_INFO(void);
+
+#ifdef QOPT_THREADS
+extern int QOPT_RUN(const void *const *inputs, void *const *outputs,
+                    void *arena, qopt_parallel_for parallel_for, void *pool);
+static qopt_pool *pool;
+#else
 extern int QOPT_RUN(const void *const *inputs, void *const *outputs,
                     void *arena);
+#endif
+
+static int run(const void *const *inputs, void *const *outputs, void *arena) {
+#ifdef QOPT_THREADS
+  return QOPT_RUN(inputs, outputs, arena, qopt_pool_parallel_for, pool);
+#else
+  return QOPT_RUN(inputs, outputs, arena);
+#endif
+}
 
 static const struct {
   int dtype;
@@ -193,7 +210,11 @@ int main(int argc, char **argv) {
     outputs[i] = allocate(numBytes(&info->outputs[i]));
   void *arena = allocate(info->arena_bytes);
 
-  int code = QOPT_RUN(inputs, outputs, arena);
+#ifdef QOPT_THREADS
+  if (!(pool = qopt_pool_create(QOPT_THREADS)))
+    fail("%d threads cannot be started", QOPT_THREADS);
+#endif
+  int code = run(inputs, outputs, arena);
   if (code != QOPT_OK)
     fail("the model returned %d", code);
   for (int i = 0; i < given[1]; ++i)
@@ -202,7 +223,7 @@ int main(int argc, char **argv) {
   double best = 0;
   for (int i = 0; i < benchRuns; ++i) {
     double start = seconds();
-    QOPT_RUN(inputs, outputs, arena);
+    run(inputs, outputs, arena);
     double elapsed = seconds() - start;
     if (i == 0 || elapsed < best)
       best = elapsed;

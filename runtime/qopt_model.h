@@ -50,4 +50,10 @@ typedef struct qopt_model_info {
   const qopt_tensor_info *inputs, *outputs;
 } qopt_model_info;
 
+/* Calls task(data, i) once for each i in [0, count), in any order and from any
+ * threads, and returns when all calls have; `pool` is the caller's own. */
+typedef void (*qopt_parallel_for)(void *pool, int count,
+                                  void (*task)(void *data, int index),
+                                  void *data);
+
 #endif /* QOPT_MODEL_TYPES */

@@ -34,7 +34,7 @@ static void buildScheduledPipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createPlaceResultsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(
-      createAssignSchedulePass({options.target.name}));
+      createAssignSchedulePass({options.target.name, options.threads}));
   pm.addNestedPass<func::FuncOp>(createGenerateNestsPass());
   pm.addPass(createCanonicalizerPass());
 }
@@ -119,6 +119,9 @@ struct PhasePipelineOptions : PassPipelineOptions<PhasePipelineOptions> {
                              llvm::cl::init("native")};
   Option<bool> schedule{*this, "schedule", llvm::cl::desc("False: plain loops"),
                         llvm::cl::init(true)};
+  Option<unsigned> threads{*this, "threads",
+                           llvm::cl::desc("How many threads share a loop"),
+                           llvm::cl::init(1)};
 };
 } // namespace
 
@@ -136,6 +139,7 @@ static LogicalResult buildFromText(OpPassManager &pm, Phase phase,
     return onError(llvm::toString(target.takeError()));
   options.target = *target;
   options.schedule = parsed.schedule;
+  options.threads = parsed.threads;
   buildPhase(pm, phase, options);
   return success();
 }

@@ -27,11 +27,16 @@ struct AssignSchedule : impl::AssignSchedulePassBase<AssignSchedule> {
       func.emitError(llvm::toString(info.takeError()));
       return signalPassFailure();
     }
+    if (threads < 1) {
+      func.emitError("expects at least 1 thread, got ") << threads.getValue();
+      return signalPassFailure();
+    }
     for (const FusedRegion &region : findFusedRegions(func)) {
       Operation *root = region.root;
       if (!root->hasAttr(QoptDialect::kScheduleAttrName))
-        root->setAttr(QoptDialect::kScheduleAttrName,
-                      chooseSchedule(region, *info).toAttr(&getContext()));
+        root->setAttr(
+            QoptDialect::kScheduleAttrName,
+            chooseSchedule(region, *info, threads).toAttr(&getContext()));
     }
   }
 };

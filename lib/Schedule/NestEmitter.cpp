@@ -177,6 +177,10 @@ Value NestEmitter::emitTiles(size_t depth, Value dest,
              count[dim] = tile;
              inner[0] = emitTiles(depth + 1, inner[0], base, count);
            });
+  // Tiles of the result are disjoint: their order does not matter.
+  if (depth == 0 && schedule.tasks > 1 && whole > 1)
+    carried[0].getDefiningOp()->setAttr(QoptDialect::kTasksAttrName,
+                                        b.getI64IntegerAttr(schedule.tasks));
   if (rest) {
     base[dim] = b.getAffineConstantExpr(whole * tile);
     count[dim] = rest;

@@ -25,12 +25,15 @@ namespace qopt {
 
 DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
   Builder b(context);
-  return b.getDictionaryAttr(
+  NamedAttrList list(
       {b.getNamedAttr("kernel", b.getStringAttr(useDot ? "dot" : "vector")),
        b.getNamedAttr("lanes", b.getI64IntegerAttr(lanes)),
        b.getNamedAttr("lane_dim", b.getI64IntegerAttr(laneDim)),
        b.getNamedAttr("tile", b.getDenseI64ArrayAttr(tile)),
        b.getNamedAttr("order", b.getDenseI64ArrayAttr(order))});
+  if (tasks > 1)
+    list.set("tasks", b.getI64IntegerAttr(tasks));
+  return list.getDictionary(context);
 }
 
 static LogicalResult checkSchedule(linalg::LinalgOp root,
@@ -49,6 +52,8 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
       llvm::any_of(schedule.tile, [](int64_t n) { return n < 1; }))
     return root->emitOpError("expects ")
            << rank << " positive tile sizes, got [" << schedule.tile << "]";
+  if (schedule.tasks < 1)
+    return root->emitOpError("expects at least 1 task, got ") << schedule.tasks;
   int64_t lane = schedule.laneDim;
   if (lane >= 0 && schedule.tile[lane] < type.getDimSize(lane) &&
       schedule.tile[lane] % schedule.lanes != 0)
@@ -80,6 +85,8 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
   schedule.laneDim = laneDim.getInt();
   schedule.tile.assign(tile.asArrayRef().begin(), tile.asArrayRef().end());
   schedule.order.assign(order.asArrayRef().begin(), order.asArrayRef().end());
+  if (auto tasks = attr.getAs<IntegerAttr>("tasks"))
+    schedule.tasks = tasks.getInt();
   if (failed(checkSchedule(root, schedule)))
     return failure();
   return schedule;
@@ -117,7 +124,7 @@ public:
     collect(region.root, dims, 1);
   }
 
-  Schedule run();
+  Schedule run(int64_t threads);
 
 private:
   void collect(linalg::LinalgOp op, ArrayRef<AffineExpr> at, int64_t trips);
@@ -129,6 +136,7 @@ private:
   void chooseLanes(Schedule &schedule) const;
   void chooseTile(Schedule &schedule) const;
   void chooseOrder(Schedule &schedule) const;
+  void chooseTasks(Schedule &schedule, int64_t threads) const;
   double tileCost(const Schedule &schedule, int64_t rows, int64_t blocks) const;
   double nestCost(const Schedule &schedule, unsigned dim, int64_t rows) const;
   const Member *heaviest() const;
@@ -421,18 +429,50 @@ void ScheduleChooser::chooseOrder(Schedule &schedule) const {
   schedule.order.insert(position, lane);
 }
 
-Schedule ScheduleChooser::run() {
+/// The part of a nest that one of `tasks` tasks waits for: its share of whole
+/// tiles along `dim`, and the tile at the border, which is not shared out.
+static double shareOf(int64_t extent, int64_t tile, int64_t tasks) {
+  int64_t slowest = llvm::divideCeil(extent / tile, tasks) * tile;
+  return double(slowest + extent % tile) / double(extent);
+}
+
+/// Shares out the loop that divides best, an outer one where several do: what
+/// lies inside it keeps its order in memory.
+void ScheduleChooser::chooseTasks(Schedule &schedule, int64_t threads) const {
+  // Handing out tasks, and fetching what another core has in its cache, costs
+  // some microseconds: some ten thousand instructions.
+  constexpr double kMinCost = 50000;
+  if (threads <= 1 || nestCost(schedule, 0, 1) < kMinCost)
+    return;
+  double best = 0.8;
+  auto *outermost = schedule.order.end();
+  for (auto *dim = schedule.order.begin(); dim != schedule.order.end(); ++dim) {
+    double share = shareOf(type.getDimSize(*dim), schedule.tile[*dim], threads);
+    if (share > best - 0.05)
+      continue;
+    best = share;
+    outermost = dim;
+  }
+  if (outermost == schedule.order.end())
+    return;
+  std::rotate(schedule.order.begin(), outermost, outermost + 1);
+  schedule.tasks = threads;
+}
+
+Schedule ScheduleChooser::run(int64_t threads) {
   Schedule schedule;
   chooseLanes(schedule);
   chooseTile(schedule);
   chooseOrder(schedule);
+  chooseTasks(schedule, threads);
   return schedule;
 }
 
 } // namespace
 
-Schedule chooseSchedule(const FusedRegion &region, const TargetInfo &target) {
-  return ScheduleChooser(region, target).run();
+Schedule chooseSchedule(const FusedRegion &region, const TargetInfo &target,
+                        int64_t threads) {
+  return ScheduleChooser(region, target).run(threads);
 }
 
 } // namespace qopt

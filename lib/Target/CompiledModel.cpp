@@ -10,6 +10,7 @@
 #include "qopt/Target/Lowering.h"
 #include "qopt_model.h"
 #include "qopt_observe.h"
+#include "qopt_pool.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
@@ -32,8 +33,10 @@ using namespace qopt;
 struct CompiledModel::Library {
   std::unique_ptr<orc::LLJIT> jit;
   void *handle = nullptr;
+  qopt_pool *pool = nullptr;
 
   ~Library() {
+    qopt_pool_destroy(pool);
     if (handle)
       dlclose(handle);
   }
@@ -131,8 +134,14 @@ CompiledModel::loadObject(StringRef object, const ModelInfo &info) {
     return run.takeError();
   std::unique_ptr<CompiledModel> model(new CompiledModel());
   model->library->jit = std::move(*jit);
-  model->runFunction =
-      run->toPtr<int (*)(const void *const *, void *const *, void *)>();
+  model->runFunction = run->toPtr<decltype(CompiledModel::runFunction)>();
+  Expected<orc::ExecutorAddr> parallel =
+      model->library->jit->lookup(info.name + "_run_parallel");
+  if (parallel)
+    model->runParallel =
+        parallel->toPtr<decltype(CompiledModel::runParallel)>();
+  else
+    consumeError(parallel.takeError());
   model->model = info;
   return model;
 }
@@ -188,9 +197,10 @@ CompiledModel::loadSharedObject(StringRef path, StringRef name) {
   model->library->handle = handle;
   auto info = reinterpret_cast<const qopt_model_info *(*)()>(
       dlsym(handle, (modelName + "_info").c_str()));
-  model->runFunction =
-      reinterpret_cast<int (*)(const void *const *, void *const *, void *)>(
-          dlsym(handle, (modelName + "_run").c_str()));
+  model->runFunction = reinterpret_cast<decltype(CompiledModel::runFunction)>(
+      dlsym(handle, (modelName + "_run").c_str()));
+  model->runParallel = reinterpret_cast<decltype(CompiledModel::runParallel)>(
+      dlsym(handle, (modelName + "_run_parallel").c_str()));
   if (!info || !model->runFunction)
     return createStringError(path + ": expected the model '" + modelName +
                              "', got no such symbols");
@@ -201,6 +211,25 @@ CompiledModel::loadSharedObject(StringRef path, StringRef name) {
 //===----------------------------------------------------------------------===//
 // Running
 //===----------------------------------------------------------------------===//
+
+Error CompiledModel::useThreads(unsigned threads) {
+  qopt_pool_destroy(library->pool);
+  library->pool = nullptr;
+  if (threads <= 1 || !runParallel)
+    return Error::success();
+  library->pool = qopt_pool_create(threads);
+  if (library->pool)
+    return Error::success();
+  return createStringError(Twine(threads) + " threads cannot be started");
+}
+
+int CompiledModel::runRaw(const void *const *inputs, void *const *outputs,
+                          void *arena) const {
+  if (library->pool)
+    return runParallel(inputs, outputs, arena, qopt_pool_parallel_for,
+                       library->pool);
+  return runFunction(inputs, outputs, arena);
+}
 
 CompiledModel::Arena::Arena(const ModelInfo &info)
     : memory(allocate_buffer(info.arenaBytes, ModelInfo::kAlignment)),

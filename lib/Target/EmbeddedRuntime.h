@@ -12,6 +12,8 @@ namespace qopt {
 
 /// runtime/qopt_model.h from its include guard on.
 extern const char *const kModelTypes;
+/// runtime/qopt_pool.h and qopt_pool.c.
+extern const char *const kPool;
 /// runtime/qopt_main.c.
 extern const char *const kMainProgram;
 

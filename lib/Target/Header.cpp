@@ -99,6 +99,17 @@ static void writeWrapper(raw_ostream &os, const ModelInfo &info,
      << "  return " << info.name << "_run(inputs, outputs, arena);\n}\n";
 }
 
+static std::string parallelDeclaration(const ModelInfo &info) {
+  if (info.threads <= 1)
+    return "";
+  return formatv("/* The same on several threads: long loops are cut into {0} "
+                 "tasks, which\n * parallel_for calls. */\n"
+                 "int {1}_run_parallel(const void *const *inputs, void *const "
+                 "*outputs,\n    void *arena, qopt_parallel_for parallel_for, "
+                 "void *pool);\n\n",
+                 info.threads, info.name);
+}
+
 std::string qopt::emitHeader(const ModelInfo &info) {
   std::string text;
   raw_string_ostream os(text);
@@ -125,7 +136,7 @@ std::string qopt::emitHeader(const ModelInfo &info) {
      << "/* Returns QOPT_OK or an error code. */\nint " << info.name
      << "_run(const void *const *inputs, void *const *outputs, void "
         "*arena);\n\n"
-     << "/* The same with types. */\n";
+     << parallelDeclaration(info) << "/* The same with types. */\n";
   writeWrapper(os, info, names);
   os << "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* QOPT_" << upper
      << "_H */\n";

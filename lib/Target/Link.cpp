@@ -122,7 +122,9 @@ Expected<std::string> qopt::linkExecutable(StringRef object,
       findTool({"cc", "clang", "clang-22", "gcc"}, "clang-22 or gcc");
   if (!compiler)
     return compiler.takeError();
-  std::string program = std::string(kModelTypes) + kMainProgram;
+  bool hasTasks = info.threads > 1;
+  std::string program =
+      std::string(kModelTypes) + (hasTasks ? kPool : "") + kMainProgram;
   Expected<TemporaryFile> source = TemporaryFile::create("c", program);
   if (!source)
     return source.takeError();
@@ -133,9 +135,15 @@ Expected<std::string> qopt::linkExecutable(StringRef object,
   if (!output)
     return output.takeError();
   std::string infoMacro = "-DQOPT_INFO=" + info.name + "_info";
-  std::string runMacro = "-DQOPT_RUN=" + info.name + "_run";
-  if (Error error = runTool({*compiler, "-O1", infoMacro, runMacro, "-o",
-                             output->path(), source->path(), input->path()}))
+  std::string runMacro =
+      "-DQOPT_RUN=" + info.name + (hasTasks ? "_run_parallel" : "_run");
+  std::string threadsMacro = "-DQOPT_THREADS=" + std::to_string(info.threads);
+  SmallVector<StringRef> command = {
+      *compiler, "-O1",          infoMacro,      runMacro,
+      "-o",      output->path(), source->path(), input->path()};
+  if (hasTasks)
+    command.append({threadsMacro, "-pthread"});
+  if (Error error = runTool(command))
     return error;
   return readFile(output->path());
 }

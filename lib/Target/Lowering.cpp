@@ -49,6 +49,7 @@ void buildPlannedPipeline(OpPassManager &pm) {
 }
 
 void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
+  pm.addPass(createOutlineParallelLoopsPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(createExpandCopiesPass());
   pm.addPass(createExpandMathPass());

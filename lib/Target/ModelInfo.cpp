@@ -74,16 +74,18 @@ static ArrayAttr toAttr(const std::vector<T> &items, Builder &b) {
 
 void ModelInfo::setOn(ModuleOp module) const {
   Builder b(module.getContext());
-  module->setAttr(
-      QoptDialect::kModelAttrName,
-      b.getDictionaryAttr(
-          {b.getNamedAttr("name", b.getStringAttr(name)),
-           b.getNamedAttr("arena_bytes", b.getI64IntegerAttr(arenaBytes)),
-           b.getNamedAttr("live_bytes", b.getI64IntegerAttr(liveBytes)),
-           b.getNamedAttr("weight_bytes", b.getI64IntegerAttr(weightBytes)),
-           b.getNamedAttr("inputs", toAttr(inputs, b)),
-           b.getNamedAttr("outputs", toAttr(outputs, b)),
-           b.getNamedAttr("edges", toAttr(edges, b))}));
+  NamedAttrList attrs(
+      {b.getNamedAttr("name", b.getStringAttr(name)),
+       b.getNamedAttr("arena_bytes", b.getI64IntegerAttr(arenaBytes)),
+       b.getNamedAttr("live_bytes", b.getI64IntegerAttr(liveBytes)),
+       b.getNamedAttr("weight_bytes", b.getI64IntegerAttr(weightBytes)),
+       b.getNamedAttr("inputs", toAttr(inputs, b)),
+       b.getNamedAttr("outputs", toAttr(outputs, b)),
+       b.getNamedAttr("edges", toAttr(edges, b))});
+  if (threads > 1)
+    attrs.set("threads", b.getI64IntegerAttr(threads));
+  module->setAttr(QoptDialect::kModelAttrName,
+                  attrs.getDictionary(module.getContext()));
 }
 
 //===----------------------------------------------------------------------===//
@@ -156,6 +158,7 @@ FailureOr<ModelInfo> ModelInfo::fromModule(ModuleOp module) {
     diag.attachNote() << "qopt-bufferize records it";
     return failure();
   }
+  readInt(dict, "threads", info.threads);
   return info;
 }
 

@@ -4,6 +4,11 @@
 
 // UNKNOWN: z80
 
+// RUN: qopt-opt %s --qopt-assign-schedule="target=x86-64-v4-vnni threads=2" | FileCheck %s --check-prefix=THREADS
+// RUN: not qopt-opt %s --qopt-assign-schedule=threads=0 2>&1 | FileCheck %s --check-prefix=NONE
+
+// NONE: expects at least 1 thread, got 0
+
 // Only the root of a region has a schedule; the init is part of the region.
 // CHECK-LABEL: func.func @matmul
 // CHECK-NOT: schedule
@@ -45,4 +50,30 @@ func.func @kept(%x: tensor<16xi8>) -> tensor<16xi8> {
 func.func @dynamic(%x: tensor<?xi8>, %e: tensor<?xi8>) -> tensor<?xi8> {
   %r = linalg.add ins(%x, %x : tensor<?xi8>, tensor<?xi8>) outs(%e : tensor<?xi8>) -> tensor<?xi8>
   return %r : tensor<?xi8>
+}
+
+// Long loops are cut where they divide evenly (57 rows do not, the channels
+// do); short ones are left alone.
+// THREADS-LABEL: func.func @matmul
+// THREADS-NOT: tasks
+// THREADS-LABEL: func.func @long
+// THREADS: order = array<i64: 2, 0, 1>, tasks = 2 : i64, tile
+// CHECK-LABEL: func.func @long
+func.func @long(%x: tensor<1x57x1024xi8>) -> tensor<1x57x128xi32> {
+  %w = arith.constant dense<1> : tensor<1024x128xi8>
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<1x57x128xi32>
+  %i = linalg.fill ins(%zero : i32) outs(%e : tensor<1x57x128xi32>) -> tensor<1x57x128xi32>
+  %r = linalg.generic {
+    indexing_maps = [affine_map<(b, m, n, k) -> (b, m, k)>, affine_map<(b, m, n, k) -> (k, n)>, affine_map<(b, m, n, k) -> (b, m, n)>],
+    iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<1x57x1024xi8>, tensor<1024x128xi8>) outs(%i : tensor<1x57x128xi32>) {
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<1x57x128xi32>
+  return %r : tensor<1x57x128xi32>
 }

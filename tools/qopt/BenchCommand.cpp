@@ -49,7 +49,8 @@ private:
                            cl::value_desc("N"), cl::init(100000),
                            cl::sub(subCommand)};
   cl::opt<unsigned> threads{
-      "threads", cl::desc("1: compiled models use one thread"),
+      "threads",
+      cl::desc("Run on N threads; a .so must have been compiled for several"),
       cl::value_desc("N"), cl::init(1), cl::sub(subCommand)};
   cl::opt<bool> json{"json", cl::desc("Print JSON"), cl::sub(subCommand)};
 };
@@ -135,7 +136,7 @@ void BenchCommand::print(const ModelInfo &info, const Timing &timing) {
       out.attribute("version", 1);
       out.attribute("model", info.name);
       out.attribute("target", info.target);
-      out.attribute("threads", 1);
+      out.attribute("threads", threads.getValue());
       out.attribute("runs", timing.runs);
       out.attribute("median_us", timing.median);
       out.attribute("min_us", timing.min);
@@ -145,8 +146,9 @@ void BenchCommand::print(const ModelInfo &info, const Timing &timing) {
     llvm::outs() << '\n';
     return;
   }
-  llvm::outs() << info.name << " (" << info.target << ", one thread, "
-               << timing.runs << " runs)\n"
+  llvm::outs() << info.name << " (" << info.target << ", " << threads
+               << (threads == 1 ? " thread, " : " threads, ") << timing.runs
+               << " runs)\n"
                << llvm::format("  median   %.1f us\n  min      %.1f us\n",
                                timing.median, timing.min)
                << "  arena    " << formatBytes(info.arenaBytes)
@@ -156,9 +158,8 @@ void BenchCommand::print(const ModelInfo &info, const Timing &timing) {
 llvm::Error BenchCommand::run() {
   if (!(seconds > 0) || maxRuns < 1)
     return usageError("--seconds, --runs: expected more than 0");
-  if (threads != 1)
-    printWarning("--threads " + llvm::Twine(threads.getValue()) +
-                 ": compiled models use one thread; measuring that");
+  if (llvm::Error error = build.useThreads(threads))
+    return error;
   Session session;
   auto compiled = createCompiledModel(session, model, build);
   if (!compiled)

@@ -82,7 +82,9 @@ private:
       cl::desc("Fail if a node of the model would compute in float"),
       cl::sub(subCommand)};
   cl::opt<unsigned> threads{
-      "threads", cl::desc("1: the compiled model uses one thread"),
+      "threads",
+      cl::desc("Cut long loops into N tasks, which NAME_run_parallel shares "
+               "out (default: 1, none)"),
       cl::value_desc("N"), cl::init(1), cl::sub(subCommand)};
 
   ReportCollector collector;
@@ -311,9 +313,8 @@ llvm::Error CompileCommand::run() {
       !StringRef(reportPath).ends_with(".json"))
     return usageError("--report: expected FILE.html or FILE.json, got '" +
                       reportPath + "'");
-  if (threads != 1)
-    printWarning("--threads " + llvm::Twine(threads.getValue()) +
-                 ": the compiled model will use one thread");
+  if (llvm::Error error = build.useThreads(threads))
+    return error;
 
   if (llvm::Error error = checkDestinations(*kind))
     return error;

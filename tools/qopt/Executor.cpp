@@ -56,12 +56,9 @@ llvm::Error InterpreterExecutor::initialize(OwningOpRef<ModuleOp> owned) {
   return llvm::Error::success();
 }
 
-llvm::Expected<std::unique_ptr<CompiledModel>>
-createCompiledModel(Session &session, const ModelOptions &model,
-                    const BuildOptions &build) {
-  StringRef path = model.path;
-  if (path.ends_with(".so"))
-    return CompiledModel::loadSharedObject(path, model.name);
+static llvm::Expected<std::unique_ptr<CompiledModel>>
+compileInProcess(Session &session, const ModelOptions &model,
+                 const BuildOptions &build) {
   auto module = buildModel(session, model, build, Phase::Llvm, nullptr);
   if (!module)
     return module.takeError();
@@ -78,6 +75,24 @@ createCompiledModel(Session &session, const ModelOptions &model,
   if (!object)
     return object.takeError();
   return CompiledModel::loadObject(*object, *info);
+}
+
+llvm::Expected<std::unique_ptr<CompiledModel>>
+createCompiledModel(Session &session, const ModelOptions &model,
+                    const BuildOptions &build) {
+  StringRef path = model.path;
+  auto compiled = path.ends_with(".so")
+                      ? CompiledModel::loadSharedObject(path, model.name)
+                      : compileInProcess(session, model, build);
+  if (!compiled || build.threads == 1)
+    return compiled;
+  if (!(*compiled)->hasTasks())
+    printWarning("'" + (*compiled)->info().name +
+                 "' has no tasks: it was compiled without --threads, or none "
+                 "of its loops is long enough; it uses one thread");
+  if (llvm::Error error = (*compiled)->useThreads(build.threads))
+    return std::move(error);
+  return compiled;
 }
 
 llvm::Expected<std::unique_ptr<Executor>>

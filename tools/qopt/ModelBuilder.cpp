@@ -58,6 +58,15 @@ BuildOptions::emitOptions(llvm::StringRef name) const {
   return options;
 }
 
+llvm::Error BuildOptions::useThreads(unsigned count) {
+  constexpr unsigned kMaxThreads = 256;
+  if (count < 1 || count > kMaxThreads)
+    return usageError("--threads: expected 1 to " + llvm::Twine(kMaxThreads) +
+                      ", got " + llvm::Twine(count));
+  threads = count;
+  return llvm::Error::success();
+}
+
 llvm::Expected<Phase> parsePhaseOption(StringRef flag, StringRef value) {
   if (std::optional<Phase> phase = parsePhase(value))
     return *phase;
@@ -252,6 +261,7 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
   options.needsRanges = recipe->quantizeActivations;
   options.target = emitOptions->target;
   options.schedule = !build.noSchedule;
+  options.threads = build.threads;
   auto step = [&](ModuleOp module, Phase phase) -> llvm::Error {
     if (atPhase)
       if (llvm::Error error = atPhase(module, phase))

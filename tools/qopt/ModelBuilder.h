@@ -28,6 +28,11 @@ struct BuildOptions {
   /// --target and -O, checked.
   llvm::Expected<EmitOptions> emitOptions(llvm::StringRef name) const;
 
+  /// --threads of the commands that have it: long loops are cut into as many
+  /// tasks, and a model in this process runs on as many threads.
+  llvm::Error useThreads(unsigned count);
+  unsigned threads = 1;
+
   llvm::cl::opt<std::string> recipe;
   llvm::cl::opt<std::string> calibrate;
   llvm::cl::opt<std::string> calibration;

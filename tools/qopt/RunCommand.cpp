@@ -37,6 +37,10 @@ private:
       "reference",
       cl::desc("Run MODEL with the reference interpreter, not compiled"),
       cl::sub(subCommand)};
+  cl::opt<unsigned> threads{
+      "threads",
+      cl::desc("Run on N threads; a .so must have been compiled for several"),
+      cl::value_desc("N"), cl::init(1), cl::sub(subCommand)};
   cl::list<std::string> outputs{
       "output", cl::desc("Where to write an output (default: a summary)"),
       cl::value_desc("FILE.npy"), cl::sub(subCommand)};
@@ -84,6 +88,8 @@ static void printSummary(const TensorInfo &info, const HostTensor &tensor) {
 }
 
 llvm::Error RunCommand::run() {
+  if (llvm::Error error = build.useThreads(threads))
+    return error;
   Session session;
   auto executor = useReference ? createReference(session, model, build)
                                : createExecutor(session, model, build);

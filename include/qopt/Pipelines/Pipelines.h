@@ -39,6 +39,8 @@ struct PhaseOptions {
   bool schedule = true;
   /// What the loops are made for.
   TargetInfo target;
+  /// How many threads share long loops.
+  unsigned threads = 1;
 };
 
 /// Appends the passes that turn the phase before `phase` into `phase`.

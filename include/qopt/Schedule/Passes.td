@@ -16,14 +16,17 @@ def AssignSchedulePass : Pass<"qopt-assign-schedule", "::mlir::func::FuncOp"> {
     Groups linalg operations into fused regions and gives the root of each a
     `qopt.schedule`: kernel, lanes, tile sizes and loop order, chosen by a
     static cost model from the target's description and the shapes. A root that
-    already has one keeps it, so a schedule can be written by hand.
+    already has one keeps it, so a schedule can be written by hand. For several
+    threads, the outermost loop of a nest that is long enough is cut into tasks.
 
     Expects static shapes on tensors. Operations that code generation does not
     understand are in no region and stay as they are.
   }];
   let options = [
     Option<"target", "target", "std::string", /*default=*/"\"native\"",
-           "Name of the target">
+           "Name of the target">,
+    Option<"threads", "threads", "int64_t", /*default=*/"1",
+           "How many threads share a nest">
   ];
 }
 

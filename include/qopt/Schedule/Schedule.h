@@ -24,6 +24,7 @@ namespace qopt {
 ///                  tile = array<i64: 1, 1, 8, 32>, order = array<i64: 3, 0, 1,
 ///                  2>}
 /// ```
+/// With several tasks also `tasks = 2 : i64`.
 /// Dimensions are those of the root's result.
 struct Schedule {
   /// "dot": integer contractions with constant weights go through `qopt.dot`
@@ -38,14 +39,19 @@ struct Schedule {
   llvm::SmallVector<int64_t> tile;
   /// Loops over tiles, outermost first.
   llvm::SmallVector<int64_t> order;
+  /// Into how many tasks, that may run at the same time, the iterations of the
+  /// outermost loop are shared out.
+  int64_t tasks = 1;
 
   mlir::DictionaryAttr toAttr(mlir::MLIRContext *context) const;
   /// Reads and checks the attribute of `root`; reports what is wrong with it.
   static mlir::FailureOr<Schedule> get(mlir::linalg::LinalgOp root);
 };
 
-/// The best schedule of `region` on `target` under the static cost model.
-Schedule chooseSchedule(const FusedRegion &region, const TargetInfo &target);
+/// The best schedule of `region` on `target` under the static cost model, for
+/// at most `threads` threads.
+Schedule chooseSchedule(const FusedRegion &region, const TargetInfo &target,
+                        int64_t threads = 1);
 
 } // namespace qopt
 

@@ -74,16 +74,24 @@ public:
   /// The same without checks and allocations, for measurements. Returns the
   /// model's code.
   int runRaw(const void *const *inputs, void *const *outputs,
-             void *arena) const {
-    return runFunction(inputs, outputs, arena);
-  }
+             void *arena) const;
+
+  /// Whether the model was compiled for several threads.
+  bool hasTasks() const { return runParallel; }
+  /// Lets `threads` threads share the tasks of a run. Fails where they cannot
+  /// be started.
+  llvm::Error useThreads(unsigned threads);
 
 private:
+  using ParallelFor = void (*)(void *, int, void (*)(void *, int), void *);
   struct Library;
   CompiledModel();
 
   std::unique_ptr<Library> library;
   int (*runFunction)(const void *const *, void *const *, void *) = nullptr;
+  /// Null unless the model has tasks.
+  int (*runParallel)(const void *const *, void *const *, void *, ParallelFor,
+                     void *) = nullptr;
   ModelInfo model;
 };
 

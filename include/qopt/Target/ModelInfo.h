@@ -48,6 +48,8 @@ struct ModelInfo {
   int64_t weightBytes = 0;
   /// The largest sum of buffers that are live together.
   int64_t liveBytes = 0;
+  /// Into how many tasks long loops are cut; 1: into none.
+  unsigned threads = 1;
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
   std::vector<ObservedEdge> edges;

@@ -229,6 +229,28 @@ def NormalizeLinalgPass : Pass<"qopt-normalize-linalg", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def OutlineParallelLoopsPass
+    : Pass<"qopt-outline-parallel-loops", "::mlir::ModuleOp"> {
+  let summary = "Move loops that threads may share into functions";
+  let description = [{
+    ```
+    for i in [0, n) tasks = t   ->   call @part.share(%run)
+                                     part(arguments, task): for i in its share
+    ```
+    A loop with `qopt.tasks` becomes a function of the model's arguments and the
+    number of a task; the model's function gets one more argument, the run,
+    through which the C interface reaches the caller's `parallel_for`. Views and
+    constants that the loop uses are computed again in the task.
+
+    Expects `qopt-plan-memory`. A loop that carries values or uses what has
+    effects stays where it is. Does nothing in a module without such loops.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::LLVM::LLVMDialect"
+  ];
+}
+
 def PlanMemoryPass : Pass<"qopt-plan-memory", "::mlir::ModuleOp"> {
   let summary = "All buffers at fixed offsets of one arena argument";
   let description = [{

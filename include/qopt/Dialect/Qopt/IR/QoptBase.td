@@ -57,6 +57,10 @@ def Qopt_Dialect : Dialect {
     /// Dictionary attribute on the root of a fused region: its schedule.
     static constexpr ::llvm::StringLiteral kScheduleAttrName = "qopt.schedule";
 
+    /// Integer attribute on a loop whose iterations do not depend on each
+    /// other: into how many tasks it may be cut.
+    static constexpr ::llvm::StringLiteral kTasksAttrName = "qopt.tasks";
+
     /// Dictionary attribute on a bufferized module: qopt::ModelInfo.
     static constexpr ::llvm::StringLiteral kModelAttrName = "qopt.model";
 
