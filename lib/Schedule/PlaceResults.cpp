@@ -237,8 +237,29 @@ void Placer::concat(tensor::ConcatOp op) {
   op.erase();
 }
 
+/// CSE merges equal fills and broadcasts; computations that start from one of
+/// them would all be placed where the first of them is. Each gets its own.
+void unshareInits(func::FuncOp func) {
+  SmallVector<OpOperand *> shared;
+  func.walk([&](linalg::LinalgOp op) {
+    for (OpOperand &init : op.getDpsInitsMutable()) {
+      Value value = init.get();
+      if (value.getDefiningOp<linalg::LinalgOp>() && !value.hasOneUse() &&
+          findUndefinedInit(value))
+        shared.push_back(&init);
+    }
+  });
+  for (OpOperand *init : shared) {
+    if (init->get().hasOneUse())
+      continue;
+    OpBuilder b(init->getOwner());
+    init->set(b.clone(*init->get().getDefiningOp())->getResult(0));
+  }
+}
+
 struct PlaceResults : impl::PlaceResultsPassBase<PlaceResults> {
   void runOnOperation() override {
+    unshareInits(getOperation());
     Placer placer(getOperation());
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {

@@ -54,6 +54,30 @@ func.func @concat(%x: tensor<4x8xi8>) -> tensor<4x16xi8> {
   return %c : tensor<4x16xi8>
 }
 
+// Two products that start from one fill: only the first is padded, and only it
+// is computed in the padded buffer.
+// CHECK-LABEL: func.func @shared_fill
+func.func @shared_fill(%x: tensor<4x4xi32>, %w: tensor<4x4xi32>) -> (tensor<5x4xi32>, tensor<4x4xi32>) {
+  // CHECK: %[[EMPTY:.*]] = tensor.empty() : tensor<4x4xi32>
+  // CHECK: %[[ANEW:.*]] = linalg.fill ins(%{{.*}}) outs(%[[EMPTY]]
+  // CHECK: %[[BUFFER:.*]] = bufferization.alloc_tensor() : tensor<5x4xi32>
+  // CHECK: %[[SLOT:.*]] = tensor.extract_slice %{{.*}}[0, 0] [4, 4]
+  // CHECK: %[[START:.*]] = linalg.fill ins(%{{.*}}) outs(%[[SLOT]]
+  // CHECK: %[[M:.*]] = linalg.matmul {{.*}} outs(%[[START]]
+  // CHECK: tensor.insert_slice %[[M]]
+  // CHECK: linalg.matmul {{.*}} outs(%[[ANEW]]
+  %z = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<4x4xi32>
+  %f = linalg.fill ins(%z : i32) outs(%e : tensor<4x4xi32>) -> tensor<4x4xi32>
+  %m = linalg.matmul ins(%x, %w : tensor<4x4xi32>, tensor<4x4xi32>) outs(%f : tensor<4x4xi32>) -> tensor<4x4xi32>
+  %p = tensor.pad %m low[0, 0] high[1, 0] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %z : i32
+  } : tensor<4x4xi32> to tensor<5x4xi32>
+  %n = linalg.matmul ins(%w, %w : tensor<4x4xi32>, tensor<4x4xi32>) outs(%f : tensor<4x4xi32>) -> tensor<4x4xi32>
+  return %p, %n : tensor<5x4xi32>, tensor<4x4xi32>
+}
+
 // Must not fire: the padding is not constant, the shape not static.
 // CHECK-LABEL: func.func @left
 // CHECK-COUNT-2: tensor.pad
