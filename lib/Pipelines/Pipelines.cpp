@@ -31,6 +31,7 @@ static void buildScheduledPipeline(OpPassManager &pm,
     return;
   // No CSE from here to bufferization: it would merge destinations, equal as
   // long as they are empty or a border of zeros, that different nests fill.
+  pm.addNestedPass<func::FuncOp>(createSinkMovementPass());
   pm.addNestedPass<func::FuncOp>(createPlaceResultsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(

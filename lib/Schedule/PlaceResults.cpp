@@ -63,6 +63,11 @@ OpOperand *findUndefinedInit(Value value) {
       init = linalgOp.getDpsInitOperand(0);
     } else if (auto insert = dyn_cast<tensor::InsertSliceOp>(def)) {
       init = &insert.getDestMutable();
+    } else if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(def)) {
+      // The parts of a dimension can be told apart in any buffer; merged, they
+      // need one without gaps.
+      value = collapse.getSrc();
+      continue;
     } else {
       return nullptr;
     }
@@ -71,6 +76,28 @@ OpOperand *findUndefinedInit(Value value) {
     value = init->get();
   }
   return nullptr;
+}
+
+/// `slot`, where `value` belongs, in the shape of what `value` starts out as.
+Value reshapeLikeInit(OpBuilder &b, Value value, Value slot) {
+  SmallVector<tensor::CollapseShapeOp> reshapes;
+  while (Operation *def = value.getDefiningOp()) {
+    if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(def)) {
+      reshapes.push_back(collapse);
+      value = collapse.getSrc();
+    } else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(def)) {
+      value = linalgOp.getDpsInits()[0];
+    } else if (auto insert = dyn_cast<tensor::InsertSliceOp>(def)) {
+      value = insert.getDest();
+    } else {
+      break;
+    }
+  }
+  for (tensor::CollapseShapeOp collapse : reshapes)
+    slot = tensor::ExpandShapeOp::create(b, collapse.getLoc(),
+                                         collapse.getSrcType(), slot,
+                                         collapse.getReassociationIndices());
+  return slot;
 }
 
 /// What was assembled by insertions reads its buffer through slices, too.
@@ -160,7 +187,7 @@ Value Placer::place(Location loc, Value part, Value buffer, const Box &box,
     return box.insert(b, loc, copy, buffer);
   }
   b.setInsertionPoint(first);
-  Value slot = box.extract(b, loc, buffer);
+  Value slot = reshapeLikeInit(b, part, box.extract(b, loc, buffer));
   OpOperand *init = findUndefinedInit(part);
   if (isSliceUse(*init))
     init->get().replaceUsesWithIf(slot, isSliceUse);

@@ -118,6 +118,25 @@ static LogicalResult recordModel(func::FuncOp func, ModelInfo &info) {
   return success();
 }
 
+/// Looks through reshapes that only `result` needs: what computes it writes
+/// into `buffer`, reshaped the other way.
+static void reshapeBuffer(OpBuilder &b, Value &result, Value &buffer) {
+  while (result.hasOneUse()) {
+    if (auto collapse = result.getDefiningOp<tensor::CollapseShapeOp>()) {
+      buffer = memref::ExpandShapeOp::create(
+          b, collapse.getLoc(), collapse.getSrcType().getShape(), buffer,
+          collapse.getReassociationIndices());
+      result = collapse.getSrc();
+    } else if (auto expand = result.getDefiningOp<tensor::ExpandShapeOp>()) {
+      buffer = memref::CollapseShapeOp::create(
+          b, expand.getLoc(), buffer, expand.getReassociationIndices());
+      result = expand.getSrc();
+    } else {
+      return;
+    }
+  }
+}
+
 /// return %r : tensor  ->  %r materializes in a new memref argument
 static LogicalResult turnResultsIntoArguments(func::FuncOp func) {
   auto returnOp = cast<func::ReturnOp>(func.getBody().front().getTerminator());
@@ -129,9 +148,10 @@ static LogicalResult turnResultsIntoArguments(func::FuncOp func) {
     unsigned index = func.getNumArguments();
     if (failed(func.insertArgument(index, buffer, {}, func.getLoc())))
       return failure();
+    Value argument = func.getArgument(index);
+    reshapeBuffer(b, result, argument);
     auto store = bufferization::MaterializeInDestinationOp::create(
-        b, returnOp.getLoc(), /*result=*/Type(), result,
-        func.getArgument(index));
+        b, returnOp.getLoc(), /*result=*/Type(), result, argument);
     store.setRestrict(true);
     store.setWritable(true);
   }

@@ -72,4 +72,24 @@ def PlaceResultsPass : Pass<"qopt-place-results", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SinkMovementPass : Pass<"qopt-sink-movement", "::mlir::func::FuncOp"> {
+  let summary = "Move reshapes below the elementwise work of their producers";
+  let description = [{
+    ```
+    f(collapse(x), y) -> collapse(f'(x, y))
+    ```
+    A grouped convolution gives (group, channel), its epilogue works on merged
+    channels: the reshape between them would end the fused region, and sums of
+    32 bits would be stored. The elementwise operation takes the loops of `x`
+    instead; other operands are read at the sum that the parts of a dimension
+    make, constants included, so that nothing else is reshaped.
+
+    Fires where the producer of `x` is an operation that code generation
+    understands with no other use, and all uses of the reshape are elementwise.
+    Numbers do not change.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif // QOPT_SCHEDULE_PASSES_TD
