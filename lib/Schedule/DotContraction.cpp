@@ -10,6 +10,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Schedule/DotContraction.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "qopt/Transforms/Structured.h"
 
 using namespace mlir;
@@ -68,6 +70,10 @@ static std::optional<unsigned> rowLoop(const DotContraction &dot,
   if (rank < 2)
     return std::nullopt;
   auto shape = cast<RankedTensorType>(dot.lhs.getType()).getShape();
+  // A part of the channels of a larger buffer: there are gaps between columns.
+  if (auto slice = dot.lhs.getDefiningOp<tensor::ExtractSliceOp>())
+    if (slice.getSourceType().getShape().back() != shape.back())
+      return std::nullopt;
   // The last dimension is the channel alone and is read from end to end.
   if (map.getResult(rank - 1) != getAffineDimExpr(channel, map.getContext()) ||
       shape.back() != dot.extents[channel])

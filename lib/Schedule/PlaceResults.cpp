@@ -119,6 +119,24 @@ Operation *findFirstUse(Value value, Operation *last) {
   return first;
 }
 
+/// Whether a reader of `part` merges dimensions that have gaps between them in
+/// `box` of a buffer of `shape`: it needs memory of its own.
+bool needsOwnBuffer(Value part, const Box &box, ArrayRef<int64_t> shape) {
+  auto hasGap = [&](const ReassociationIndices &group) {
+    bool moves = false;
+    for (int64_t dim : group) {
+      if (moves && box.sizes[dim] != shape[dim])
+        return true;
+      moves |= box.sizes[dim] != 1;
+    }
+    return false;
+  };
+  return llvm::any_of(part.getUsers(), [&](Operation *user) {
+    auto collapse = dyn_cast<tensor::CollapseShapeOp>(user);
+    return collapse && llvm::any_of(collapse.getReassociationIndices(), hasGap);
+  });
+}
+
 class Placer {
 public:
   explicit Placer(func::FuncOp func) : b(func.getContext()), dominance(func) {}
@@ -171,11 +189,14 @@ Value Placer::fillBorder(Location loc, RankedTensorType type, const Box &inside,
 }
 
 /// buffer with `part` at `box`. `part` is computed there if the operation that
-/// starts it comes after `buffer`; otherwise it is copied, at `last`.
+/// starts it comes after `buffer` and its readers can do with gaps; otherwise
+/// it is copied.
 Value Placer::place(Location loc, Value part, Value buffer, const Box &box,
                     Operation *last) {
   Operation *first = findFirstUse(part, last);
-  if (!first || !dominance.properlyDominates(buffer, first)) {
+  if (!first || !dominance.properlyDominates(buffer, first) ||
+      needsOwnBuffer(part, box,
+                     cast<RankedTensorType>(buffer.getType()).getShape())) {
     // As early as possible, so that parts computed later find the buffer.
     Operation *def = part.getDefiningOp();
     if (def && dominance.dominates(buffer.getDefiningOp(), def))

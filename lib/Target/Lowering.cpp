@@ -43,6 +43,7 @@ static void addCleanup(OpPassManager &pm) {
 void buildPlannedPipeline(OpPassManager &pm) {
   pm.addPass(createBufferizePass());
   addCleanup(pm);
+  pm.addNestedPass<func::FuncOp>(createCoalesceCopiesPass());
   pm.addPass(createLowerObservePass());
   pm.addPass(createPlanMemoryPass());
   addCleanup(pm);

@@ -80,6 +80,26 @@ def BufferizePass : Pass<"qopt-bufferize", "::mlir::ModuleOp"> {
   ];
 }
 
+def CoalesceCopiesPass : Pass<"qopt-coalesce-copies", "::mlir::func::FuncOp"> {
+  let summary = "Compute buffers where they are copied to";
+  let description = [{
+    ```
+    copy(a, part of b) -> a is that part of b
+    ```
+    for an allocation `a` that is not written afterwards, where nothing else
+    touches the part from the first access to `a` up to the copy, and nothing
+    writes it as long as `a` is read. `b` is any buffer: one that a concatenation
+    or padding assembles, or one of the caller's. Parts are boxes of static
+    place, told apart by their corners; whatever accesses a buffer in a way that
+    cannot be followed keeps its copy.
+
+    Expects buffers that are allocated in the function's block (after
+    `qopt-bufferize`); runs before `qopt-plan-memory`. Copies that are left have
+    a reason: an input or a constant that is returned, a value returned twice.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
 def ExpandCopiesPass : Pass<"qopt-expand-copies"> {
   let summary = "Copies of strided buffers as loops";
   let description = [{
