@@ -1,5 +1,6 @@
 # Whole models, from the file to the binary. Tests that need the real models
 # say `REQUIRES: models`; without them they are reported as unsupported.
+import importlib.util
 import os
 import sys
 
@@ -20,7 +21,14 @@ if os.path.isdir(models):
 else:
     lit_config.note(f"no models in {models}: set QOPT_MODELS; their tests are skipped")
 
+if importlib.util.find_spec("numpy"):
+    config.available_features.add("numpy")
+
+benchmarks = os.path.join(config.qopt_src_root, "benchmarks")
 config.substitutions += [
+    ("%benchmarks_run", f"{sys.executable} {benchmarks}/run"),
+    ("%benchmarks", benchmarks),
+    ("%qopt_path", os.path.join(config.qopt_obj_root, "bin", "qopt")),
     ("%models", models),
     ("%demo", os.path.join(config.qopt_src_root, "examples", "fashion-mnist")),
     ("%make_npz", f"{sys.executable} {config.qopt_src_root}/test/Driver/Inputs/make_npz.py"),

@@ -1,0 +1,205 @@
+"""The table and the plot of one set of measurements."""
+
+PEERS = ("onnxruntime", "openvino", "iree", "litert")
+TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "iree": "IREE",
+          "litert": "LiteRT", "qopt": "qopt"}
+
+COSTS = ("calibrate", "calibrate 100", "calibrate 10000", "compile int8", "compile float")
+
+
+def best(entry, peer, int8):
+    """The fastest variant of a peer: its key and facts, or None."""
+    sides = [(k, f) for k, f in entry["sides"].items() if k.split()[0] == peer
+             and ("int8" in k) == int8 and "us" in f]
+    return min(sides, key=lambda s: s[1]["us"], default=None)
+
+
+def best_peer(entry, int8=True):
+    found = [b for b in (best(entry, p, int8) for p in PEERS) if b]
+    return min(found, key=lambda s: s[1]["us"], default=None)
+
+
+def time_text(us):
+    return f"{us / 1000:.2f} ms" if us >= 1000 else f"{us:.1f} us"
+
+
+def ratio_text(ratio):
+    return f"{ratio['median']:.2f} ({ratio['p10']:.2f}-{ratio['p90']:.2f})"
+
+
+def side_text(found):
+    if not found:
+        return "-"
+    key, facts = found
+    ratio = f", **{facts['ratio']['median']:.2f}x**" if "ratio" in facts else ""
+    return time_text(facts["us"]) + ratio
+
+
+def table(header, rows):
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return lines + ["| " + " | ".join(r) + " |" for r in rows] + [""]
+
+
+def float_ratio(a, b):
+    return f"{a[1]['us'] / b[1]['us']:.2f}" if a and b else "-"
+
+
+def model_rows(entries):
+    for name, entry in entries:
+        own = best(entry, "qopt", True)
+        peer = best_peer(entry)
+        ahead = (f"{ratio_text(peer[1]['ratio'])} {TITLES[peer[0].split()[0]]}"
+                 if own and peer else "-")
+        yield [name, f"{(entry['macs'] or 0) / 1e6:,.1f}",
+               time_text(own[1]["us"]) if own else "-",
+               *[side_text(best(entry, p, True)) for p in PEERS], ahead]
+
+
+def float_rows(entries):
+    for name, entry in entries:
+        int8, own = best(entry, "qopt", True), best(entry, "qopt", False)
+        peer = best_peer(entry, int8=False)
+        yield [name, time_text(own[1]["us"]) if own else "-",
+               *[time_text(b[1]["us"]) if (b := best(entry, p, False)) else "-" for p in PEERS],
+               float_ratio(peer, own), float_ratio(own, int8)]
+
+
+def size_rows(entries):
+    for name, entry in entries:
+        facts = entry["sides"]["qopt int8"]
+        if "arena_bytes" not in facts:
+            continue
+        live = max(facts.get("largest_live_set", 0), 1)
+        yield [name, f"{facts['prepare_cpu_s']:.1f} s",
+               f"{facts['code_bytes'] / 1024:.0f} KiB", f"{facts['weight_bytes'] / 1024:,.0f} KiB",
+               f"{facts['arena_bytes'] / 1024:,.0f} KiB", f"{facts['arena_bytes'] / live:.2f}",
+               f"{facts['load_s'] * 1e3:.0f} ms"]
+
+
+def accuracy_rows(entries):
+    for name, entry in entries:
+        cells = []
+        for peer in ("qopt",) + PEERS:
+            found = best(entry, peer, True)
+            if found and "cosine" in found[1]:
+                cells.append(f"{found[1]['cosine']:.4f} / {found[1]['max_quanta']:.1f}")
+            else:
+                cells.append("not comparable" if found and "compared" in found[1] else "-")
+        yield [name, *cells]
+
+
+def rate(entry, found, peak):
+    """GMAC/s and per cent of the peak of the same run."""
+    if not found or not entry["macs"]:
+        return "-"
+    gmacs = entry["macs"] / found[1]["us"] / 1e3
+    return f"{gmacs:.0f}" + (f" ({100 * gmacs / peak:.0f}%)" if peak else "")
+
+
+def peak_rate(entry):
+    facts = entry["sides"].get("peak vpdpbusd", {})
+    return facts["macs"] / facts["us"] / 1e3 if "us" in facts else None
+
+
+def kernel_rows(entries):
+    for name, entry in entries:
+        own, peak = best(entry, "qopt", True), peak_rate(entry)
+        yield [name, time_text(own[1]["us"]) if own else "-", rate(entry, own, peak),
+               *[cell for p in ("onnxruntime", "openvino")
+                 for cell in (side_text(best(entry, p, True)),
+                              rate(entry, best(entry, p, True), peak))]]
+
+
+def cost_rows(costs, names):
+    for name in names:
+        facts = costs.get(name)
+        if facts:
+            yield [name, *[f"{facts[k]['wall_s']:.1f} s, {facts[k]['peak_bytes'] / 2**20:.0f} MiB"
+                           if k in facts else "-" for k in COSTS]]
+
+
+def missing(entries):
+    """What could not be measured, and why."""
+    lines = {}
+    for name, entry in entries:
+        for key, facts in entry["sides"].items():
+            if "error" in facts:
+                reason = " ".join(facts["error"].split())[:180]
+                lines.setdefault((key, reason), []).append(name)
+    return [f"- {key}: {', '.join(names)}: {reason}"
+            for (key, reason), names in sorted(lines.items())]
+
+
+def order(entries, names):
+    return [(n, entries[n]) for n in names if n in entries]
+
+
+def markdown(found, names):
+    models = order({n: e for n, e in found["entries"].items() if e["kind"] == "models"}, names)
+    kernels = order({n: e for n, e in found["entries"].items() if e["kind"] == "kernels"}, names)
+    machine = found["machine"]
+    lines = ["# Measurements", "",
+             f"{machine['cpu']} (family {machine['family']}, model {machine['cpu_model']}; "
+             f"{', '.join(machine['flags'])}), one thread.", "",
+             "Peers: " + "; ".join(v for _, v in sorted(found["versions"].items())) + ".", "",
+             "Made by `benchmarks/run`; how it measures is in [../README.md](../README.md). "
+             "**1.50x**: qopt's int8 is 1.5 times as fast, the median of the rounds' ratios.", ""]
+    titles = [TITLES[p] for p in PEERS]
+    if models:
+        lines += ["## Models, int8", ""] + table(
+            ["model", "MMAC", "qopt", *titles, "fastest peer : qopt (p10-p90)"],
+            model_rows(models))
+        lines += ["## Models, float", ""] + table(
+            ["model", "qopt", *titles, "fastest peer : qopt", "qopt float : int8"],
+            float_rows(models))
+        lines += ["## Answers of the int8 models",
+                  "", "Cosine against float, and the largest difference in 255ths of the float "
+                  "answers' range.", ""] + table(
+            ["model", "qopt", *titles], accuracy_rows(models))
+        lines += ["## qopt's int8: cost", ""] + table(
+            ["model", "calibrate and compile, CPU time", "code", "weights", "arena", "arena : largest live set",
+             "load and first run"], size_rows(models))
+    if found.get("costs"):
+        lines += ["## Calibration and compilation", "",
+                  "Wall time on this machine, and memory at its peak.", ""] + table(
+            ["model", "calibrate", "100 samples", "10,000 samples", "compile int8",
+             "compile float"], cost_rows(found["costs"], names))
+    if kernels:
+        lines += ["## Kernels, u8 in and out, channels last", "",
+                  "GMAC/s, and per cent of the `vpdpbusd` peak of the same rounds.", ""] + table(
+            ["kernel", "qopt", "GMAC/s", "ONNX Runtime", "GMAC/s", "OpenVINO", "GMAC/s"],
+            kernel_rows(kernels))
+    gaps = missing(models + kernels)
+    if gaps:
+        lines += ["## Not measured", ""] + gaps + [""]
+    return "\n".join(lines)
+
+
+def plot(found, names, path):
+    """How many times as long as qopt's int8 the others take."""
+    import matplotlib
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "qopt"
+    from matplotlib import pyplot
+    rows = [(n, e) for n, e in order(found["entries"], names) if best(e, "qopt", True)]
+    figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.42 * len(rows)))
+    marks = {"onnxruntime": "o", "openvino": "s", "iree": "^", "litert": "D"}
+    for peer in PEERS:
+        points = [(b[1]["ratio"], y) for y, (_, e) in enumerate(rows)
+                  if (b := best(e, peer, True)) and "ratio" in b[1]]
+        if not points:
+            continue
+        axes.errorbar([r["median"] for r, _ in points], [y for _, y in points],
+                      xerr=[[r["median"] - r["p10"] for r, _ in points],
+                            [r["p90"] - r["median"] for r, _ in points]],
+                      fmt=marks[peer], label=TITLES[peer], markersize=5, linewidth=1)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_xscale("log")
+    axes.set_xticks([0.5, 1, 2, 4, 8, 16], ["0.5", "1", "2", "4", "8", "16"])
+    axes.set_yticks(range(len(rows)), [n for n, _ in rows])
+    axes.invert_yaxis()
+    axes.grid(axis="x", linewidth=0.3)
+    axes.set_xlabel("time of the peer's int8 : time of qopt's int8, one thread")
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})

@@ -1,0 +1,104 @@
+"""qopt: an int8 and a float shared object, run through NAME_run by ctypes."""
+
+import ctypes
+import json
+import os
+import subprocess
+
+import numpy as np
+
+PACKAGES = ()
+DTYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
+ALIGNMENT = 64
+
+
+def prepare(variant, workload, folder):
+    """QOPT is the compiler; QOPT_FLAGS are further flags of `qopt compile`."""
+    artifact, report = (os.path.join(folder, variant + end) for end in (".so", ".json"))
+    command = [os.environ["QOPT"], "compile", workload["model"], "--calibrate",
+               workload["calibration"], "--recipe", variant, "--name", "model", "--emit", "so",
+               "-o", artifact, "--report", report, *os.environ.get("QOPT_FLAGS", "").split()]
+    if workload["io"] == "quantized":
+        command += ["--io", "quantized"]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        errors = [l for l in done.stderr.splitlines() if "error:" in l or "Cannot" in l]
+        raise RuntimeError(" ".join(errors) or f"qopt exited with {done.returncode}")
+    with open(report) as file:
+        facts = json.load(file)
+    size = facts["bytes"]
+    return {"artifact": artifact, "macs": facts["macs"]["total"],
+            "integer_macs": facts["macs"]["integer"],
+            "code_bytes": size["object"] - size["weights"], "weight_bytes": size["weights"],
+            "arena_bytes": size["arena"], "largest_live_set": size["largest_live_set"],
+            "left_in_float": [n["name"] for n in facts["nodes"] if n["status"] == "float"]}
+
+
+class TensorInfo(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("dtype", ctypes.c_int), ("rank", ctypes.c_int),
+                ("shape", ctypes.POINTER(ctypes.c_int64)), ("scale", ctypes.c_float),
+                ("zero_point", ctypes.c_int32)]
+
+
+class ModelInfo(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("target", ctypes.c_char_p),
+                ("version", ctypes.c_char_p), ("arena_bytes", ctypes.c_size_t),
+                ("weight_bytes", ctypes.c_size_t), ("n_inputs", ctypes.c_int),
+                ("n_outputs", ctypes.c_int), ("inputs", ctypes.POINTER(TensorInfo)),
+                ("outputs", ctypes.POINTER(TensorInfo))]
+
+
+def aligned(size):
+    """Zeroed bytes at a multiple of ALIGNMENT."""
+    memory = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start:start + size]
+
+
+def tensor(info):
+    shape = info.shape[:info.rank]
+    dtype = np.dtype(DTYPES[info.dtype])
+    size = int(np.prod(shape)) * dtype.itemsize
+    return aligned(size).view(dtype).reshape(shape)
+
+
+def quantize(array, info):
+    if not info.scale:
+        return array
+    limits = np.iinfo(DTYPES[info.dtype])
+    steps = np.rint(array / np.float32(info.scale)) + info.zero_point
+    return np.clip(steps, limits.min, limits.max)
+
+
+def dequantize(array, info):
+    if not info.scale:
+        return array.copy()
+    return (array.astype(np.float32) - info.zero_point) * np.float32(info.scale)
+
+
+class Runner:
+    def __init__(self, artifact, threads):
+        if threads != 1:
+            raise RuntimeError("compiled models use one thread")
+        lib = ctypes.CDLL(artifact)
+        lib.model_info.restype = ctypes.POINTER(ModelInfo)
+        self.run, self.info = lib.model_run, lib.model_info().contents
+        self.memory = {"arena_bytes": self.info.arena_bytes}
+
+    def bind(self, inputs):
+        info = self.info
+        self.inputs = [tensor(info.inputs[i]) for i in range(info.n_inputs)]
+        for i, array in enumerate(self.inputs):
+            array[...] = quantize(inputs[info.inputs[i].name.decode()], info.inputs[i])
+        self.results = [tensor(info.outputs[i]) for i in range(info.n_outputs)]
+        self.arena = aligned(info.arena_bytes)
+        pointers = lambda arrays: (ctypes.c_void_p * len(arrays))(*[a.ctypes.data for a in arrays])
+        arguments = (pointers(self.inputs), pointers(self.results),
+                     ctypes.c_void_p(self.arena.ctypes.data))
+        run = self.run
+        if code := run(*arguments):
+            raise RuntimeError(f"the model returned {code}")
+        return lambda: run(*arguments)
+
+    def outputs(self):
+        return [dequantize(r, self.info.outputs[i]) for i, r in enumerate(self.results)]
