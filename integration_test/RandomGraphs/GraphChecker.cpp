@@ -99,6 +99,7 @@ private:
   OwningOpRef<ModuleOp> module;
   Recipe recipe;
   PhaseOptions phases;
+  TargetInfo emitTarget;
   std::unique_ptr<llvm::FileRemover> recipeFile;
   /// The values that the inputs are made of.
   float lowest = 0, highest = 0;
@@ -154,14 +155,14 @@ void GraphChecker::chooseRecipe() {
 
 /// Any level of x86-64 that this host runs; only its own level elsewhere.
 llvm::Error GraphChecker::chooseTarget() {
-  llvm::Expected<TargetInfo> native = TargetInfo::get("native");
-  if (!native)
-    return native.takeError();
   SmallVector<StringRef> runnable;
-  for (StringRef name : TargetInfo::knownNames())
-    if (name == native->name ||
-        (!runnable.empty() && name.starts_with("x86-64")))
+  for (StringRef name : TargetInfo::knownNames()) {
+    llvm::Expected<TargetInfo> known = TargetInfo::get(name);
+    if (!known)
+      return known.takeError();
+    if (name != "native" && known->formForHost())
       runnable.push_back(name);
+  }
   StringRef name = random.pickFrom(runnable);
   if (!options.target.empty())
     name = options.target;
@@ -170,6 +171,7 @@ llvm::Error GraphChecker::chooseTarget() {
   if (!target)
     return target.takeError();
   phases.target = *target;
+  emitTarget = target->formForHost().value_or(*target);
   return llvm::Error::success();
 }
 
@@ -467,7 +469,7 @@ llvm::Error GraphChecker::checkCompiled() {
   }
   for (unsigned level : {0u, 3u}) {
     EmitOptions emit;
-    emit.target = phases.target;
+    emit.target = emitTarget;
     emit.optLevel = level;
     std::string what = (isScheduled ? "scheduled" : "plain") +
                        std::string(" code at -O") + std::to_string(level);

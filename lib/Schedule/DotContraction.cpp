@@ -189,8 +189,8 @@ int64_t DotContraction::stepOffset(int64_t s) const {
   return std::max<int64_t>(0, std::min(s * 4, depth() - 4));
 }
 
-int64_t DotContraction::blocks(int64_t lanes) const {
-  return (extents[outLoop] + lanes - 1) / lanes;
+int64_t DotContraction::blocks(int64_t channels) const {
+  return llvm::divideCeil(extents[outLoop], channels);
 }
 
 bool DotContraction::isPacked4() const {
@@ -293,8 +293,33 @@ private:
 
 } // namespace
 
-DenseElementsAttr packWeights(const DotContraction &dot, int64_t lanes) {
-  return Packer(dot, lanes).run();
+DenseElementsAttr packWeights(const DotContraction &dot, int64_t channels) {
+  return Packer(dot, channels).run();
+}
+
+int64_t pairBound(DenseElementsAttr packed, const DotContraction &dot) {
+  ArrayRef<char> bytes = packed.getRawData();
+  auto sum = [](int first, int second) {
+    return std::max(std::max(first, 0) + std::max(second, 0),
+                    -(std::min(first, 0) + std::min(second, 0)));
+  };
+  auto nibble = [](char byte, unsigned shift) {
+    return (((byte >> shift) & 0xF) ^ 8) - 8;
+  };
+  int bound = 0;
+  // The data of a splat is one byte.
+  for (size_t i = 0; i < bytes.size(); i += 2) {
+    char first = bytes[i], second = bytes.size() == 1 ? first : bytes[i + 1];
+    if (dot.isPacked4())
+      for (unsigned shift : {0u, 4u})
+        bound =
+            std::max(bound, sum(nibble(first, shift), nibble(second, shift)));
+    else if (dot.weightsUnsigned)
+      bound = std::max(bound, int(uint8_t(first)) + int(uint8_t(second)));
+    else
+      bound = std::max(bound, sum(int8_t(first), int8_t(second)));
+  }
+  return bound;
 }
 
 } // namespace qopt

@@ -94,6 +94,7 @@ private:
   Value dest;
   llvm::MapVector<Operation *, DotContraction> dots;
   DenseMap<Operation *, Value> packedWeights, activations;
+  DenseMap<Operation *, int64_t> pairBounds;
   bool failed = false;
 };
 
@@ -375,6 +376,8 @@ SmallVector<Value> NestEmitter::emitReduction(linalg::LinalgOp op,
 /// Packed weights fit where the lanes are the output channels, in blocks.
 bool NestEmitter::canUseDot(const DotContraction &dot,
                             ArrayRef<Position> loops) const {
+  if (kPackedChannels % schedule.lanes != 0)
+    return false;
   AffineExpr lane = getAffineSymbolExpr(0, b.getContext());
   for (const Position &position : loops)
     for (auto [loop, index] : llvm::enumerate(position.index)) {
@@ -428,7 +431,12 @@ void NestEmitter::dotSegment(const DotContraction &dot,
   int64_t first = 0;
   if (regular * perRow * int64_t(accumulators.size()) > kUnrolledDots) {
     // Few accumulators would wait for the loop's own overhead.
-    int64_t unroll = accumulators.size() < 8 && regular % 2 == 0 ? 2 : 1;
+    // Steps that are added in 16 bits must be in one iteration.
+    int64_t unroll = 1;
+    while ((accumulators.size() * unroll < 8 ||
+            perRow * unroll < schedule.pairSteps) &&
+           unroll < 2 && regular % (2 * unroll) == 0)
+      unroll *= 2;
     SmallVector<int64_t> steps{0, 4};
     emitLoop(regular / unroll, /*keepRolled=*/true, accumulators,
              [&](AffineExpr i, SmallVector<Value> &inner) {
@@ -459,8 +467,12 @@ void NestEmitter::dotRow(const DotContraction &dot, ArrayRef<Position> loops,
     for (auto [value, position] : llvm::zip_equal(accumulators, loops)) {
       Value weights = dotWeights(dot, position, row, half);
       Value activation = dotActivation(dot, position, offset, step);
-      auto dotOp = DotOp::create(b, loc, value.getType(), value, activation,
-                                 weights, dot.lhsUnsigned, dot.weightsUnsigned);
+      IntegerAttr bound;
+      if (schedule.pairSteps > 0)
+        bound = b.getI64IntegerAttr(pairBounds.at(dot.op));
+      auto dotOp =
+          DotOp::create(b, loc, value.getType(), value, activation, weights,
+                        dot.lhsUnsigned, dot.weightsUnsigned, bound);
       value = dotOp.getResult();
     }
 }
@@ -501,18 +513,21 @@ Value NestEmitter::dotWeights(const DotContraction &dot, const Position &loops,
   if (!tensor) {
     OpBuilder::InsertionGuard guard(b);
     access.setInsertionPointToTop(region.root);
-    tensor =
-        arith::ConstantOp::create(b, loc, packWeights(dot, schedule.lanes));
+    DenseElementsAttr packed = packWeights(dot);
+    if (schedule.pairSteps > 0)
+      pairBounds[dot.op] = pairBound(packed, dot);
+    tensor = arith::ConstantOp::create(b, loc, packed);
   }
   SmallVector<AffineExpr> index;
   for (unsigned loop : dot.batchLoops)
     index.push_back(loops.index[loop]);
   AffineExpr lane = b.getAffineSymbolExpr(0);
-  index.push_back(loops.laneBase(dot.outLoop, lane).floorDiv(schedule.lanes));
+  AffineExpr channel = loops.laneBase(dot.outLoop, lane);
+  index.push_back(channel.floorDiv(kPackedChannels));
   for (unsigned loop : dot.segmentLoops)
     index.push_back(loops.index[loop]);
   index.push_back(row);
-  index.push_back(lane);
+  index.push_back((channel % kPackedChannels) * 4 + lane);
   Value bytes = access.toVector(
       access.read(tensor, {index, schedule.lanes * 4}), schedule.lanes * 4);
   return dot.isPacked4() ? access.unpackNibbles(bytes, half) : bytes;

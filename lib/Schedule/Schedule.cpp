@@ -13,6 +13,7 @@
 #include "qopt/Schedule/Schedule.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/DotContraction.h"
+#include "qopt/Target/DotForm.h"
 #include "qopt/Transforms/Structured.h"
 
 using namespace mlir;
@@ -33,6 +34,8 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
        b.getNamedAttr("order", b.getDenseI64ArrayAttr(order))});
   if (tasks > 1)
     list.set("tasks", b.getI64IntegerAttr(tasks));
+  if (pairSteps > 0)
+    list.set("pair_steps", b.getI64IntegerAttr(pairSteps));
   return list.getDictionary(context);
 }
 
@@ -43,6 +46,9 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
   if (schedule.lanes < 1 || schedule.laneDim < -1 || schedule.laneDim >= rank)
     return root->emitOpError("expects lanes >= 1 and a lane_dim below ")
            << rank << ", got " << schedule.lanes << " and " << schedule.laneDim;
+  if (schedule.pairSteps < 0 || schedule.pairSteps > 128)
+    return root->emitOpError("expects pair_steps in [0, 128], got ")
+           << schedule.pairSteps;
   SmallVector<int64_t> sorted = llvm::to_vector(schedule.order);
   llvm::sort(sorted);
   if (sorted != llvm::to_vector(llvm::seq<int64_t>(0, rank)))
@@ -87,6 +93,8 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
   schedule.order.assign(order.asArrayRef().begin(), order.asArrayRef().end());
   if (auto tasks = attr.getAs<IntegerAttr>("tasks"))
     schedule.tasks = tasks.getInt();
+  if (auto steps = attr.getAs<IntegerAttr>("pair_steps"))
+    schedule.pairSteps = steps.getInt();
   if (failed(checkSchedule(root, schedule)))
     return failure();
   return schedule;
@@ -140,12 +148,15 @@ private:
   double tileCost(const Schedule &schedule, int64_t rows, int64_t blocks) const;
   double nestCost(const Schedule &schedule, unsigned dim, int64_t rows) const;
   const Member *heaviest() const;
+  void chooseDotForm(Schedule &schedule);
 
   const FusedRegion &region;
   const TargetInfo &target;
   RankedTensorType type;
   unsigned nextDim;
   SmallVector<Member> members;
+  /// How the region's dots are computed, if the schedule uses them.
+  DotForm form;
 };
 
 /// How often the body runs for each element of the operation's own result.
@@ -310,13 +321,13 @@ const Member *ScheduleChooser::heaviest() const {
 double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
                                  int64_t blocks) const {
   const Member *member = heaviest();
-  double products = rows * blocks;
+  double products = 2.0 * rows * blocks;
   double steps = member->trips;
   double loads = 0.5 * rows + blocks;
-  if (schedule.useDot)
+  if (schedule.useDot) {
     steps /= 4;
-  else
-    products *= 2;
+    products = form.instructions(rows, blocks);
+  }
   // A product waits four cycles for the one before it on its accumulator.
   double step = std::max({products, loads, schedule.useDot ? 4.0 : 8.0}) + 1;
   constexpr double kEpilogue = 12;
@@ -383,12 +394,17 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
     bestCost = cost;
     best = schedule;
   };
+  auto fits = [&](int64_t rows, int64_t blocks) {
+    return rows * blocks <= budget &&
+           (!schedule.useDot || reductions > 1 || rows * blocks == 1 ||
+            form.registers(rows, blocks) <= target.numVectorRegisters);
+  };
   for (int64_t blocks = 1; blocks <= std::min(vectors, budget); ++blocks) {
     schedule.tile[lane] = blocks == vectors ? std::min(type.getDimSize(lane),
                                                        blocks * schedule.lanes)
                                             : blocks * schedule.lanes;
     int64_t rows = outer.empty() ? 1 : type.getDimSize(outer[0]);
-    for (int64_t columns = 1; columns <= std::min(rows, budget / blocks);
+    for (int64_t columns = 1; columns <= rows && fits(columns, blocks);
          ++columns) {
       if (!outer.empty())
         schedule.tile[outer[0]] = columns;
@@ -396,9 +412,8 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
       // Whole rows of the result, several at once.
       if (outer.size() < 2 || columns != rows)
         continue;
-      int64_t most =
-          std::min(type.getDimSize(outer[1]), budget / (blocks * columns));
-      for (int64_t n = 2; n <= most; ++n) {
+      for (int64_t n = 2;
+           n <= type.getDimSize(outer[1]) && fits(columns * n, blocks); ++n) {
         schedule.tile[outer[1]] = n;
         consider();
       }
@@ -460,8 +475,35 @@ void ScheduleChooser::chooseTasks(Schedule &schedule, int64_t threads) const {
 }
 
 Schedule ScheduleChooser::run(int64_t threads) {
+/// The form that all dots of the region can take: the weakest proof holds.
+void ScheduleChooser::chooseDotForm(Schedule &schedule) {
+  if (!schedule.useDot)
+    return;
+  DotShape shape;
+  shape.lanes = schedule.lanes;
+  shape.pairBound = 0;
+  for (const Member &member : members) {
+    std::optional<DotContraction> dot = matchDotContraction(member.op);
+    if (!dot || !dotAlong(member, schedule.laneDim))
+      continue;
+    shape.unsignedA = dot->lhsUnsigned;
+    shape.unsignedB = dot->weightsUnsigned;
+    DotShape assumed = shape;
+    assumed.pairBound = 0;
+    // Only one form needs the proof, which reads all weights.
+    if (DotForm::choose(target, assumed).kind == DotForm::Kind::PairSums)
+      shape.pairBound = std::max(
+          shape.pairBound, pairBound(packWeights(*dot), *dot));
+  }
+  form = DotForm::choose(target, shape);
+  if (form.kind == DotForm::Kind::PairSums)
+    schedule.pairSteps = form.steps;
+}
+
+Schedule ScheduleChooser::run() {
   Schedule schedule;
   chooseLanes(schedule);
+  chooseDotForm(schedule);
   chooseTile(schedule);
   chooseOrder(schedule);
   chooseTasks(schedule, threads);

@@ -39,6 +39,8 @@ static constexpr TargetInfo::Arch kArm = TargetInfo::Arch::AArch64;
 static constexpr Row kRows[] = {
     {"x86-64-v4-vnni", kX86, "x86-64-v4", "+avx512vnni,-prefer-256-bit", 512,
      32, "avx512vnni,avx512bw,avx512dq,avx512vl,avx512cd"},
+    {"x86-64-v3-avxvnni", kX86, "x86-64-v3", "+avxvnni", 256, 16,
+     "avxvnni,avx2,fma,bmi2,f16c"},
     {"x86-64-v4", kX86, "x86-64-v4", "-prefer-256-bit", 512, 32,
      "avx512bw,avx512dq,avx512vl,avx512cd"},
     {"x86-64-v3", kX86, "x86-64-v3", "", 256, 16, "avx2,fma,bmi2,f16c"},
@@ -81,12 +83,51 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   }
   info.features = join(features, ",");
   info.hasVnni512 = StringRef(row.features).contains("avx512vnni");
-  info.hasVnni256 = info.hasVnni512;
+  info.hasVnni256 =
+      info.hasVnni512 || StringRef(row.features).contains("avxvnni");
   info.hasDotProd = is_contained(extra, "dotprod");
   info.hasI8mm = is_contained(extra, "i8mm");
   if (info.hasVnni512)
     info.l2Bytes = 1024 * 1024;
   return info;
+}
+
+/// Whether this process runs on the row's architecture and the host has what
+/// the row needs, and `alsoNeeds`.
+static bool hostMeets(const Row &row,
+                      const StringMap<bool, MallocAllocator> &features,
+                      StringRef alsoNeeds = "") {
+  Triple host(sys::getProcessTriple());
+  if (row.arch == kArm ? !host.isAArch64() : host.getArch() != Triple::x86_64)
+    return false;
+  SmallVector<StringRef> needs;
+  StringRef(row.hostNeeds).split(needs, ',', -1, /*KeepEmpty=*/false);
+  alsoNeeds.split(needs, ',', -1, /*KeepEmpty=*/false);
+  return all_of(needs,
+                [&](StringRef feature) { return features.lookup(feature); });
+}
+
+bool TargetInfo::runsOnHost() const {
+  StringMap<bool, MallocAllocator> host = sys::getHostCPUFeatures();
+  StringRef base = StringRef(name).split('+').first;
+  const Row *row = find_if(kRows, [&](const Row &r) { return base == r.name; });
+  std::string extra;
+  if (arch == Arch::AArch64)
+    extra = StringRef(features).str();
+  erase(extra, '+');
+  return row != std::end(kRows) && hostMeets(*row, host, extra);
+}
+
+std::optional<TargetInfo> TargetInfo::formForHost() const {
+  if (runsOnHost())
+    return *this;
+  const Row &strongest = kRows[0];
+  if (!hasVnni256 || hasVnni512 ||
+      !hostMeets(strongest, sys::getHostCPUFeatures()))
+    return std::nullopt;
+  TargetInfo twin = *this;
+  twin.features = "+avx512f,+avx512vl,+avx512vnni";
+  return twin;
 }
 
 static Expected<TargetInfo> getNativeTarget() {
@@ -98,15 +139,9 @@ static Expected<TargetInfo> getNativeTarget() {
     for (StringRef feature : kArmFeatures)
       if (has(feature))
         extra.push_back(feature);
-  for (const Row &row : kRows) {
-    if (host.isAArch64() != (row.arch == kArm))
-      continue;
-    SmallVector<StringRef> needs;
-    StringRef(row.hostNeeds).split(needs, ',', -1, /*KeepEmpty=*/false);
-    if ((host.isAArch64() || host.getArch() == Triple::x86_64) &&
-        all_of(needs, has))
+  for (const Row &row : kRows)
+    if (hostMeets(row, features))
       return makeTarget(row, extra);
-  }
   return createStringError("no known target matches this host (" + host.str() +
                            "), expected x86-64 or AArch64; name one with "
                            "--target");

@@ -1,5 +1,7 @@
 // RUN: qopt-opt %s --convert-qopt-dot=target=x86-64-v4-vnni | FileCheck %s --check-prefixes=CHECK,VNNI
 // RUN: qopt-opt %s --convert-qopt-dot=target=aarch64+dotprod+i8mm | FileCheck %s --check-prefixes=CHECK,ARM
+// RUN: qopt-opt %s --convert-qopt-dot=target=x86-64-v3-avxvnni | FileCheck %s --check-prefixes=CHECK,AVXVNNI
+// RUN: qopt-opt %s --convert-qopt-dot=target=x86-64-v3 | FileCheck %s --check-prefixes=CHECK,AVX2
 // RUN: qopt-opt %s --convert-qopt-dot=target=portable | FileCheck %s --check-prefixes=CHECK,PORTABLE
 // RUN: not qopt-opt %s --convert-qopt-dot=target=z80 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 
@@ -29,9 +31,9 @@ func.func @exchanged(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8>)
   return %r : vector<16xi32>
 }
 
-// x86 has no instruction for equal signs here; Arm has.
+// x86 has pairs of products for equal signs; Arm has an instruction.
 // CHECK-LABEL: func.func @signed
-// VNNI-NOT: call_intrinsic
+// VNNI-COUNT-2: llvm.call_intrinsic "llvm.x86.sse2.pmadd.wd"
 // ARM: llvm.call_intrinsic "llvm.aarch64.neon.sdot.v4i32.v16i8"
 // CHECK: return
 func.func @signed(%acc: vector<4xi32>, %a: vector<16xi8>, %b: vector<16xi8>) -> vector<4xi32> {
@@ -44,4 +46,74 @@ func.func @signed(%acc: vector<4xi32>, %a: vector<16xi8>, %b: vector<16xi8>) -> 
 func.func @arm_mixed(%acc: vector<4xi32>, %a: vector<16xi8>, %b: vector<16xi8>) -> vector<4xi32> {
   %r = qopt.dot %acc, %a, %b unsigned_a : vector<4xi32>, vector<16xi8>, vector<16xi8>
   return %r : vector<4xi32>
+}
+
+// Even and odd bytes apart, each side extended as its sign says.
+// CHECK-LABEL: func.func @ymm
+// CHECK-SAME: %[[ACC:.*]]: vector<8xi32>, %[[A:.*]]: vector<32xi8>, %[[B:.*]]: vector<32xi8>
+// AVXVNNI: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.256"(%[[ACC]], %[[A]], %[[B]])
+// AVX2: %[[WIDE_A:.*]] = vector.bitcast %[[A]] : vector<32xi8> to vector<16xi16>
+// AVX2: %[[EVEN_A:.*]] = arith.andi %[[WIDE_A]]
+// AVX2: %[[WIDE_B:.*]] = vector.bitcast %[[B]]
+// AVX2: %[[HIGH_B:.*]] = arith.shli %[[WIDE_B]]
+// AVX2: %[[EVEN_B:.*]] = arith.shrsi %[[HIGH_B]]
+// AVX2: %[[EVEN:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[EVEN_A]], %[[EVEN_B]])
+// AVX2: %[[SUM:.*]] = arith.addi %[[ACC]], %[[EVEN]]
+// AVX2: %[[ODD_A:.*]] = arith.shrui
+// AVX2: %[[ODD_B:.*]] = arith.shrsi
+// AVX2: %[[ODD:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[ODD_A]], %[[ODD_B]])
+// AVX2: arith.addi %[[SUM]], %[[ODD]]
+func.func @ymm(%acc: vector<8xi32>, %a: vector<32xi8>, %b: vector<32xi8>) -> vector<8xi32> {
+  %r = qopt.dot %acc, %a, %b unsigned_a : vector<8xi32>, vector<32xi8>, vector<32xi8>
+  return %r : vector<8xi32>
+}
+
+// 255 * 128 fits into 16 bits: pmaddubsw cannot saturate. Twice that does not.
+// CHECK-LABEL: func.func @bound_128
+// AVXVNNI-COUNT-2: vpdpbusd
+// AVX2: pmadd.ub.sw
+// AVX2: pmadd.wd
+// AVX2: pmadd.ub.sw
+// AVX2: pmadd.wd
+// CHECK: return
+func.func @bound_128(%acc: vector<8xi32>, %a: vector<32xi8>, %b: vector<32xi8>) -> vector<8xi32> {
+  %0 = qopt.dot %acc, %a, %b unsigned_a {pair_bound = 128 : i64} : vector<8xi32>, vector<32xi8>, vector<32xi8>
+  %r = qopt.dot %0, %b, %a unsigned_a {pair_bound = 128 : i64} : vector<8xi32>, vector<32xi8>, vector<32xi8>
+  return %r : vector<8xi32>
+}
+
+// CHECK-LABEL: func.func @bound_129
+// AVX2-NOT: pmadd.ub.sw
+// CHECK: return
+func.func @bound_129(%acc: vector<8xi32>, %a: vector<32xi8>, %b: vector<32xi8>) -> vector<8xi32> {
+  %r = qopt.dot %acc, %a, %b unsigned_a {pair_bound = 129 : i64} : vector<8xi32>, vector<32xi8>, vector<32xi8>
+  return %r : vector<8xi32>
+}
+
+// Two steps of 64 add up to 128.
+// CHECK-LABEL: func.func @bound_64
+// CHECK-SAME: %[[ACC:.*]]: vector<8xi32>, %[[A:.*]]: vector<32xi8>, %[[B:.*]]: vector<32xi8>
+// AVX2: %[[FIRST:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"(%[[A]], %[[B]])
+// AVX2: %[[SECOND:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"(%[[B]], %[[A]])
+// AVX2: %[[SUM:.*]] = arith.addi %[[FIRST]], %[[SECOND]] : vector<16xi16>
+// AVX2: %[[WIDE:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[SUM]],
+// AVX2: arith.addi %[[ACC]], %[[WIDE]]
+// AVX2: return
+func.func @bound_64(%acc: vector<8xi32>, %a: vector<32xi8>, %b: vector<32xi8>) -> vector<8xi32> {
+  %0 = qopt.dot %acc, %a, %b unsigned_a {pair_bound = 64 : i64} : vector<8xi32>, vector<32xi8>, vector<32xi8>
+  %r = qopt.dot %0, %b, %a unsigned_a {pair_bound = 10 : i64} : vector<8xi32>, vector<32xi8>, vector<32xi8>
+  return %r : vector<8xi32>
+}
+
+// 65 + 64 would be too much, and a sum that others read stays.
+// CHECK-LABEL: func.func @not_together
+// AVX2-COUNT-3: pmadd.wd
+// AVX2-NOT: pmadd.wd
+// AVX2: return
+func.func @not_together(%acc: vector<8xi32>, %a: vector<32xi8>, %b: vector<32xi8>) -> (vector<8xi32>, vector<8xi32>) {
+  %0 = qopt.dot %acc, %a, %b unsigned_a {pair_bound = 65 : i64} : vector<8xi32>, vector<32xi8>, vector<32xi8>
+  %1 = qopt.dot %0, %b, %a unsigned_a {pair_bound = 64 : i64} : vector<8xi32>, vector<32xi8>, vector<32xi8>
+  %2 = qopt.dot %1, %a, %b unsigned_a {pair_bound = 64 : i64} : vector<8xi32>, vector<32xi8>, vector<32xi8>
+  %r = qopt.dot %2, %b, %a unsigned_a {pair_bound = 64 : i64} : vector<8xi32>, vector<32xi8>, vector<32xi8>
+  return %2, %r : vector<8xi32>, vector<8xi32>
 }

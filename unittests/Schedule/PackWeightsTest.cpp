@@ -23,7 +23,9 @@ namespace {
 /// weight [o, k] is `weight(o, k)`.
 std::vector<int8_t> pack(int64_t out, int64_t in, int64_t bits, int64_t lanes,
                          llvm::function_ref<int64_t(int64_t, int64_t)> weight,
-                         std::vector<int64_t> &shape) {
+                         std::vector<int64_t> &shape,
+                         int64_t *leastPairBound = nullptr) {
+  int64_t bound = -1;
   std::string values;
   for (int64_t o = 0; o < out; ++o) {
     values += o ? ", [" : "[";
@@ -64,7 +66,10 @@ func.func @m(%x: tensor<3x{1}xi8>, %i: tensor<3x{0}xi32>) -> tensor<3x{0}xi32> {
     shape = packed.getType().getShape().vec();
     auto range = packed.getValues<int8_t>();
     bytes.assign(range.begin(), range.end());
+    bound = pairBound(packed, *dot);
   });
+  if (leastPairBound)
+    *leastPairBound = bound;
   return bytes;
 }
 
@@ -111,6 +116,27 @@ TEST(PackWeights, NibblesHoldTwoSteps) {
             (std::vector<int8_t>{nibbles(-7, -3), nibbles(-6, -2),
                                  nibbles(-5, -1), nibbles(-4, 0), nibbles(1, 0),
                                  nibbles(2, 0), nibbles(3, 0), nibbles(4, 0)}));
+}
+
+// Neighbours of one sign add up; those of different signs do not.
+TEST(PackWeights, PairBound) {
+  std::vector<int64_t> shape;
+  auto boundOf = [&](int64_t in, int64_t bits, std::vector<int64_t> weights) {
+    int64_t bound = -1;
+    pack(
+        1, in, bits, 4, [&](int64_t, int64_t k) { return weights[k]; }, shape,
+        &bound);
+    return bound;
+  };
+  EXPECT_EQ(boundOf(4, 8, {127, -127, -127, 127}), 127);
+  EXPECT_EQ(boundOf(4, 8, {100, 27, -1, -3}), 127);
+  EXPECT_EQ(boundOf(4, 8, {1, 2, -128, -128}), 256);
+  // Bytes 1 and 2 are no pair.
+  EXPECT_EQ(boundOf(4, 8, {0, 127, 127, 0}), 127);
+  // The second step moves back by two: its pairs are (0, 0) and (4, 5).
+  EXPECT_EQ(boundOf(6, 8, {0, 9, 0, 0, 8, 5}), 13);
+  EXPECT_EQ(boundOf(8, 4, {7, 7, 0, 0, -8, -8, 0, 0}), 16);
+  EXPECT_EQ(boundOf(4, 8, {3, 3, 3, 3}), 6);
 }
 
 } // namespace

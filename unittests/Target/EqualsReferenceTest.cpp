@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Every model here is compiled with and without a schedule, at -O0 and -O3, for
-// every x86 level that this host runs, and must give the bits of the reference
+// every target that this host runs, and must give the bits of the reference
 // interpreter.
 //
 //===----------------------------------------------------------------------===//
@@ -187,13 +187,13 @@ protected:
   mlir::MLIRContext context;
 };
 
-/// The levels of x86-64 up to this host's.
+/// All targets whose code this host can run.
 std::vector<TargetInfo> runnableTargets() {
-  std::vector<TargetInfo> targets = {cantFail(TargetInfo::get("native"))};
-  for (llvm::StringRef name : {"x86-64-v3", "x86-64-v2"})
-    if (targets.front().arch == TargetInfo::Arch::X86_64 &&
-        targets.back().name != "x86-64-v2")
-      targets.push_back(cantFail(TargetInfo::get(name)));
+  std::vector<TargetInfo> targets;
+  for (llvm::StringRef name : TargetInfo::knownNames())
+    if (name != "native")
+      if (auto form = cantFail(TargetInfo::get(name)).formForHost())
+        targets.push_back(*form);
   return targets;
 }
 

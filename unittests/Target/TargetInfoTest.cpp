@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Target/TargetInfo.h"
+#include "qopt/Target/DotForm.h"
 #include "gtest/gtest.h"
 
 using namespace qopt;
@@ -56,4 +57,60 @@ TEST(TargetInfo, UnknownNamesAreListed) {
     EXPECT_NE(message.find("x86-64-v4-vnni"), std::string::npos) << message;
     EXPECT_NE(message.find("'" + name.str() + "'"), std::string::npos);
   }
+}
+
+TEST(TargetInfo, AvxVnni) {
+  TargetInfo info = getOrFail("x86-64-v3-avxvnni");
+  EXPECT_TRUE(info.hasVnni256);
+  EXPECT_FALSE(info.hasVnni512);
+  EXPECT_EQ(info.lanes(32), 8);
+  EXPECT_EQ(info.numVectorRegisters, 16);
+}
+
+TEST(TargetInfo, NativeRunsOnTheHost) {
+  TargetInfo info = getOrFail("native");
+  EXPECT_TRUE(info.runsOnHost());
+  EXPECT_EQ(info.formForHost()->features, info.features);
+  bool isX86 = info.arch == TargetInfo::Arch::X86_64;
+  EXPECT_FALSE(getOrFail(isX86 ? "aarch64" : "x86-64-v2").runsOnHost());
+}
+
+TEST(DotForm, FollowsTheTarget) {
+  DotShape shape;
+  shape.unsignedA = true;
+  auto kind = [&](llvm::StringRef name) {
+    TargetInfo target = getOrFail(name);
+    shape.lanes = target.lanes(32);
+    return DotForm::choose(target, shape).kind;
+  };
+  EXPECT_EQ(kind("x86-64-v4-vnni"), DotForm::Kind::Quads);
+  EXPECT_EQ(kind("x86-64-v3-avxvnni"), DotForm::Kind::Quads);
+  EXPECT_EQ(kind("x86-64-v4"), DotForm::Kind::Pairs);
+  EXPECT_EQ(kind("x86-64-v3"), DotForm::Kind::Pairs);
+  EXPECT_EQ(kind("x86-64-v2"), DotForm::Kind::Pairs);
+  EXPECT_EQ(kind("aarch64+dotprod"), DotForm::Kind::Products);
+  EXPECT_EQ(kind("aarch64+dotprod+i8mm"), DotForm::Kind::Quads);
+  shape.pairBound = 128;
+  EXPECT_EQ(kind("x86-64-v3"), DotForm::Kind::PairSums);
+  // pmaddubsw takes an unsigned and a signed side.
+  shape.unsignedA = false;
+  EXPECT_EQ(kind("x86-64-v3"), DotForm::Kind::Pairs);
+}
+
+// The largest sums of exactPairSteps steps, in the arithmetic of pmaddubsw.
+TEST(DotForm, SumsOfExactStepsStayIn16Bits) {
+  for (int64_t bound = 1; bound <= 510; ++bound) {
+    int64_t steps = exactPairSteps(bound);
+    EXPECT_LE(steps * 255 * bound, 32767) << bound;
+    EXPECT_EQ(steps > 0, bound <= 128);
+  }
+}
+
+// One accumulator more than these tiles spills in LLVM's code.
+TEST(DotForm, TilesFillTheRegisters) {
+  DotForm pairs{DotForm::Kind::Pairs, 1}, quads{DotForm::Kind::Quads, 1};
+  EXPECT_EQ(pairs.registers(4, 2), 16);
+  EXPECT_GT(pairs.registers(5, 2), 16);
+  EXPECT_EQ(quads.registers(6, 2), 15);
+  EXPECT_GT(quads.registers(7, 2), 16);
 }

@@ -55,8 +55,10 @@ def ConvertQoptDotPass : Pass<"convert-qopt-dot"> {
   let summary = "Lower qopt.dot to the target's instruction";
   let description = [{
     `qopt.dot` becomes the target's dot-product instruction for its width and
-    signs (`vpdpbusd`, `sdot`, `udot`, `usdot`), or plain vector arithmetic where
-    there is none. All forms agree to the bit: sums wrap.
+    signs (`vpdpbusd`, `sdot`, `udot`, `usdot`); on x86 without one, pairs of
+    products: `pmaddubsw` where `pair_bound` proves that 16 bits hold the sum, of
+    several dots onto one accumulator if it can, else `pmaddwd`; and plain
+    vector arithmetic elsewhere. All forms agree to the bit: sums wrap.
   }];
   let options = [
     Option<"target", "target", "std::string", /*default=*/"\"native\"",

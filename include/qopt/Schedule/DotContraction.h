@@ -43,7 +43,8 @@ struct DotContraction {
   /// Where in the segment step `s` reads: the last one moves back so that it
   /// ends with the segment; its weights for bytes already counted are zero.
   int64_t stepOffset(int64_t s) const;
-  int64_t blocks(int64_t lanes) const;
+  /// Blocks of `channels` output channels.
+  int64_t blocks(int64_t channels) const;
   /// Two weights share a byte.
   bool isPacked4() const;
   /// The number of steps whose weights are in one row of the packed constant.
@@ -52,8 +53,17 @@ struct DotContraction {
 
 std::optional<DotContraction> matchDotContraction(mlir::Operation *op);
 
-/// The weights as [batch..., block, segment..., row, lanes * 4] bytes.
-mlir::DenseElementsAttr packWeights(const DotContraction &dot, int64_t lanes);
+/// Channels in one block of packed weights: the lanes of the widest vectors, so
+/// that all targets read the same constants.
+constexpr int64_t kPackedChannels = 16;
+
+/// The weights as [batch..., block, segment..., row, channels * 4] bytes, with
+/// `channels` of them in a block.
+mlir::DenseElementsAttr packWeights(const DotContraction &dot,
+                                    int64_t channels = kPackedChannels);
+
+/// The least `pair_bound` of `qopt.dot` that holds for all of `packed`.
+int64_t pairBound(mlir::DenseElementsAttr packed, const DotContraction &dot);
 
 } // namespace qopt
 

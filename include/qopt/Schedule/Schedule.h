@@ -42,6 +42,9 @@ struct Schedule {
   /// Into how many tasks, that may run at the same time, the iterations of the
   /// outermost loop are shared out.
   int64_t tasks = 1;
+  /// Steps of a dot whose products are added in 16 bits, where the weights
+  /// prove that exact; 0 if none are.
+  int64_t pairSteps = 0;
 
   mlir::DictionaryAttr toAttr(mlir::MLIRContext *context) const;
   /// Reads and checks the attribute of `root`; reports what is wrong with it.

@@ -18,6 +18,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace qopt {
@@ -52,6 +53,13 @@ struct TargetInfo {
 
   /// Lanes of `bits` bits in one vector.
   int64_t lanes(int64_t bits) const { return vectorBits / bits; }
+
+  bool runsOnHost() const;
+
+  /// What code for this target is generated for to run on this host: the target
+  /// itself; for AVX-VNNI, the same instructions on 256 bits in the encoding of
+  /// AVX-512 VNNI, where the host has only that; else nothing.
+  std::optional<TargetInfo> formForHost() const;
 
   /// Finds the target called `name`: a known name, optionally with `+feature`s
   /// ("aarch64+dotprod+i8mm"), or "native" for the best one that this host

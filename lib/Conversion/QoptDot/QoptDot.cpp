@@ -5,17 +5,18 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One table says which instruction takes which signs and widths; the portable
-// form takes the rest and is the oracle for all of them.
+// DotForm says which instructions take a dot; the plain form takes the rest and
+// is the oracle for all of them. Dots are lowered from the last to the first,
+// because one sum in 16 bits takes several that accumulate onto each other.
 //
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/Transforms/WalkPatternRewriteDriver.h"
+#include "mlir/IR/PatternMatch.h"
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
-#include "qopt/Target/TargetInfo.h"
+#include "qopt/Target/DotForm.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -27,123 +28,265 @@ namespace qopt {
 
 namespace {
 
-/// An instruction for four products per lane: `first` and `second` are its
-/// operands' signs. Operands may be exchanged.
-struct DotInstruction {
-  StringRef intrinsic;
-  int64_t lanes;
-  bool firstUnsigned, secondUnsigned;
+class DotLowering {
+public:
+  DotLowering(MLIRContext *context, std::optional<TargetInfo> target)
+      : b(context), target(std::move(target)) {}
+
+  /// Lowers all dots of `root`.
+  void run(Operation *root);
+
+private:
+  /// Lowers `op`, and the dots before it that its form takes along.
+  void lower(DotOp op);
+
+  DotForm formOf(DotOp op) const;
+  Value lowerToQuads(DotOp op);
+  Value lowerToPairSums(ArrayRef<DotOp> chain);
+  Value lowerToPairs(DotOp op);
+  Value lowerToProducts(DotOp op);
+
+  int64_t lanes(DotOp op) const {
+    return cast<VectorType>(op.getAcc().getType()).getNumElements();
+  }
+  Value splat(Location loc, VectorType type, int64_t value);
+  Value call(Location loc, StringRef intrinsic, Type type,
+             ArrayRef<Value> operands);
+  Value extend(Location loc, Value bytes, bool isUnsigned, bool isOdd);
+
+  IRRewriter b;
+  /// Nothing: the portable form alone.
+  std::optional<TargetInfo> target;
+  /// Gone with a dot after them.
+  DenseSet<Operation *> taken;
 };
 
-SmallVector<DotInstruction> instructionsOf(const TargetInfo &target) {
-  SmallVector<DotInstruction> list;
-  if (target.hasVnni512)
-    list.push_back({"llvm.x86.avx512.vpdpbusd.512", 16, true, false});
-  if (target.hasVnni256) {
-    list.push_back({"llvm.x86.avx512.vpdpbusd.256", 8, true, false});
-    list.push_back({"llvm.x86.avx512.vpdpbusd.128", 4, true, false});
-  }
-  if (target.hasDotProd) {
-    list.push_back({"llvm.aarch64.neon.sdot.v4i32.v16i8", 4, false, false});
-    list.push_back({"llvm.aarch64.neon.udot.v4i32.v16i8", 4, true, true});
-  }
-  if (target.hasI8mm)
-    list.push_back({"llvm.aarch64.neon.usdot.v4i32.v16i8", 4, true, false});
-  return list;
+} // namespace
+
+DotForm DotLowering::formOf(DotOp op) const {
+  int64_t bytes = cast<VectorType>(op.getA().getType()).getNumElements();
+  if (!target || bytes != 4 * lanes(op))
+    return DotForm();
+  DotShape shape;
+  shape.lanes = lanes(op);
+  shape.unsignedA = op.getUnsignedA();
+  shape.unsignedB = op.getUnsignedB();
+  if (op.getPairBound())
+    shape.pairBound = *op.getPairBound();
+  return DotForm::choose(*target, shape);
 }
 
-struct LowerDotToInstruction : OpRewritePattern<DotOp> {
-  LowerDotToInstruction(MLIRContext *context,
-                        ArrayRef<DotInstruction> instructions)
-      : OpRewritePattern(context, /*benefit=*/2),
-        instructions(instructions.begin(), instructions.end()) {}
-
-  LogicalResult matchAndRewrite(DotOp op,
-                                PatternRewriter &rewriter) const override {
-    auto type = cast<VectorType>(op.getAcc().getType());
-    auto bytes = cast<VectorType>(op.getA().getType());
-    if (bytes.getNumElements() != 4 * type.getNumElements())
-      return rewriter.notifyMatchFailure(op, "not four products per lane");
-    for (const DotInstruction &instruction : instructions) {
-      if (instruction.lanes != type.getNumElements())
-        continue;
-      Value first = op.getA(), second = op.getB();
-      bool firstUnsigned = op.getUnsignedA(),
-           secondUnsigned = op.getUnsignedB();
-      if (firstUnsigned != instruction.firstUnsigned) {
-        std::swap(first, second);
-        std::swap(firstUnsigned, secondUnsigned);
-      }
-      if (firstUnsigned != instruction.firstUnsigned ||
-          secondUnsigned != instruction.secondUnsigned)
-        continue;
-      auto call = LLVM::CallIntrinsicOp::create(
-          rewriter, op.getLoc(), type,
-          rewriter.getStringAttr(instruction.intrinsic),
-          ValueRange{op.getAcc(), first, second});
-      rewriter.replaceOp(op, call.getResults());
-      return success();
-    }
-    return rewriter.notifyMatchFailure(op, "no instruction of these signs");
+/// The dots that `last` may take into one sum of `steps` steps, first to last.
+/// The sum is exact if even the weakest promise allows as many.
+static SmallVector<DotOp> chainOf(DotOp last, int64_t steps) {
+  SmallVector<DotOp> chain{last};
+  int64_t bound = *last.getPairBound();
+  while (int64_t(chain.size()) < steps) {
+    auto before = chain.back().getAcc().getDefiningOp<DotOp>();
+    if (!before || !before->hasOneUse() ||
+        before->getBlock() != last->getBlock() || !before.getPairBound() ||
+        before.getUnsignedA() != last.getUnsignedA() ||
+        before.getUnsignedB() != last.getUnsignedB())
+      break;
+    bound = std::max<int64_t>(bound, *before.getPairBound());
+    if (exactPairSteps(bound) <= int64_t(chain.size()))
+      break;
+    chain.push_back(before);
   }
+  std::reverse(chain.begin(), chain.end());
+  return chain;
+}
 
-  SmallVector<DotInstruction> instructions;
-};
+void DotLowering::lower(DotOp op) {
+  b.setInsertionPoint(op);
+  DotForm form = formOf(op);
+  SmallVector<DotOp> lowered{op};
+  Value result;
+  switch (form.kind) {
+  case DotForm::Kind::Quads:
+    result = lowerToQuads(op);
+    break;
+  case DotForm::Kind::PairSums:
+    lowered = chainOf(op, form.steps);
+    result = lowerToPairSums(lowered);
+    break;
+  case DotForm::Kind::Pairs:
+    result = lowerToPairs(op);
+    break;
+  case DotForm::Kind::Products:
+    result = lowerToProducts(op);
+    break;
+  }
+  b.replaceOp(op, result);
+  for (DotOp before : llvm::reverse(ArrayRef<DotOp>(lowered).drop_back())) {
+    taken.insert(before);
+    b.eraseOp(before);
+  }
+}
+
+void DotLowering::run(Operation *root) {
+  SmallVector<Operation *> dots;
+  root->walk([&](DotOp op) { dots.push_back(op); });
+  for (Operation *op : llvm::reverse(dots))
+    if (!taken.contains(op))
+      lower(cast<DotOp>(op));
+}
+
+//===----------------------------------------------------------------------===//
+// Four products in one instruction
+//===----------------------------------------------------------------------===//
+
+static StringRef quadIntrinsic(const TargetInfo &target, int64_t lanes,
+                               bool isMixed, bool isUnsigned) {
+  if (target.arch == TargetInfo::Arch::X86_64)
+    return lanes == 16  ? "llvm.x86.avx512.vpdpbusd.512"
+           : lanes == 8 ? "llvm.x86.avx512.vpdpbusd.256"
+                        : "llvm.x86.avx512.vpdpbusd.128";
+  return isMixed      ? "llvm.aarch64.neon.usdot.v4i32.v16i8"
+         : isUnsigned ? "llvm.aarch64.neon.udot.v4i32.v16i8"
+                      : "llvm.aarch64.neon.sdot.v4i32.v16i8";
+}
+
+/// Instructions of mixed signs take the unsigned side first.
+Value DotLowering::lowerToQuads(DotOp op) {
+  Value first = op.getA(), second = op.getB();
+  bool isMixed = op.getUnsignedA() != op.getUnsignedB();
+  if (isMixed && op.getUnsignedB())
+    std::swap(first, second);
+  return call(op.getLoc(),
+              quadIntrinsic(*target, lanes(op), isMixed, op.getUnsignedA()),
+              op.getAcc().getType(), {op.getAcc(), first, second});
+}
+
+//===----------------------------------------------------------------------===//
+// Pairs of products
+//===----------------------------------------------------------------------===//
+
+static StringRef pairIntrinsic(int64_t lanes) {
+  return lanes == 16  ? "llvm.x86.avx512.pmaddw.d.512"
+         : lanes == 8 ? "llvm.x86.avx2.pmadd.wd"
+                      : "llvm.x86.sse2.pmadd.wd";
+}
+
+static StringRef saturatingPairIntrinsic(int64_t lanes) {
+  return lanes == 16  ? "llvm.x86.avx512.pmaddubs.w.512"
+         : lanes == 8 ? "llvm.x86.avx2.pmadd.ub.sw"
+                      : "llvm.x86.ssse3.pmadd.ub.sw.128";
+}
+
+// dot(dot(acc, a0, b0), a1, b1)
+//   -> acc + pmaddwd(pmaddubsw(a0, b0) + pmaddubsw(a1, b1), 1)
+//
+// No sum leaves 16 bits: see exactPairSteps, with the promise of pair_bound.
+Value DotLowering::lowerToPairSums(ArrayRef<DotOp> chain) {
+  DotOp first = chain.front();
+  Location loc = first.getLoc();
+  int64_t count = lanes(first);
+  auto type = VectorType::get({2 * count}, b.getI16Type());
+  Value sum;
+  for (DotOp op : chain) {
+    Value products =
+        call(loc, saturatingPairIntrinsic(count), type, {op.getA(), op.getB()});
+    sum = sum ? arith::AddIOp::create(b, loc, sum, products) : products;
+  }
+  Value wide = call(loc, pairIntrinsic(count), first.getAcc().getType(),
+                    {sum, splat(loc, type, 1)});
+  return arith::AddIOp::create(b, loc, first.getAcc(), wide);
+}
+
+// dot(acc, a, b) -> acc + pmaddwd(even(a), even(b)) + pmaddwd(odd(a), odd(b))
+//
+// even and odd extend every second byte to 16 bits where it is. A product of
+// two bytes has 16 bits and a sign, and the sum of two is exact in 32, so that
+// no value of the operands saturates.
+Value DotLowering::lowerToPairs(DotOp op) {
+  Value sum = op.getAcc();
+  for (bool isOdd : {false, true}) {
+    Value first = extend(op.getLoc(), op.getA(), op.getUnsignedA(), isOdd);
+    Value second = extend(op.getLoc(), op.getB(), op.getUnsignedB(), isOdd);
+    Value pairs = call(op.getLoc(), pairIntrinsic(lanes(op)), sum.getType(),
+                       {first, second});
+    sum = arith::AddIOp::create(b, op.getLoc(), sum, pairs);
+  }
+  return sum;
+}
+
+/// The even or odd bytes of `bytes` as 16-bit integers.
+Value DotLowering::extend(Location loc, Value bytes, bool isUnsigned,
+                          bool isOdd) {
+  int64_t count = cast<VectorType>(bytes.getType()).getNumElements() / 2;
+  auto type = VectorType::get({count}, b.getI16Type());
+  Value both = vector::BitCastOp::create(b, loc, type, bytes);
+  if (isUnsigned && !isOdd)
+    return arith::AndIOp::create(b, loc, both, splat(loc, type, 0xFF));
+  if (isUnsigned)
+    return arith::ShRUIOp::create(b, loc, both, splat(loc, type, 8));
+  if (!isOdd)
+    both = arith::ShLIOp::create(b, loc, both, splat(loc, type, 8));
+  return arith::ShRSIOp::create(b, loc, both, splat(loc, type, 8));
+}
+
+//===----------------------------------------------------------------------===//
+// Plain arithmetic
+//===----------------------------------------------------------------------===//
 
 // dot(acc, a, b) -> acc + sum_j (ext(a) * ext(b))[l * k + j]
 //
-// Neighbours are added pairwise, even and odd lanes apart: the form in which
-// x86 recognizes pmaddwd. Sums wrap, so their order does not matter.
-struct LowerDotToArith : OpRewritePattern<DotOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(DotOp op,
-                                PatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    auto type = cast<VectorType>(op.getAcc().getType());
-    auto extend = [&](Value value, bool isUnsigned) -> Value {
-      auto wide =
-          cast<VectorType>(value.getType()).clone(type.getElementType());
-      if (isUnsigned)
-        return arith::ExtUIOp::create(rewriter, loc, wide, value);
-      return arith::ExtSIOp::create(rewriter, loc, wide, value);
-    };
-    Value sum = arith::MulIOp::create(rewriter, loc,
-                                      extend(op.getA(), op.getUnsignedA()),
-                                      extend(op.getB(), op.getUnsignedB()));
-    int64_t lanes = cast<VectorType>(sum.getType()).getNumElements();
-    for (; lanes > type.getNumElements(); lanes /= 2) {
-      SmallVector<int64_t> even, odd;
-      for (int64_t i = 0; i < lanes; i += 2) {
-        even.push_back(i);
-        odd.push_back(i + 1);
-      }
-      Value evens = vector::ShuffleOp::create(rewriter, loc, sum, sum, even);
-      Value odds = vector::ShuffleOp::create(rewriter, loc, sum, sum, odd);
-      sum = arith::AddIOp::create(rewriter, loc, evens, odds);
+// Neighbours are added pairwise, even and odd lanes apart. Sums wrap, so their
+// order does not matter.
+Value DotLowering::lowerToProducts(DotOp op) {
+  Location loc = op.getLoc();
+  auto type = cast<VectorType>(op.getAcc().getType());
+  auto widen = [&](Value value, bool isUnsigned) -> Value {
+    auto wide = cast<VectorType>(value.getType()).clone(type.getElementType());
+    if (isUnsigned)
+      return arith::ExtUIOp::create(b, loc, wide, value);
+    return arith::ExtSIOp::create(b, loc, wide, value);
+  };
+  Value sum = arith::MulIOp::create(b, loc, widen(op.getA(), op.getUnsignedA()),
+                                    widen(op.getB(), op.getUnsignedB()));
+  int64_t count = cast<VectorType>(sum.getType()).getNumElements();
+  for (; count > type.getNumElements(); count /= 2) {
+    SmallVector<int64_t> even, odd;
+    for (int64_t i = 0; i < count; i += 2) {
+      even.push_back(i);
+      odd.push_back(i + 1);
     }
-    rewriter.replaceOpWithNewOp<arith::AddIOp>(op, op.getAcc(), sum);
-    return success();
+    Value evens = vector::ShuffleOp::create(b, loc, sum, sum, even);
+    Value odds = vector::ShuffleOp::create(b, loc, sum, sum, odd);
+    sum = arith::AddIOp::create(b, loc, evens, odds);
   }
-};
+  return arith::AddIOp::create(b, loc, op.getAcc(), sum);
+}
 
+Value DotLowering::splat(Location loc, VectorType type, int64_t value) {
+  auto attr = DenseElementsAttr::get(
+      type, b.getIntegerAttr(type.getElementType(), value));
+  return arith::ConstantOp::create(b, loc, attr);
+}
+
+Value DotLowering::call(Location loc, StringRef intrinsic, Type type,
+                        ArrayRef<Value> operands) {
+  return LLVM::CallIntrinsicOp::create(b, loc, type, b.getStringAttr(intrinsic),
+                                       operands)
+      .getResult(0);
+}
+
+namespace {
 struct ConvertQoptDot : qopt::impl::ConvertQoptDotPassBase<ConvertQoptDot> {
   using ConvertQoptDotPassBase::ConvertQoptDotPassBase;
 
   void runOnOperation() override {
-    SmallVector<DotInstruction> instructions;
+    std::optional<TargetInfo> info;
     if (target != "portable") {
-      llvm::Expected<TargetInfo> info = TargetInfo::get(target);
-      if (!info) {
-        getOperation()->emitError(llvm::toString(info.takeError()));
+      llvm::Expected<TargetInfo> known = TargetInfo::get(target);
+      if (!known) {
+        getOperation()->emitError(llvm::toString(known.takeError()));
         return signalPassFailure();
       }
-      instructions = instructionsOf(*info);
+      info = *known;
     }
-    RewritePatternSet patterns(&getContext());
-    patterns.add<LowerDotToInstruction>(&getContext(), instructions);
-    patterns.add<LowerDotToArith>(&getContext());
-    walkAndApplyPatterns(getOperation(), std::move(patterns));
+    DotLowering(&getContext(), info).run(getOperation());
   }
 };
-
 } // namespace

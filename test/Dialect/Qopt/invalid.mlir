@@ -204,3 +204,11 @@ func.func @dot_c1(%acc: vector<16xi32>, %a: vector<32xi8>) -> vector<16xi32> {
   %0 = qopt.dot %acc, %a, %a : vector<16xi32>, vector<32xi8>, vector<32xi8>
   return %0 : vector<16xi32>
 }
+
+// -----
+
+func.func @dot_c2(%acc: vector<16xi32>, %a: vector<64xi8>) -> vector<16xi32> {
+  // expected-error @below {{expects a pair_bound in [0, 510], got 511}}
+  %0 = qopt.dot %acc, %a, %a {pair_bound = 511 : i64} : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  return %0 : vector<16xi32>
+}

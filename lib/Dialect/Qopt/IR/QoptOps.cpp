@@ -501,5 +501,9 @@ LogicalResult DotOp::verify() {
     return emitOpError("expects a and b of one type with 4 or 8 times the ")
            << lanes << " lanes of the accumulator, got " << getA().getType()
            << " and " << getB().getType();
+  // qopt_dot_c2
+  if (getPairBound() && (*getPairBound() < 0 || *getPairBound() > 510))
+    return emitOpError("expects a pair_bound in [0, 510], got ")
+           << *getPairBound();
   return success();
 }

@@ -321,12 +321,18 @@ def Qopt_DotOp : Qopt_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
     ```
     in wrapping i32 arithmetic; each side is zero-extended if marked unsigned,
     else sign-extended. `k` = lanes(a) / lanes(acc), 4 or 8. Each target lowers
-    it to its instruction (`vpdpbusd`, `sdot`, `udot`, `usdot`); the portable
-    lowering is plain vector arithmetic and is the oracle for the others.
+    it to its instruction (`vpdpbusd`, `sdot`, `udot`, `usdot`, `pmaddwd`); the
+    portable lowering is plain vector arithmetic and is the oracle for the others.
+
+    `pair_bound` is a promise about `b`, made where its values are known: in
+    each pair of bytes `(b[2i], b[2i+1])`, the positive ones add up to at most
+    `pair_bound` and the negative ones to at least `-pair_bound`. With 128, the
+    16-bit sums of `pmaddubsw` are exact for every `a`: `255 * 128 < 2^15`.
 
     Constraints:
     - (C1) `a` and `b` have the same type: a 1-D vector of i8 with 4 or 8 times
       as many lanes as `acc`.
+    - (C2) `pair_bound` is in [0, 510].
 
     ```mlir
     %r = qopt.dot %acc, %a, %b unsigned_a : vector<16xi32>, vector<64xi8>, vector<64xi8>
@@ -335,7 +341,8 @@ def Qopt_DotOp : Qopt_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
   let arguments = (ins
     VectorOfRankAndType<[1], [I32]>:$acc,
     VectorOfRankAndType<[1], [I8]>:$a, VectorOfRankAndType<[1], [I8]>:$b,
-    UnitAttr:$unsigned_a, UnitAttr:$unsigned_b);
+    UnitAttr:$unsigned_a, UnitAttr:$unsigned_b,
+    OptionalAttr<I64Attr>:$pair_bound);
   let results = (outs VectorOfRankAndType<[1], [I32]>:$result);
   let assemblyFormat = [{
     $acc `,` $a `,` $b (`unsigned_a` $unsigned_a^)? (`unsigned_b` $unsigned_b^)?

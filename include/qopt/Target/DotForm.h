@@ -1,0 +1,66 @@
+//===- DotForm.h - How a target computes a low-bit dot --------*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The one place that says which instructions take a dot of given signs, width
+// and weights: the schedule's costs and the lowering both follow it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_TARGET_DOTFORM_H
+#define QOPT_TARGET_DOTFORM_H
+
+#include "qopt/Target/TargetInfo.h"
+
+namespace qopt {
+
+/// The two sides of a dot: unsigned or signed bytes, `lanes` sums of four
+/// products.
+struct DotShape {
+  int64_t lanes = 0;
+  bool unsignedA = false, unsignedB = false;
+  /// In each pair of neighbouring bytes of `b`, the positive ones add up to at
+  /// most this, and the negative ones to at least its negation.
+  int64_t pairBound = 256;
+};
+
+struct DotForm {
+  enum class Kind {
+    /// One instruction adds four products to a lane (`vpdpbusd`, `sdot`).
+    Quads,
+    /// `pmaddubsw` adds two products in 16 bits, `pmaddwd` those sums.
+    PairSums,
+    /// `pmaddwd` on bytes that are extended to 16 bits.
+    Pairs,
+    /// Plain vector arithmetic in 32 bits.
+    Products
+  };
+  Kind kind = Kind::Products;
+  /// PairSums: how many steps are added in 16 bits.
+  int64_t steps = 1;
+
+  static DotForm choose(const TargetInfo &target, const DotShape &shape);
+
+  /// Vector instructions of one step of a tile of `rows` activations times
+  /// `blocks` vectors of weights, and the registers that it needs at once.
+  double instructions(int64_t rows, int64_t blocks) const;
+  int64_t registers(int64_t rows, int64_t blocks) const;
+};
+
+/// How many steps of pairs within `pairBound` have exact sums in 16 bits:
+///
+///   s steps add s pairs of products to a 16-bit lane. Activations are in
+///   [0, 255], so the sum lies in [-255 * s * bound, 255 * s * bound] whatever
+///   the order of additions, and 255 * 128 = 32640 < 32767.
+///
+/// Zero if not even one pair is exact.
+inline int64_t exactPairSteps(int64_t pairBound) {
+  return pairBound <= 0 ? 128 : 128 / pairBound;
+}
+
+} // namespace qopt
+
+#endif // QOPT_TARGET_DOTFORM_H

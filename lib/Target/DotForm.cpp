@@ -1,0 +1,76 @@
+//===- DotForm.cpp - How a target computes a low-bit dot ------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Register counts were checked in the assembly of LLVM 22: one accumulator
+// more, and it spills.
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Target/DotForm.h"
+
+using namespace qopt;
+
+static bool hasQuads(const TargetInfo &target, const DotShape &shape) {
+  bool mixed = shape.unsignedA != shape.unsignedB;
+  if (target.hasVnni512 && shape.lanes == 16)
+    return mixed;
+  if (target.hasVnni256 && (shape.lanes == 8 || shape.lanes == 4))
+    return mixed;
+  if (shape.lanes != 4)
+    return false;
+  return mixed ? target.hasI8mm : target.hasDotProd;
+}
+
+DotForm DotForm::choose(const TargetInfo &target, const DotShape &shape) {
+  if (hasQuads(target, shape))
+    return {Kind::Quads, 1};
+  bool isWhole = shape.lanes == 4 || shape.lanes == 8 || shape.lanes == 16;
+  if (target.arch != TargetInfo::Arch::X86_64 || !isWhole ||
+      shape.lanes * 32 > target.vectorBits)
+    return {Kind::Products, 1};
+  // More steps would save less than the registers that their weights take.
+  constexpr int64_t kMostSteps = 2;
+  int64_t steps = std::min(kMostSteps, exactPairSteps(shape.pairBound));
+  if (shape.unsignedA && !shape.unsignedB && steps > 0)
+    return {Kind::PairSums, steps};
+  return {Kind::Pairs, 1};
+}
+
+double DotForm::instructions(int64_t rows, int64_t blocks) const {
+  double tile = rows * blocks;
+  switch (kind) {
+  case Kind::Quads:
+    return tile;
+  case Kind::PairSums:
+    // A product and an addition per step; one of each to widen the sum.
+    return tile * (2.0 + 1.0 / steps);
+  case Kind::Pairs:
+    // Even and odd bytes apart: a product and an addition each. Extending
+    // takes two instructions for activations and three for weights.
+    return 4 * tile + 2 * rows + 3 * blocks;
+  case Kind::Products:
+    return 8 * tile;
+  }
+  return 0;
+}
+
+int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
+  int64_t accumulators = rows * blocks;
+  switch (kind) {
+  case Kind::Quads:
+    return accumulators + blocks + 1;
+  case Kind::PairSums:
+    // Weights and activations of all steps, the sum, a product, the ones.
+    return accumulators + steps * (blocks + 1) + 2;
+  case Kind::Pairs:
+    // Weights and activations twice, a product, the mask.
+    return accumulators + 2 * blocks + 4;
+  case Kind::Products:
+    return accumulators + 4 * blocks + 4;
+  }
+  return 0;
+}
