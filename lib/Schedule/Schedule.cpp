@@ -474,7 +474,6 @@ void ScheduleChooser::chooseTasks(Schedule &schedule, int64_t threads) const {
   schedule.tasks = threads;
 }
 
-Schedule ScheduleChooser::run(int64_t threads) {
 /// The form that all dots of the region can take: the weakest proof holds.
 void ScheduleChooser::chooseDotForm(Schedule &schedule) {
   if (!schedule.useDot)
@@ -492,15 +491,15 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
     assumed.pairBound = 0;
     // Only one form needs the proof, which reads all weights.
     if (DotForm::choose(target, assumed).kind == DotForm::Kind::PairSums)
-      shape.pairBound = std::max(
-          shape.pairBound, pairBound(packWeights(*dot), *dot));
+      shape.pairBound =
+          std::max(shape.pairBound, pairBound(packWeights(*dot), *dot));
   }
   form = DotForm::choose(target, shape);
   if (form.kind == DotForm::Kind::PairSums)
     schedule.pairSteps = form.steps;
 }
 
-Schedule ScheduleChooser::run() {
+Schedule ScheduleChooser::run(int64_t threads) {
   Schedule schedule;
   chooseLanes(schedule);
   chooseDotForm(schedule);
