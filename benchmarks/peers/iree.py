@@ -37,7 +37,8 @@ def prepare(variant, workload, folder):
     tool("iree-import-onnx", source, "--opset-version", "17", "-o", imported)
     tool("iree-compile", imported, "--iree-hal-target-device=local",
          "--iree-hal-local-target-device-backends=llvm-cpu", "--iree-llvmcpu-target-cpu=host",
-         "--iree-opt-level=O3", "-o", artifact)
+         "--iree-opt-level=O3", "--iree-llvmcpu-stack-allocation-limit=1048576",
+         "-o", artifact)
     return {"artifact": artifact}
 
 

@@ -45,7 +45,7 @@ def prepare(variant, workload, folder):
         per_channel=True, weight_type=quantization.QuantType.QInt8,
         activation_type=quantization.QuantType.QUInt8)
     if workload["io"] == "quantized":
-        quantized_border.strip(artifact)
+        quantized_border.strip(artifact, workload["calibration"])
     return {"artifact": artifact}
 
 

@@ -6,9 +6,10 @@ import os
 import numpy as np
 
 
-def strip(path):
+def strip(path, calibration):
     """Removes the QuantizeLinear behind every input and the DequantizeLinear
-    before every output of a quantized graph; writes down their scales."""
+    before every output of a quantized graph; writes down their scales. A graph
+    without any only moves values: its border becomes u8 as it is."""
     import onnx
     model = onnx.load(path)
     graph = model.graph
@@ -17,27 +18,51 @@ def strip(path):
                            "zero_point": int(constants[node.input[2]].reshape(-1)[0])}
     border = {}
 
-    def remove(value, node, inner):
+    users = lambda name: [n for n in graph.node if name in n.input]
+    producer = lambda name: next((n for n in graph.node if name in n.output), None)
+
+    def remove(value, node, replacement):
+        """Whoever reads what `node` gives reads `replacement`."""
         border[value.name] = params(node)
         value.type.tensor_type.elem_type = onnx.TensorProto.UINT8
+        gone = node.output[0]
         graph.node.remove(node)
         for other in graph.node:
-            for names in (other.input, other.output):
-                for i, name in enumerate(names):
-                    if name == inner:
-                        names[i] = value.name
+            for i, name in enumerate(other.input):
+                if name == gone:
+                    other.input[i] = replacement
 
+    if not any(n.op_type == "QuantizeLinear" for n in graph.node):
+        largest = max(float(a.max()) for a in np.load(calibration).values())
+        for value in [*graph.input, *graph.output]:
+            value.type.tensor_type.elem_type = onnx.TensorProto.UINT8
+            border[value.name] = {"scale": largest / 255, "zero_point": 0}
+        save(model, path, border)
+        return
     for value in graph.input:
-        users = [n for n in graph.node if value.name in n.input]
-        if len(users) != 1 or users[0].op_type != "QuantizeLinear":
+        inner = value.name  # behind a transpose, if there is one
+        if [n.op_type for n in users(inner)] == ["Transpose"]:
+            inner = users(inner)[0].output[0]
+        if [n.op_type for n in users(inner)] != ["QuantizeLinear"]:
             raise RuntimeError(f"input {value.name} is not quantized at once")
-        remove(value, users[0], users[0].output[0])
+        remove(value, users(inner)[0], inner)
     for value in graph.output:
-        producer = next(n for n in graph.node if value.name in n.output)
-        if producer.op_type != "DequantizeLinear":
+        last = producer(value.name)
+        move = last if last.op_type == "Transpose" else None
+        if move:
+            last = producer(move.input[0])
+        if last.op_type != "DequantizeLinear":
             raise RuntimeError(f"output {value.name} is not dequantized last")
-        remove(value, producer, producer.input[0])
-    del graph.value_info[:]
+        source = last.input[0]
+        remove(value, last, source)
+        if not move:
+            producer(source).output[0] = value.name
+    save(model, path, border)
+
+
+def save(model, path, border):
+    import onnx
+    del model.graph.value_info[:]
     onnx.save(model, path)
     with open(path + ".border.json", "w") as file:
         json.dump(border, file)
