@@ -119,6 +119,17 @@ static bool reductionsSelectWeights(linalg::LinalgOp consumer, OpOperand &use,
   return true;
 }
 
+/// Whether `op`, elementwise, finishes a reduction: what it reads is the result
+/// of one, or of elementwise operations on one.
+static bool finishesReduction(linalg::LinalgOp op) {
+  return llvm::any_of(op->getOperands(), [](Value operand) {
+    auto producer = operand.getDefiningOp<linalg::LinalgOp>();
+    return producer && canGenerate(producer) &&
+           (producer.getNumReductionLoops() != 0 ||
+            finishesReduction(producer));
+  });
+}
+
 /// Whether `producer` may be computed where `use` reads it.
 static bool canFuse(linalg::LinalgOp producer, OpOperand &use) {
   auto consumer = cast<linalg::LinalgOp>(use.getOwner());
@@ -130,13 +141,29 @@ static bool canFuse(linalg::LinalgOp producer, OpOperand &use) {
     // Accumulators are set up once, whatever loops run after that.
     if (!consumer.isDpsInit(&use))
       return false;
-  return producer.getNumReductionLoops() == 0 || consumer.isDpsInit(&use) ||
-         consumer.getNumReductionLoops() == 0 ||
-         reductionsSelectWeights(consumer, use, producer);
+  if (consumer.isDpsInit(&use) || consumer.getNumReductionLoops() == 0)
+    return true;
+  // What finishes a reduction stays with it: its accumulators are not stored,
+  // and it is not computed in the loops of another.
+  return producer.getNumReductionLoops() == 0
+             ? !finishesReduction(producer)
+             : reductionsSelectWeights(consumer, use, producer);
+}
+
+/// A second float contraction would share the registers with the first, at a
+/// price above that of storing a result. Integers are stored when they are
+/// rounded, and not before.
+static bool crowds(linalg::LinalgOp producer, const FusedRegion &region) {
+  return isa<FloatType>(getElementTypeOrSelf(producer->getResult(0))) &&
+         matchContraction(producer) &&
+         llvm::any_of(region.ops,
+                      [](Operation *op) { return matchContraction(op); });
 }
 
 /// Whether all uses of `producer` are in `region` at the same positions.
 static bool joins(linalg::LinalgOp producer, const FusedRegion &region) {
+  if (crowds(producer, region))
+    return false;
   for (OpOperand &use : producer->getUses()) {
     if (!region.contains(use.getOwner()) || !canFuse(producer, use))
       return false;

@@ -77,3 +77,45 @@ func.func @long(%x: tensor<1x57x1024xi8>) -> tensor<1x57x128xi32> {
   } -> tensor<1x57x128xi32>
   return %r : tensor<1x57x128xi32>
 }
+
+// The mean over rows would fetch the contraction's weights for each of them:
+// two regions, and what finishes the contraction is in the first.
+// CHECK-LABEL: func.func @mean
+// CHECK: iterator_types = ["parallel", "parallel"]{{.*}}qopt.schedule = {kernel = "dot"
+// CHECK: iterator_types = ["parallel", "reduction"]{{.*}}qopt.schedule = {kernel = "vector"
+func.func @mean(%x: tensor<16x8xi8>) -> tensor<32xi32> {
+  %w = arith.constant dense<1> : tensor<8x32xi8>
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<16x32xi32>
+  %i = linalg.fill ins(%zero : i32) outs(%e : tensor<16x32xi32>) -> tensor<16x32xi32>
+  %r = linalg.generic {
+    indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+    iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<16x8xi8>, tensor<8x32xi8>) outs(%i : tensor<16x32xi32>) {
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<16x32xi32>
+  %relu = linalg.generic {
+    indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>],
+    iterator_types = ["parallel", "parallel"]}
+    ins(%r : tensor<16x32xi32>) outs(%e : tensor<16x32xi32>) {
+  ^bb0(%a: i32, %out: i32):
+    %0 = arith.maxsi %a, %zero : i32
+    linalg.yield %0 : i32
+  } -> tensor<16x32xi32>
+  %f = tensor.empty() : tensor<32xi32>
+  %j = linalg.fill ins(%zero : i32) outs(%f : tensor<32xi32>) -> tensor<32xi32>
+  %mean = linalg.generic {
+    indexing_maps = [affine_map<(n, m) -> (m, n)>, affine_map<(n, m) -> (n)>],
+    iterator_types = ["parallel", "reduction"]}
+    ins(%relu : tensor<16x32xi32>) outs(%j : tensor<32xi32>) {
+  ^bb0(%a: i32, %acc: i32):
+    %0 = arith.addi %acc, %a : i32
+    linalg.yield %0 : i32
+  } -> tensor<32xi32>
+  return %mean : tensor<32xi32>
+}

@@ -44,9 +44,10 @@ bool isInjective(mlir::AffineMap map, llvm::ArrayRef<int64_t> extents);
 /// their roots. A producer joins when
 ///  - it is elementwise on constants (a broadcast bias, a fill, dequantized
 ///    weights): computing it again costs less than storing it; or
-///  - all of its uses are in one region, none of its elements is needed twice,
-///    and a contraction is not moved under a reduction that would fetch its
-///    weights again.
+///  - all of its uses are in one region and none of its elements is needed
+///    twice; a contraction is not moved under a reduction that would fetch its
+///    weights again, what finishes a reduction stays with it, and two float
+///    contractions are not computed side by side.
 llvm::SmallVector<FusedRegion> findFusedRegions(mlir::func::FuncOp func);
 
 } // namespace qopt
