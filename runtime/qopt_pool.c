@@ -86,8 +86,7 @@ static bool waitForJob(qopt_pool *pool, uint32_t seen) {
   }
   pthread_mutex_lock(&pool->mutex);
   atomic_fetch_add(&pool->sleepers, 1);
-  while (!atomic_load(&pool->stop) &&
-         jobOf(atomic_load(&pool->ticket)) == seen)
+  while (!atomic_load(&pool->stop) && jobOf(atomic_load(&pool->ticket)) == seen)
     pthread_cond_wait(&pool->wake, &pool->mutex);
   atomic_fetch_sub(&pool->sleepers, 1);
   pthread_mutex_unlock(&pool->mutex);
@@ -163,8 +162,8 @@ void qopt_pool_parallel_for(void *argument, int count, Task task, void *data) {
   atomic_store(&pool->task, task);
   atomic_store(&pool->data, data);
   uint32_t job = jobOf(atomic_load(&pool->ticket)) + 1;
-  atomic_store(&pool->ticket, (unsigned long long)job << 32 |
-                                  (unsigned long long)count << 16);
+  atomic_store(&pool->ticket,
+               (unsigned long long)job << 32 | (unsigned long long)count << 16);
   wakeSleepers(pool);
   help(pool);
   for (int spins = 0; atomic_load(&pool->finished) != (unsigned)count; ++spins)

@@ -20,7 +20,9 @@ struct Counts {
   std::vector<std::atomic<int>> each;
 };
 
-void count(void *data, int index) { ++static_cast<Counts *>(data)->each[index]; }
+void count(void *data, int index) {
+  ++static_cast<Counts *>(data)->each[index];
+}
 
 TEST(PoolTest, EveryTaskOnce) {
   for (int threads : {1, 2, 3, 7}) {
