@@ -50,16 +50,18 @@ def prepare(machine, workload, sides, log):
     known = json.loads(index.read_text()) if index.exists() else {}
     artifacts = {}
     for peer, variants in sides.items():
+        # Only qopt compiles for a number of threads.
+        threads = f" {workload['threads']}" if peer == "qopt" and workload["threads"] > 1 else ""
         folder = pathlib.Path(workload["folder"]) / peer
         folder.mkdir(exist_ok=True)
         for variant in variants:
             key, mark = f"{peer} {variant}", stamp(machine, peer, workload)
-            if known.get(key, {}).get("stamp") != mark:
+            if known.get(key + threads, {}).get("stamp") != mark:
                 log(f"{key}: preparing")
-                known[key] = {"stamp": mark, **prepare_one(machine, workload, peer, variant,
-                                                           str(folder))}
+                known[key + threads] = {"stamp": mark, **prepare_one(
+                    machine, workload, peer, variant, str(folder))}
                 index.write_text(json.dumps(known, indent=1) + "\n")
-            artifacts[key] = known[key]
+            artifacts[key] = known[key + threads]
     return artifacts
 
 
@@ -97,7 +99,7 @@ def measure(machine, workload, artifacts, rounds, seconds, log):
                 continue
             side = stack.enter_context(machine.start(key.split()[0], pinned=True))
             try:
-                facts[key].update(side.ask("load", artifact=artifact["artifact"], threads=1,
+                facts[key].update(side.ask("load", artifact=artifact["artifact"], threads=workload["threads"],
                                            inputs=workload["inputs"]))
                 running[key] = side
             except SideError as error:
@@ -162,5 +164,5 @@ def run_entry(machine, kind, workload, sides, options, log):
     macs = workload["macs"]
     if macs is None:
         macs = facts["qopt int8"].get("macs")
-    return {"kind": kind, "macs": macs, "rounds": options.rounds, "seconds": options.seconds,
+    return {"kind": kind, "macs": macs, "threads": workload["threads"], "rounds": options.rounds, "seconds": options.seconds,
             "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "sides": facts}

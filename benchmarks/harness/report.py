@@ -116,6 +116,21 @@ def kernel_rows(entries):
                               rate(entry, best(entry, p, True), peak))]]
 
 
+def thread_rows(entries, names):
+    """One thread to two: the times of the entries NAME and NAME@2."""
+    for name in names:
+        one, two = entries.get(name), entries.get(name + "@2")
+        if not one or not two:
+            continue
+        cells = []
+        for peer in ("qopt", "onnxruntime", "openvino"):
+            a, b = best(one, peer, True), best(two, peer, True)
+            cells.append(f"{time_text(b[1]['us'])}, {a[1]['us'] / b[1]['us']:.2f}" if a and b
+                         else "-")
+        peer = best_peer(two)
+        yield [name, *cells, ratio_text(peer[1]["ratio"]) if peer else "-"]
+
+
 def cost_rows(costs, names):
     for name in names:
         facts = costs.get(name)
@@ -167,6 +182,12 @@ def markdown(found, names):
         lines += ["## qopt's int8: cost", ""] + table(
             ["model", "calibrate and compile, CPU time", "code", "weights", "arena", "arena : largest live set",
              "load and first run"], size_rows(models))
+    threads = list(thread_rows(found["entries"], names))
+    if threads:
+        lines += ["## Two threads, int8", "",
+                  "Time, and how many times as fast as with one thread.", ""] + table(
+            ["model", "qopt", "ONNX Runtime", "OpenVINO", "fastest peer : qopt (p10-p90)"],
+            threads)
     if found.get("costs"):
         lines += ["## Calibration and compilation", "",
                   "Wall time on this machine, and memory at its peak.", ""] + table(
@@ -208,6 +229,7 @@ def plot(found, names, path):
     axes.invert_yaxis()
     axes.grid(axis="x", linewidth=0.3)
     axes.set_xlabel("time of the peer's int8 : time of qopt's int8, one thread")
-    axes.legend()
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend()
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})

@@ -67,7 +67,7 @@ def make_kernel(entry, folder):
     return macs
 
 
-def make(kind, entry, models, work, samples):
+def make(kind, entry, models, work, samples, threads):
     """The workload of an entry of the configuration; files go to work/NAME."""
     folder = pathlib.Path(work) / entry["name"]
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def make(kind, entry, models, work, samples):
             else make_model(entry, models, folder, samples))
     return {"model": str(folder / "model.onnx"), "calibration": str(folder / "calib.npz"),
             "inputs": str(folder / "inputs.npz"), "folder": str(folder), "macs": macs,
-            "io": "quantized" if kind == "kernels" else "float",
+            "threads": threads, "io": "quantized" if kind == "kernels" else "float",
             "tflite": {variant: str(models / path)
                        for variant, path in entry.get("tflite", {}).items()
                        if (models / path).exists()}}

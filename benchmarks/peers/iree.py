@@ -46,7 +46,7 @@ class Runner:
     def __init__(self, artifact, threads):
         from iree import runtime
         if threads != 1:
-            raise RuntimeError("local-sync runs on one thread")
+            raise RuntimeError("measured with one thread only: local-sync")
         config = runtime.Config("local-sync")
         with open(artifact, "rb") as file:
             module = runtime.VmModule.copy_buffer(config.vm_instance, file.read())

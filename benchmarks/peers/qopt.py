@@ -7,17 +7,26 @@ import subprocess
 
 import numpy as np
 
+from peers import c_compiler
+
 PACKAGES = ()
 DTYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
 ALIGNMENT = 64
+RUNTIME = os.path.join(os.path.dirname(__file__), "../../runtime")
 
 
 def prepare(variant, workload, folder):
     """QOPT is the compiler; QOPT_FLAGS are further flags of `qopt compile`."""
-    artifact, report = (os.path.join(folder, variant + end) for end in (".so", ".json"))
+    threads = workload["threads"]
+    stem = os.path.join(folder, variant if threads == 1 else f"{variant}-{threads}")
+    artifact, report = stem + ".so", stem + ".json"
     command = [os.environ["QOPT"], "compile", workload["model"], "--calibrate",
                workload["calibration"], "--recipe", variant, "--name", "model", "--emit", "so",
                "-o", artifact, "--report", report, *os.environ.get("QOPT_FLAGS", "").split()]
+    if threads != 1:
+        command += ["--threads", str(threads)]
+        c_compiler.build([f"{RUNTIME}/qopt_pool.c"], f"{folder}/pool.so", "-pthread",
+                         f"-I{RUNTIME}")
     if workload["io"] == "quantized":
         command += ["--io", "quantized"]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -78,11 +87,16 @@ def dequantize(array, info):
 
 class Runner:
     def __init__(self, artifact, threads):
-        if threads != 1:
-            raise RuntimeError("compiled models use one thread")
         lib = ctypes.CDLL(artifact)
         lib.model_info.restype = ctypes.POINTER(ModelInfo)
-        self.run, self.info = lib.model_run, lib.model_info().contents
+        self.run, self.info, self.pool = lib.model_run, lib.model_info().contents, ()
+        # A model of short loops has no tasks to share out.
+        if threads != 1 and hasattr(lib, "model_run_parallel"):
+            pool = ctypes.CDLL(os.path.join(os.path.dirname(artifact), "pool.so"))
+            pool.qopt_pool_create.restype = ctypes.c_void_p
+            self.run = lib.model_run_parallel
+            self.pool = (pool.qopt_pool_parallel_for,
+                         ctypes.c_void_p(pool.qopt_pool_create(threads)))
         self.memory = {"arena_bytes": self.info.arena_bytes}
 
     def bind(self, inputs):
@@ -94,7 +108,7 @@ class Runner:
         self.arena = aligned(info.arena_bytes)
         pointers = lambda arrays: (ctypes.c_void_p * len(arrays))(*[a.ctypes.data for a in arrays])
         arguments = (pointers(self.inputs), pointers(self.results),
-                     ctypes.c_void_p(self.arena.ctypes.data))
+                     ctypes.c_void_p(self.arena.ctypes.data), *self.pool)
         run = self.run
         if code := run(*arguments):
             raise RuntimeError(f"the model returned {code}")
