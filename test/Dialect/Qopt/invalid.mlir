@@ -211,4 +211,43 @@ func.func @dot_c2(%acc: vector<16xi32>, %a: vector<64xi8>) -> vector<16xi32> {
   // expected-error @below {{expects a pair_bound in [0, 510], got 511}}
   %0 = qopt.dot %acc, %a, %a {pair_bound = 511 : i64} : vector<16xi32>, vector<64xi8>, vector<64xi8>
   return %0 : vector<16xi32>
+// The maps stay within the parameters.
+func.func @quantize_c2_bounds(%x: tensor<8xf32>, %s: tensor<2xf32>, %z: tensor<2xi32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects params to stay within the 2 entries of the scale, got affine_map<(d0) -> (d0)> over 'tensor<8xf32>'}}
+  %0 = qopt.quantize ins(%x, %s, %z : tensor<8xf32>, tensor<2xf32>, tensor<2xi32>) outs(%e : tensor<8xi8>) range [0, 255] params affine_map<(d0) -> (d0)> -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @dequantize_c2_bounds(%x: tensor<8xi8>, %s: tensor<8xf32>, %z: tensor<8xi32>, %e: tensor<8xf32>) -> tensor<8xf32> {
+  // expected-error @below {{expects params to stay within the 8 entries of the scale, got affine_map<(d0) -> (d0 - 900000)>}}
+  %0 = qopt.dequantize ins(%x, %s, %z : tensor<8xi8>, tensor<8xf32>, tensor<8xi32>) outs(%e : tensor<8xf32>) params affine_map<(d0) -> (d0 - 900000)> -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+// Groups of 4: 9 elements have three of them.
+func.func @dequantize_c2_groups(%x: tensor<9xi8>, %s: tensor<2xf32>, %z: tensor<2xi32>, %e: tensor<9xf32>) -> tensor<9xf32> {
+  // expected-error @below {{expects params to stay within the 2 entries of the scale}}
+  %0 = qopt.dequantize ins(%x, %s, %z : tensor<9xi8>, tensor<2xf32>, tensor<2xi32>) outs(%e : tensor<9xf32>) params affine_map<(d0) -> (d0 floordiv 4)> -> tensor<9xf32>
+  return %0 : tensor<9xf32>
+}
+
+// -----
+
+func.func @requantize_c2_bounds(%x: tensor<8xi32>, %m: tensor<4xf32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects params to stay within the 4 entries of the multiplier}}
+  %0 = qopt.requantize ins(%x : tensor<8xi32>) multipliers(%m : tensor<4xf32>) outs(%e : tensor<8xi8>) range [0, 255] zero_point 0
+    {input_zero_points = array<i32: 0>, unsigned_inputs = array<i1: false>, params = [affine_map<(d0) -> (d0)>]} -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @lookup_c3_bounds(%x: tensor<8xi8>, %t: tensor<3x256xi8>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects params to stay within the 3 entries of the table's leading dimensions}}
+  %0 = qopt.lookup ins(%x, %t : tensor<8xi8>, tensor<3x256xi8>) outs(%e : tensor<8xi8>) params affine_map<(d0) -> (d0)> -> tensor<8xi8>
+  return %0 : tensor<8xi8>
 }

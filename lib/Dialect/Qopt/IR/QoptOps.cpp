@@ -39,15 +39,64 @@ static LogicalResult verifySameShape(Operation *op, Value input, Value init) {
          << input.getType() << " and " << init.getType();
 }
 
+/// The least and the largest value of `expr`, taken term by term, over a box of
+/// static sizes; none for an expression that parameters have no use for.
+static std::optional<std::pair<int64_t, int64_t>>
+boundsOf(AffineExpr expr, ArrayRef<int64_t> sizes) {
+  using Bounds = std::pair<int64_t, int64_t>;
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return Bounds(constant.getValue(), constant.getValue());
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return Bounds(0, sizes[dim.getPosition()] - 1);
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return std::nullopt;
+  auto lhs = boundsOf(binary.getLHS(), sizes);
+  auto rhs = boundsOf(binary.getRHS(), sizes);
+  if (!lhs || !rhs)
+    return std::nullopt;
+  if (expr.getKind() == AffineExprKind::Add)
+    return Bounds(lhs->first + rhs->first, lhs->second + rhs->second);
+  // All others have a constant on the right.
+  int64_t c = rhs->first;
+  if (expr.getKind() == AffineExprKind::Mul && c == rhs->second)
+    return Bounds(std::minmax(lhs->first * c, lhs->second * c));
+  if (c != rhs->second || c <= 0)
+    return std::nullopt;
+  if (expr.getKind() == AffineExprKind::FloorDiv)
+    return Bounds(llvm::divideFloorSigned(lhs->first, c),
+                  llvm::divideFloorSigned(lhs->second, c));
+  if (expr.getKind() == AffineExprKind::CeilDiv)
+    return Bounds(llvm::divideCeilSigned(lhs->first, c),
+                  llvm::divideCeilSigned(lhs->second, c));
+  bool isWhole = lhs->first >= 0 && lhs->second < c;
+  return isWhole ? *lhs : Bounds(0, c - 1);
+}
+
+/// `map` takes every index of `input` to one of the parameters, whose sizes are
+/// `paramSizes`.
 static LogicalResult verifyParamsMap(Operation *op, AffineMap map, Value input,
-                                     int64_t paramRank, StringRef what) {
-  int64_t rank = shapeOf(input).size();
-  if (map.getNumSymbols() == 0 && map.getNumDims() == rank &&
-      map.getNumResults() == paramRank)
+                                     ArrayRef<int64_t> paramSizes,
+                                     StringRef what) {
+  ArrayRef<int64_t> sizes = shapeOf(input);
+  if (map.getNumSymbols() != 0 || map.getNumDims() != sizes.size() ||
+      map.getNumResults() != paramSizes.size())
+    return op->emitOpError("expects params to map ")
+           << sizes.size() << " dimensions to the " << paramSizes.size()
+           << " of the " << what << ", got " << AffineMapAttr::get(map);
+  // No index at all, or not yet known which.
+  if (llvm::any_of(sizes, [](int64_t size) { return size <= 0; }))
     return success();
-  return op->emitOpError("expects params to map ")
-         << rank << " dimensions to the " << paramRank << " of the " << what
-         << ", got " << AffineMapAttr::get(map);
+  for (auto [expr, size] : llvm::zip_equal(map.getResults(), paramSizes)) {
+    if (ShapedType::isDynamic(size))
+      continue;
+    auto bounds = boundsOf(expr, sizes);
+    if (!bounds || bounds->first < 0 || bounds->second >= size)
+      return op->emitOpError("expects params to stay within the ")
+             << size << " entries of the " << what << ", got "
+             << AffineMapAttr::get(map) << " over " << input.getType();
+  }
+  return success();
 }
 
 /// The integers that a storage of `width` bits holds, signed if lo < 0.
@@ -102,7 +151,7 @@ static LogicalResult verifyScaleAndZeroPoint(Operation *op, Value input,
     return op->emitOpError(
                "expects scale and zero point of the same shape, got ")
            << scale.getType() << " and " << zeroPoint.getType();
-  return verifyParamsMap(op, params, input, shapeOf(scale).size(), "scale");
+  return verifyParamsMap(op, params, input, shapeOf(scale), "scale");
 }
 
 /// C1 to C4 of qopt.quantize, which qopt.fake_quantize shares.
@@ -305,8 +354,8 @@ LogicalResult RequantizeOp::verify() {
        llvm::zip_equal(getInputs(), getMultipliers(),
                        getParams().getAsValueRange<AffineMapAttr>())) {
     // qopt_requantize_c2
-    if (failed(verifyParamsMap(*this, params, getInit(),
-                               shapeOf(multiplier).size(), "multiplier")))
+    if (failed(verifyParamsMap(*this, params, getInit(), shapeOf(multiplier),
+                               "multiplier")))
       return failure();
     // qopt_requantize_c3
     if (failed(verifySameShape(*this, input, getInit())))
@@ -350,7 +399,7 @@ LogicalResult LookupOp::verify() {
     return emitOpError("expects a table with a last dimension of ")
            << length << ", got " << getTable().getType();
   // qopt_lookup_c3
-  return verifyParamsMap(*this, getParams(), getInput(), tableShape.size() - 1,
+  return verifyParamsMap(*this, getParams(), getInput(), tableShape.drop_back(),
                          "table's leading dimensions");
 }
 
