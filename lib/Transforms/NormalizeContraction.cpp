@@ -427,16 +427,18 @@ struct PoolingNormalize : OpInterfaceRewritePattern<linalg::LinalgOp> {
   static Value createPooling(PatternRewriter &rewriter, linalg::LinalgOp op,
                              PoolingKind kind, Value input, Value init,
                              bool flat) {
+    auto window = cast<RankedTensorType>(op.getDpsInputs()[1].getType());
     auto sizes = [&](StringRef name) {
       SmallVector<int64_t> values;
       if (flat)
         values.push_back(1);
-      auto attr = op->getAttrOfType<DenseIntElementsAttr>(name);
-      llvm::append_range(values, attr.getValues<int64_t>());
+      if (auto attr = op->getAttrOfType<DenseIntElementsAttr>(name))
+        llvm::append_range(values, attr.getValues<int64_t>());
+      else
+        values.append(window.getRank(), 1);
       return rewriter.getI64TensorAttr(values);
     };
     Location loc = op.getLoc();
-    auto window = cast<RankedTensorType>(op.getDpsInputs()[1].getType());
     SmallVector<int64_t> windowShape(window.getShape());
     if (flat)
       windowShape.insert(windowShape.begin(), 1);

@@ -162,6 +162,23 @@ func.func @pooling(%x: tensor<1x4x6x6xf32>, %i: tensor<1x4x2x3xf32>, %y: tensor<
 
 // -----
 
+// Strides and dilations are 1 where they are not given.
+// CHECK-LABEL: func.func @pooling_defaults
+// CHECK:         linalg.pooling_nhwc_max {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+// CHECK:         linalg.pooling_nhwc_sum {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+// CHECK:         linalg.pooling_nhwc_max {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+func.func @pooling_defaults(%x: tensor<1x4x6x6xf32>, %i: tensor<1x4x4x5xf32>, %y: tensor<1x6x4xf32>, %j: tensor<1x5x4xf32>, %z: tensor<1x4x6xf32>, %h: tensor<1x4x5xf32>)
+    -> (tensor<1x4x4x5xf32>, tensor<1x5x4xf32>, tensor<1x4x5xf32>) {
+  %k = tensor.empty() : tensor<3x2xf32>
+  %0 = linalg.pooling_nchw_max ins(%x, %k : tensor<1x4x6x6xf32>, tensor<3x2xf32>) outs(%i : tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32>
+  %l = tensor.empty() : tensor<2xf32>
+  %1 = linalg.pooling_nwc_sum ins(%y, %l : tensor<1x6x4xf32>, tensor<2xf32>) outs(%j : tensor<1x5x4xf32>) -> tensor<1x5x4xf32>
+  %2 = linalg.pooling_ncw_max ins(%z, %l : tensor<1x4x6xf32>, tensor<2xf32>) outs(%h : tensor<1x4x5xf32>) -> tensor<1x4x5xf32>
+  return %0, %1, %2 : tensor<1x4x4x5xf32>, tensor<1x5x4xf32>, tensor<1x4x5xf32>
+}
+
+// -----
+
 // CHECK-DAG:   #[[$ID:.*]] = affine_map<(d0, d1) -> (d0, d1)>
 // CHECK-DAG:   #[[$FIRST:.*]] = affine_map<(d0, d1) -> (d0)>
 // CHECK-LABEL: func.func @elementwise
