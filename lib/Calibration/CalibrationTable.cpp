@@ -155,18 +155,26 @@ Error CalibrationTable::write(StringRef path, bool withHistograms) const {
 // Merging
 //===----------------------------------------------------------------------===//
 
-static Error checkMergeable(const CalibrationTable &a,
-                            const CalibrationTable &b) {
-  if (a.edgesHash != b.edgesHash)
+Error CalibrationTable::checkMergeable(const CalibrationTable &other) const {
+  if (edgesHash != other.edgesHash)
     return createStringError("cannot merge calibrations of different models: "
                              "expected edges_hash " +
-                             a.edgesHash + " of '" + a.model + "', got " +
-                             b.edgesHash + " of '" + b.model + "'");
-  if (!(a.observer == b.observer))
+                             edgesHash + " of '" + model + "', got " +
+                             other.edgesHash + " of '" + other.model + "'");
+  if (!(observer == other.observer))
     return createStringError(
         Twine("cannot merge calibrations of different observers: expected '") +
-        observerName(a.observer.kind) + "' with the same options, got '" +
-        observerName(b.observer.kind) + "'");
+        observerName(observer.kind) + "' with the same options, got '" +
+        observerName(other.observer.kind) + "'");
+  if (!observer.needsHistogram())
+    return Error::success();
+  for (const CalibrationEdge &edge : other.edges)
+    for (const ChannelStatistics &channel : edge.statistics)
+      if (!channel.histogram)
+        return createStringError(
+            "cannot merge edge '" + edge.name +
+            "': expected files with histograms for the observer '" +
+            observerName(observer.kind) + "', got one without");
   return Error::success();
 }
 
@@ -186,13 +194,7 @@ static Error mergeStatistics(CalibrationEdge &into, const CalibrationEdge &from,
     return Error::success();
   }
   for (auto [channel, other] : llvm::zip(into.statistics, from.statistics)) {
-    if (intoTable.observer.needsHistogram() &&
-        (!channel.histogram || !other.histogram))
-      return mismatch(Twine("expected files with histograms for the observer "
-                            "'") +
-                      observerName(intoTable.observer.kind) +
-                      "', got one without");
-    if (channel.histogram &&
+    if (channel.histogram && other.histogram &&
         channel.histogram->halfBins() != other.histogram->halfBins())
       return mismatch("expected histograms with as many bins");
     channel.merge(other, intoTable.samples, fromTable.samples);
@@ -206,9 +208,11 @@ CalibrationTable::merge(ArrayRef<CalibrationTable> tables) {
   if (tables.empty())
     return createStringError("expected calibrations to merge, got none");
   CalibrationTable result = tables.front();
+  if (tables.size() > 1)
+    for (const CalibrationTable &table : tables)
+      if (Error error = result.checkMergeable(table))
+        return std::move(error);
   for (const CalibrationTable &table : tables.drop_front()) {
-    if (Error error = checkMergeable(result, table))
-      return std::move(error);
     for (CalibrationEdge &edge : result.edges)
       if (const CalibrationEdge *other = table.find(edge.name)) {
         if (Error error = mergeStatistics(edge, *other, result, table))

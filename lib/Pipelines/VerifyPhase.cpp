@@ -14,6 +14,7 @@
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Pipelines/Phases.h"
 #include "qopt/Pipelines/Pipelines.h"
+#include "qopt/Target/ModelInfo.h"
 #include "qopt/Transforms/Structured.h"
 
 using namespace mlir;
@@ -38,7 +39,7 @@ static bool hasStaticShape(Type type) {
 }
 
 /// One public function with one block; static shapes everywhere.
-static LogicalResult verifyInput(ModuleOp module, Phase phase) {
+static LogicalResult verifyModel(ModuleOp module, Phase phase) {
   func::FuncOp model;
   for (auto function : module.getOps<func::FuncOp>()) {
     if (!function.isPublic())
@@ -59,12 +60,19 @@ static LogicalResult verifyInput(ModuleOp module, Phase phase) {
                          Twine(model.getBody().getBlocks().size()),
                      "control flow is not supported");
   for (Type type : llvm::concat<const Type>(model.getArgumentTypes(),
-                                            model.getResultTypes()))
+                                            model.getResultTypes())) {
     if (!isa<RankedTensorType>(type) || !hasStaticShape(type))
       return violation(model, phase,
                        "expected tensors of static shape at the border, got " +
                            debugString(type),
                        "give the dimension a value");
+    if (failed(dtypeOf(getElementTypeOrSelf(type), /*isUnsigned=*/false)))
+      return violation(model, phase,
+                       "expected an element type of the C interface at the "
+                       "border, got " +
+                           debugString(type),
+                       "f16, f32, f64, i1, i8, i16, i32 and i64 are");
+  }
   return success();
 }
 
@@ -246,7 +254,8 @@ static bool isUnexpectedCopy(Operation *op) {
          copy.getTarget().getDefiningOp<memref::ViewOp>();
 }
 
-/// No tensor, no allocation, no copy that the schedule did not ask for.
+/// No tensor, no allocation, no copy that the schedule did not ask for; the
+/// facts that the C interface is made from.
 static LogicalResult verifyPlanned(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
     if (isUnexpectedCopy(op))
@@ -265,7 +274,8 @@ static LogicalResult verifyPlanned(ModuleOp module, Phase phase) {
             "qopt-bufferize should have given it a buffer"));
     return WalkResult::advance();
   });
-  return failure(walk.wasInterrupted());
+  return failure(walk.wasInterrupted() ||
+                 failed(ModelInfo::fromModule(module)));
 }
 
 static LogicalResult verifyLlvm(ModuleOp module, Phase phase) {
@@ -277,16 +287,19 @@ static LogicalResult verifyLlvm(ModuleOp module, Phase phase) {
         violation(op, phase, "'" + op->getName().getStringRef() + "' is left",
                   "no conversion of the pipeline to LLVM lowers it"));
   });
-  return failure(walk.wasInterrupted());
+  return failure(walk.wasInterrupted() ||
+                 failed(ModelInfo::fromModule(module)));
 }
 
 LogicalResult verifyPhase(ModuleOp module, Phase phase) {
+  // Bufferization changes the signature.
+  if (phase <= Phase::Scheduled && failed(verifyModel(module, phase)))
+    return failure();
   switch (phase) {
   case Phase::Input:
-    return verifyInput(module, phase);
+    return success();
   case Phase::Float:
-    return failure(failed(verifyInput(module, phase)) ||
-                   failed(verifyFloat(module, phase)));
+    return verifyFloat(module, phase);
   case Phase::Observed:
     return verifyObserved(module, phase);
   case Phase::Calibrated:

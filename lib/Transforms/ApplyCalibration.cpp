@@ -85,8 +85,15 @@ LogicalResult qopt::applyCalibration(Operation *root,
   });
   if (walk.wasInterrupted())
     return failure();
-  if (missing.empty())
+  if (missing.empty()) {
+    // A file written by hand has no hash.
+    if (!table.edgesHash.empty() &&
+        table.edgesHash != hashEdges(collectObservedEdges(root)))
+      root->emitWarning() << "the calibration of model '" << table.model
+                          << "' was made for other edges: names, shapes or "
+                             "axes differ; its ranges are taken by name";
     return success();
+  }
   InFlightDiagnostic error = firstMissing.emitError()
                              << "expected a range for every observed edge, the "
                                 "calibration of model '"

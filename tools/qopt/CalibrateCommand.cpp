@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ModelBuilder.h"
+#include "qopt/Transforms/Observers.h"
 
 namespace cl = llvm::cl;
 
@@ -23,6 +24,12 @@ public:
   llvm::Error run() override;
 
 private:
+  llvm::Expected<std::vector<CalibrationTable>>
+  readEarlier(mlir::ModuleOp observed) const;
+
+  /// Where none is given.
+  static constexpr llvm::StringLiteral kObserver = "minmax";
+
   ModelOptions model{subCommand};
   CalibrationRunOptions calibration{subCommand};
   cl::opt<std::string> data{"data", cl::desc("Samples: .npz, .npy or a folder"),
@@ -39,27 +46,48 @@ private:
 };
 } // namespace
 
+/// The files to merge, known to fit what this run will find.
+llvm::Expected<std::vector<CalibrationTable>>
+CalibrateCommand::readEarlier(mlir::ModuleOp observed) const {
+  auto observer = calibration.observerOptions(kObserver);
+  if (!observer)
+    return observer.takeError();
+  CalibrationTable expected;
+  expected.model = modelFunction(observed).getName().str();
+  expected.edgesHash = hashEdges(collectObservedEdges(observed));
+  expected.observer = *observer;
+  std::vector<CalibrationTable> tables;
+  for (const std::string &file : merge) {
+    auto earlier = CalibrationTable::read(file);
+    if (!earlier)
+      return earlier.takeError();
+    if (llvm::Error error = expected.checkMergeable(*earlier))
+      return inputError(file + ": " + llvm::toString(std::move(error)));
+    tables.push_back(std::move(*earlier));
+  }
+  return tables;
+}
+
 llvm::Error CalibrateCommand::run() {
   if (data.empty() || output.empty())
     return usageError("expected --data DATA and -o FILE.json, got " +
                       llvm::Twine(data.empty() ? "no --data" : "no -o"));
+  if (llvm::Error error = checkDestinations(
+          {{"-o", output}}, {{"the model", model.path}, {"--data", data}}))
+    return error;
   Session session;
   auto module =
       buildToPhase(session, model, Phase::Observed, PhaseOptions(), nullptr);
   if (!module)
     return module.takeError();
-  auto table = runCalibration(**module, data, calibration, "minmax");
+  auto tables = readEarlier(**module);
+  if (!tables)
+    return tables.takeError();
+  auto table = runCalibration(**module, data, calibration, kObserver);
   if (!table)
     return table.takeError();
-  std::vector<CalibrationTable> tables;
-  for (llvm::StringRef file : merge) {
-    auto earlier = CalibrationTable::read(file);
-    if (!earlier)
-      return earlier.takeError();
-    tables.push_back(std::move(*earlier));
-  }
-  tables.push_back(std::move(*table));
-  auto merged = CalibrationTable::merge(tables);
+  tables->push_back(std::move(*table));
+  auto merged = CalibrationTable::merge(*tables);
   if (!merged)
     return merged.takeError();
   return merged->write(output, histograms);

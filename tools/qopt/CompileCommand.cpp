@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Destinations.h"
 #include "ModelBuilder.h"
 #include "qopt/Pipelines/CollectReport.h"
 #include "qopt/Support/AtomicFile.h"
@@ -48,13 +49,15 @@ public:
 private:
   llvm::Expected<EmitKind> chooseKind() const;
   std::string outputPath(EmitKind kind, StringRef name) const;
-  llvm::Error checkDestinations(EmitKind kind) const;
-  llvm::Error dumpPhase(ModuleOp module, Phase phase);
+  llvm::Error checkOptions(EmitKind kind, Phase to) const;
+  llvm::Error prepareDestinations(EmitKind kind) const;
+  std::string dumpPath(Phase phase) const;
   llvm::Error checkNoFloat();
   llvm::Error emit(ModuleOp module, EmitKind kind);
   llvm::Error emitCodeAs(ModuleOp module, EmitKind kind,
                          const EmitOptions &options, StringRef path);
-  llvm::Error writeReport(EmitKind kind);
+  llvm::Error reportTo(EmitKind kind);
+  llvm::Error write(StringRef path, StringRef bytes);
 
   ModelOptions model{subCommand};
   BuildOptions build{subCommand};
@@ -88,6 +91,8 @@ private:
       cl::value_desc("N"), cl::init(1), cl::sub(subCommand)};
 
   ReportCollector collector;
+  /// The artifact, its header and the report: all of them or none.
+  std::vector<AtomicFile> files;
 };
 } // namespace
 
@@ -129,71 +134,66 @@ static std::string headerPath(StringRef objectPath) {
   return path.str().str();
 }
 
-/// Before any long work: whether everything that will be written can be.
-llvm::Error CompileCommand::checkDestinations(EmitKind kind) const {
-  auto loadOptions = model.loadOptions();
-  if (!loadOptions)
-    return loadOptions.takeError();
-  std::vector<std::string> paths = {outputPath(kind, loadOptions->name)};
-  if (kind == EmitKind::Object && paths.front() != "-")
-    paths.push_back(headerPath(paths.front()));
-  if (!reportPath.empty())
-    paths.push_back(reportPath);
-  for (const std::string &path : paths) {
-    // Never committed, so nothing is left of it.
-    auto probe = AtomicFile::create(path);
-    if (!probe)
-      return probe.takeError();
-  }
-  return llvm::Error::success();
-}
-
-static void printModule(ModuleOp module, llvm::raw_ostream &os) {
-  // Locations hold the nodes' names, without which no later phase is valid.
-  module.print(os, OpPrintingFlags().enableDebugInfo());
-  os << '\n';
-}
-
-static llvm::Error writeModule(ModuleOp module, StringRef path) {
-  return writeFileAtomically(path, [&](llvm::raw_ostream &os) {
-    printModule(module, os);
-    return llvm::Error::success();
-  });
-}
-
-llvm::Error CompileCommand::dumpPhase(ModuleOp module, Phase phase) {
-  if (std::error_code code =
-          llvm::sys::fs::create_directories(dumpPhases.getValue()))
-    return inputError(dumpPhases + ": cannot be created: " + code.message());
+std::string CompileCommand::dumpPath(Phase phase) const {
   std::string name;
   llvm::raw_string_ostream(name)
       << llvm::format("%02d.", static_cast<int>(phase)) << phaseInfo(phase).name
       << ".mlir";
   SmallString<128> path(dumpPhases.getValue());
   llvm::sys::path::append(path, name);
-  return writeModule(module, path);
+  return path.str().str();
 }
 
-/// One line for each node that would compute in float.
+llvm::Error CompileCommand::prepareDestinations(EmitKind kind) const {
+  auto loadOptions = model.loadOptions();
+  if (!loadOptions)
+    return loadOptions.takeError();
+  std::vector<NamedPath> outputs = {
+      {"-o", outputPath(kind, loadOptions->name)}};
+  if (kind == EmitKind::Object && outputs.front().path != "-")
+    outputs.push_back({"the header", headerPath(outputs.front().path)});
+  outputs.push_back({"--report", reportPath});
+  if (!dumpPhases.empty()) {
+    if (std::error_code code =
+            llvm::sys::fs::create_directories(dumpPhases.getValue()))
+      return inputError(dumpPhases + ": cannot be created: " + code.message());
+    for (const PhaseInfo &info : allPhases())
+      outputs.push_back({"--dump-phases", dumpPath(info.phase)});
+  }
+  std::vector<NamedPath> inputs = build.inputs();
+  inputs.push_back({"the model", model.path});
+  return checkDestinations(outputs, inputs);
+}
+
+/// An error that names the first node that would compute in float.
 llvm::Error CompileCommand::checkNoFloat() {
-  llvm::Error errors = llvm::Error::success();
+  std::vector<const ReportNode *> culprits;
   for (const ReportNode &node : collector.getReport().nodes)
     if (node.status == NodeStatus::Float)
-      errors = llvm::joinErrors(
-          std::move(errors),
-          inputError(model.path + ": node '" + node.name + "' (" + node.op +
-                     "): expected integer arithmetic (--no-float-fallback), "
-                     "got float: " +
-                     node.detail));
-  return errors;
+      culprits.push_back(&node);
+  if (culprits.empty())
+    return llvm::Error::success();
+  const ReportNode &first = *culprits.front();
+  std::string more;
+  if (culprits.size() > 1)
+    more = "; " + std::to_string(culprits.size() - 1) +
+           " more nodes are float, too";
+  return inputError(
+      model.path + ": node '" + first.name + "' (" + first.op +
+      "): expected integer arithmetic (--no-float-fallback), got float: " +
+      first.detail + more);
 }
 
-static llvm::Error writeCode(StringRef path, StringRef bytes,
-                             bool isExecutable = false) {
-  if (llvm::Error error = writeFileAtomically(path, bytes))
-    return error;
-  if (!isExecutable || path == "-")
-    return llvm::Error::success();
+llvm::Error CompileCommand::write(StringRef path, StringRef bytes) {
+  auto file = AtomicFile::create(path);
+  if (!file)
+    return file.takeError();
+  file->os() << bytes;
+  files.push_back(std::move(*file));
+  return llvm::Error::success();
+}
+
+static llvm::Error makeExecutable(StringRef path) {
   using llvm::sys::fs::perms;
   llvm::ErrorOr<perms> mode = llvm::sys::fs::getPermissions(path);
   std::error_code code =
@@ -202,22 +202,6 @@ static llvm::Error writeCode(StringRef path, StringRef bytes,
   if (code)
     return inputError(path + ": cannot be made executable: " + code.message());
   return llvm::Error::success();
-}
-
-/// NAME.o and NAME.h: both or neither.
-static llvm::Error writeObjectAndHeader(StringRef path, StringRef object,
-                                        StringRef header) {
-  std::string headerName = headerPath(path);
-  std::vector<AtomicFile> files;
-  for (auto [name, bytes] :
-       {std::pair<StringRef, StringRef>(path, object), {headerName, header}}) {
-    auto file = AtomicFile::create(name);
-    if (!file)
-      return file.takeError();
-    file->os() << bytes;
-    files.push_back(std::move(*file));
-  }
-  return AtomicFile::commitAll(files);
 }
 
 llvm::Error CompileCommand::emitCodeAs(ModuleOp module, EmitKind kind,
@@ -233,25 +217,26 @@ llvm::Error CompileCommand::emitCodeAs(ModuleOp module, EmitKind kind,
   if (!bytes)
     return bytes.takeError();
   collector.getReport().objectBytes = bytes->size();
-  switch (kind) {
-  case EmitKind::Object:
-    return path == "-" ? writeCode(path, *bytes)
-                       : writeObjectAndHeader(path, *bytes, emitHeader(*info));
-  case EmitKind::SharedObject:
-  case EmitKind::Executable: {
-    auto linked = kind == EmitKind::SharedObject
-                      ? linkSharedObject(*bytes, *info)
-                      : linkExecutable(*bytes, *info);
-    if (!linked)
-      return linked.takeError();
-    return writeCode(path, *linked, /*isExecutable=*/true);
+  if (kind == EmitKind::SharedObject || kind == EmitKind::Executable) {
+    bytes = kind == EmitKind::SharedObject ? linkSharedObject(*bytes, *info)
+                                           : linkExecutable(*bytes, *info);
+    if (!bytes)
+      return bytes.takeError();
   }
-  case EmitKind::Assembly:
-  case EmitKind::LlvmIr:
-  case EmitKind::Mlir:
-    return writeCode(path, *bytes);
-  }
-  llvm_unreachable("unknown kind");
+  if (llvm::Error error = write(path, *bytes))
+    return error;
+  if (kind != EmitKind::Object || path == "-")
+    return llvm::Error::success();
+  return write(headerPath(path), emitHeader(*info));
+}
+
+static std::string print(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  // Locations hold the nodes' names, without which no later phase is valid.
+  module.print(os, OpPrintingFlags().enableDebugInfo());
+  os << '\n';
+  return text;
 }
 
 llvm::Error CompileCommand::emit(ModuleOp module, EmitKind kind) {
@@ -260,14 +245,14 @@ llvm::Error CompileCommand::emit(ModuleOp module, EmitKind kind) {
     return loadOptions.takeError();
   std::string path = outputPath(kind, loadOptions->name);
   if (kind == EmitKind::Mlir)
-    return writeModule(module, path);
+    return write(path, print(module));
   auto options = build.emitOptions(loadOptions->name);
   if (!options)
     return options.takeError();
   return emitCodeAs(module, kind, *options, path);
 }
 
-llvm::Error CompileCommand::writeReport(EmitKind kind) {
+llvm::Error CompileCommand::reportTo(EmitKind kind) {
   Report &report = collector.getReport();
   auto loadOptions = model.loadOptions();
   if (!loadOptions)
@@ -291,11 +276,32 @@ llvm::Error CompileCommand::writeReport(EmitKind kind) {
     printReportText(llvm::outs(), report);
   if (reportPath.empty())
     return llvm::Error::success();
-  bool isHtml = StringRef(reportPath).ends_with(".html");
-  return writeFileAtomically(reportPath, [&](llvm::raw_ostream &os) {
-    isHtml ? printReportHtml(os, report) : printReportJson(os, report);
-    return llvm::Error::success();
-  });
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (StringRef(reportPath).ends_with(".html"))
+    printReportHtml(os, report);
+  else
+    printReportJson(os, report);
+  return write(reportPath, text);
+}
+
+/// What can be said against the command line without the model.
+llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
+  if (kind != EmitKind::Mlir && to != Phase::Llvm)
+    return usageError("--emit " + emitName +
+                      ": expected --compile-to llvm, got '" + compileTo + "'");
+  if (!reportPath.empty() && !StringRef(reportPath).ends_with(".html") &&
+      !StringRef(reportPath).ends_with(".json"))
+    return usageError("--report: expected FILE.html or FILE.json, got '" +
+                      reportPath + "'");
+  auto recipe = loadRecipe(build.recipe);
+  if (!recipe)
+    return recipe.takeError();
+  if (noFloatFallback && !recipe->quantize)
+    return usageError("--no-float-fallback: expected a recipe that quantizes, "
+                      "got '" +
+                      build.recipe + "'");
+  return llvm::Error::success();
 }
 
 llvm::Error CompileCommand::run() {
@@ -306,24 +312,19 @@ llvm::Error CompileCommand::run() {
       "compile-to", compileTo.empty() ? "llvm" : StringRef(compileTo));
   if (!to)
     return to.takeError();
-  if (*kind != EmitKind::Mlir && *to != Phase::Llvm)
-    return usageError("--emit " + emitName +
-                      ": expected --compile-to llvm, got '" + compileTo + "'");
-  if (!reportPath.empty() && !StringRef(reportPath).ends_with(".html") &&
-      !StringRef(reportPath).ends_with(".json"))
-    return usageError("--report: expected FILE.html or FILE.json, got '" +
-                      reportPath + "'");
+  if (llvm::Error error = checkOptions(*kind, *to))
+    return error;
   if (llvm::Error error = build.useThreads(threads))
     return error;
-
-  if (llvm::Error error = checkDestinations(*kind))
+  if (llvm::Error error = prepareDestinations(*kind))
     return error;
 
   Session session;
   auto atPhase = [&](ModuleOp module, Phase phase) -> llvm::Error {
     collector.atPhase(module, phase);
     if (!dumpPhases.empty())
-      if (llvm::Error error = dumpPhase(module, phase))
+      if (llvm::Error error =
+              writeFileAtomically(dumpPath(phase), print(module)))
         return error;
     // After the last phase at which a node's arithmetic can change.
     if (noFloatFallback && phase == Phase::Scheduled)
@@ -336,7 +337,14 @@ llvm::Error CompileCommand::run() {
   if (llvm::Error error = emit(**module, *kind))
     return error;
   if (*to == Phase::Llvm || !reportPath.empty())
-    return writeReport(*kind);
+    if (llvm::Error error = reportTo(*kind))
+      return error;
+  if (llvm::Error error = AtomicFile::commitAll(files))
+    return error;
+  StringRef artifact = files.front().path();
+  if ((*kind == EmitKind::SharedObject || *kind == EmitKind::Executable) &&
+      artifact != "-")
+    return makeExecutable(artifact);
   return llvm::Error::success();
 }
 

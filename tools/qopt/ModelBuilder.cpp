@@ -67,6 +67,14 @@ llvm::Error BuildOptions::useThreads(unsigned count) {
   return llvm::Error::success();
 }
 
+std::vector<NamedPath> BuildOptions::inputs() const {
+  std::vector<NamedPath> files = {{"--calibrate", calibrate},
+                                  {"--calibration", calibration}};
+  if (!recipePreset(recipe))
+    files.push_back({"the recipe", recipe});
+  return files;
+}
+
 llvm::Expected<Phase> parsePhaseOption(StringRef flag, StringRef value) {
   if (std::optional<Phase> phase = parsePhase(value))
     return *phase;
@@ -128,10 +136,11 @@ std::vector<TensorSpec> inputSpecs(const ModelInfo &info) {
   return specs;
 }
 
-/// An import or a float preparation that fails is the model's fault, and a
-/// missing range that of the calibration; whatever else fails is ours.
-static ExitCode blame(std::optional<Phase> reached) {
-  if (!reached || *reached < Phase::Float || *reached == Phase::Observed)
+/// The user answers for what the user gave: the module in the phase `from`,
+/// which the step after it is the first to look at closely, and the ranges on
+/// the observed edges. Whatever else fails is ours.
+static ExitCode blame(Phase from, std::optional<Phase> reached) {
+  if (!reached || *reached == from || *reached == Phase::Observed)
     return ExitCode::Input;
   return ExitCode::Internal;
 }
@@ -143,9 +152,13 @@ buildToPhase(Session &session, const ModelOptions &model, Phase to,
       parsePhaseOption("compile-from", model.compileFrom);
   if (!from)
     return from.takeError();
+  if (*from > to)
+    return usageError("--compile-from: expected " + phaseInfo(to).name +
+                      " or a phase before it, got '" + model.compileFrom + "'");
   llvm::Expected<LoadOptions> loadOptions = model.loadOptions();
   if (!loadOptions)
     return loadOptions.takeError();
+  loadOptions->mustBeMlir = *from != Phase::Input;
   auto module = session.load(model.path, *loadOptions);
   if (!module)
     return module.takeError();
@@ -164,7 +177,7 @@ buildToPhase(Session &session, const ModelOptions &model, Phase to,
     return std::move(*error);
   if (failed(result))
     return session.takeError(
-        blame(reached),
+        blame(*from, reached),
         "the step after phase '" +
             (reached ? StringRef(phaseInfo(*reached).name) : "none") +
             "' failed");

@@ -14,6 +14,7 @@
 #define QOPT_TOOLS_QOPT_MODELBUILDER_H
 
 #include "CalibrationRun.h"
+#include "Destinations.h"
 #include "ModelOptions.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "qopt/Pipelines/Pipelines.h"
@@ -32,6 +33,9 @@ struct BuildOptions {
   /// tasks, and a model in this process runs on as many threads.
   llvm::Error useThreads(unsigned count);
   unsigned threads = 1;
+
+  /// The files that the options name.
+  std::vector<NamedPath> inputs() const;
 
   llvm::cl::opt<std::string> recipe;
   llvm::cl::opt<std::string> calibrate;

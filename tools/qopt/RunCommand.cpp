@@ -26,6 +26,7 @@ public:
   llvm::Error run() override;
 
 private:
+  llvm::Error checkFiles() const;
   llvm::Expected<std::vector<HostTensor>> readInputs(const ModelInfo &info);
 
   ModelOptions model{subCommand};
@@ -46,6 +47,16 @@ private:
       cl::value_desc("FILE.npy"), cl::sub(subCommand)};
 };
 } // namespace
+
+llvm::Error RunCommand::checkFiles() const {
+  std::vector<NamedPath> given = build.inputs(), written;
+  given.push_back({"the model", model.path});
+  for (const std::string &path : inputs)
+    given.push_back({"--input", path});
+  for (const std::string &path : outputs)
+    written.push_back({"--output", path});
+  return checkDestinations(written, given);
+}
 
 llvm::Expected<std::vector<HostTensor>>
 RunCommand::readInputs(const ModelInfo &info) {
@@ -89,6 +100,8 @@ static void printSummary(const TensorInfo &info, const HostTensor &tensor) {
 
 llvm::Error RunCommand::run() {
   if (llvm::Error error = build.useThreads(threads))
+    return error;
+  if (llvm::Error error = checkFiles())
     return error;
   Session session;
   auto executor = useReference ? createReference(session, model, build)

@@ -106,19 +106,10 @@ llvm::Error Session::takeError(ExitCode code, const Twine &fallback) {
   errors.clear();
   if (taken.empty())
     taken.push_back((file + ": " + fallback).str());
+  // What follows the first is mostly what follows from it.
+  if (code != ExitCode::Internal)
+    taken.resize(1);
   return llvm::make_error<CliError>(code, llvm::join(taken, "\n"));
-}
-
-llvm::Expected<OwningOpRef<ModuleOp>>
-Session::loadOnnx(StringRef path, const LoadOptions &options) {
-  OnnxImportOptions importOptions;
-  if (!options.name.empty())
-    importOptions.functionName = options.name;
-  importOptions.dims = options.dims;
-  auto module = importOnnx(path, importOptions, context);
-  if (!module)
-    return inputError(llvm::toString(module.takeError()));
-  return module;
 }
 
 llvm::Expected<OwningOpRef<ModuleOp>>
@@ -130,6 +121,8 @@ Session::load(StringRef path, const LoadOptions &options) {
                       ": cannot be read: " + buffer.getError().message());
   bool isMlir = path.ends_with(".mlir") || path.ends_with(".mlirbc") ||
                 isBytecode((*buffer)->getMemBufferRef());
+  if (!isMlir && options.mustBeMlir)
+    return usageError("--compile-from: expected MLIR, got '" + path + "'");
   if (!isMlir) {
     OnnxImportOptions onnx;
     onnx.functionName = options.name;

@@ -23,6 +23,8 @@ struct LoadOptions {
   std::string name;
   /// Values of symbolic dimensions.
   llvm::StringMap<int64_t> dims;
+  /// For phases that only MLIR can be in.
+  bool mustBeMlir = false;
 };
 
 /// An MLIR context whose error diagnostics become lines of the form
@@ -45,9 +47,6 @@ public:
   void enableRemarks();
 
 private:
-  llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
-  loadOnnx(llvm::StringRef path, const LoadOptions &options);
-
   static mlir::DialectRegistry makeRegistry();
   std::string format(mlir::Diagnostic &diagnostic) const;
 

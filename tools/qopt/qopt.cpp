@@ -15,6 +15,8 @@
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cstdlib>
+#include <fcntl.h>
 #include <unistd.h>
 
 using namespace qopt::cli;
@@ -77,6 +79,28 @@ static void installCrashHandlers() {
       [](void *, const char *reason, bool) { writeAndExit(reason); });
 }
 
+/// A stdout that is closed stays so: no file may take its number, and what is
+/// written to it is an error, not lost.
+static void keepClosedStreamsClosed() {
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0)
+      ::open("/dev/null", O_RDONLY);
+}
+
+/// The last word on every way out, --help included: LLVM's streams would end
+/// the process with a report of their own.
+static void finishStandardStreams() {
+  llvm::errs().clear_error();
+  llvm::outs().flush();
+  if (!llvm::outs().has_error())
+    return;
+  std::string why = llvm::outs().error().message();
+  llvm::outs().clear_error();
+  llvm::errs() << "qopt: error: cannot write standard output: " << why << '\n';
+  llvm::errs().clear_error();
+  ::_exit(static_cast<int>(ExitCode::Input));
+}
+
 /// What the option parser wrote, as one line.
 static llvm::Error parseError(llvm::StringRef text) {
   llvm::StringRef line = text.take_until([](char c) { return c == '\n'; });
@@ -87,6 +111,11 @@ static llvm::Error parseError(llvm::StringRef text) {
 }
 
 int main(int argc, char **argv) {
+  keepClosedStreamsClosed();
+  // Constructed first, the streams outlive what is said at exit.
+  llvm::outs();
+  llvm::errs();
+  std::atexit(finishStandardStreams);
   installCrashHandlers();
   cl::SetVersionPrinter([](llvm::raw_ostream &os) {
     os << "qopt " << QOPT_VERSION << ", LLVM " << LLVM_VERSION_STRING << '\n';

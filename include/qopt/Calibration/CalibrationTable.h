@@ -55,6 +55,10 @@ struct CalibrationTable {
 
   const CalibrationEdge *find(llvm::StringRef name) const;
 
+  /// An error unless `other` is of the same edges and observer, with all that
+  /// the observer needs to merge.
+  llvm::Error checkMergeable(const CalibrationTable &other) const;
+
   /// The same table, the same bytes. With `withHistograms` tables of observers
   /// that need histograms can be merged again.
   void print(llvm::raw_ostream &os, bool withHistograms) const;
