@@ -10,6 +10,7 @@ from lit.llvm import llvm_config
 config.name = "qopt-integration"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".test"]
+config.excludes = ["Inputs"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.qopt_obj_root, "integration_test")
 
@@ -30,6 +31,8 @@ config.substitutions += [
     ("%benchmarks", benchmarks),
     ("%qopt_path", os.path.join(config.qopt_obj_root, "bin", "qopt")),
     ("%models", models),
+    ("%cmake", config.cmake), ("%cc", config.cc), ("%cxx", config.cxx),
+    ("%obj_root", config.qopt_obj_root),
     ("%demo", os.path.join(config.qopt_src_root, "examples", "fashion-mnist")),
     ("%make_npz", f"{sys.executable} {config.qopt_src_root}/test/Driver/Inputs/make_npz.py"),
     ("%check_metrics", f"{sys.executable} {config.test_source_root}/check_metrics.py"),

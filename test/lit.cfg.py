@@ -21,7 +21,7 @@ llvm_config.add_tool_substitutions(
     tools_dirs)
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 config.substitutions.append(
-    ("%qopt_plugin", os.path.join(config.qopt_obj_root, "lib", "QoptPlugin.so")))
+    ("%qopt_plugin", os.path.join(config.qopt_obj_root, "lib", "libQoptPlugin.so")))
 
 # The scripts that write the generated pages of docs/ also check them.
 config.substitutions += [

@@ -23,11 +23,28 @@ if(QOPT_WERROR)
   add_compile_options(-Werror)
 endif()
 
+# What every target of qopt compiles with. In the installed package, the
+# consumer's own LLVM takes the place of this one (QoptConfig.cmake.in).
+add_library(QoptHeaders INTERFACE)
+target_include_directories(QoptHeaders INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+  $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_include_directories(QoptHeaders SYSTEM INTERFACE
+  "$<BUILD_INTERFACE:${LLVM_INCLUDE_DIRS};${MLIR_INCLUDE_DIRS}>")
+separate_arguments(definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
+list(TRANSFORM definitions REPLACE "^-D" "")
+target_compile_definitions(QoptHeaders INTERFACE
+  "$<BUILD_INTERFACE:${definitions}>")
+configure_file(${PROJECT_SOURCE_DIR}/include/qopt/Support/Version.h.in
+               ${PROJECT_BINARY_DIR}/include/qopt/Support/Version.h @ONLY)
+
 # The MLIR headers cost nine seconds a file; one precompiled header, shared by
 # all targets that include them, brings that to two.
 set(QOPT_PCH_SOURCE ${CMAKE_CURRENT_LIST_DIR}/QoptPch.cpp)
 set(QOPT_PCH_HEADER ${CMAKE_CURRENT_LIST_DIR}/QoptPch.h)
 add_library(qopt_pch OBJECT ${QOPT_PCH_SOURCE})
+target_link_libraries(qopt_pch PRIVATE QoptHeaders)
 target_precompile_headers(qopt_pch PRIVATE ${QOPT_PCH_HEADER})
 llvm_update_compile_flags(qopt_pch)
 
@@ -53,6 +70,7 @@ endfunction()
 function(add_qopt_library name)
   cmake_parse_arguments(ARG "PLAIN" "" "DEPENDS;LINK_LIBS;MLIR_LIBS" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PUBLIC QoptHeaders)
   llvm_update_compile_flags(${name})
   if(ARG_PLAIN)
     target_link_libraries(${name} PUBLIC LLVM)
@@ -64,12 +82,14 @@ function(add_qopt_library name)
     add_dependencies(${name} ${ARG_DEPENDS})
   endif()
   target_link_libraries(${name} PUBLIC ${ARG_LINK_LIBS})
+  set_property(GLOBAL APPEND PROPERTY QOPT_LIBRARIES ${name})
 endfunction()
 
 # add_qopt_tool(NAME sources... [LINK_LIBS ...] [MLIR_LIBS ...])
 function(add_qopt_tool name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS;MLIR_LIBS" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE QoptHeaders)
   llvm_update_compile_flags(${name})
   qopt_use_pch(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS})

@@ -14,6 +14,7 @@
 #include "qopt/Pipelines/CollectReport.h"
 #include "qopt/Support/AtomicFile.h"
 #include "qopt/Support/Recipe.h"
+#include "qopt/Support/Version.h"
 #include "qopt/Target/Emit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Cli.h"
+#include "qopt/Support/Version.h"
 #include "qopt/Target/Emit.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Signals.h"

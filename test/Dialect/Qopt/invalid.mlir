@@ -211,6 +211,10 @@ func.func @dot_c2(%acc: vector<16xi32>, %a: vector<64xi8>) -> vector<16xi32> {
   // expected-error @below {{expects a pair_bound in [0, 510], got 511}}
   %0 = qopt.dot %acc, %a, %a {pair_bound = 511 : i64} : vector<16xi32>, vector<64xi8>, vector<64xi8>
   return %0 : vector<16xi32>
+}
+
+// -----
+
 // The maps stay within the parameters.
 func.func @quantize_c2_bounds(%x: tensor<8xf32>, %s: tensor<2xf32>, %z: tensor<2xi32>, %e: tensor<8xi8>) -> tensor<8xi8> {
   // expected-error @below {{expects params to stay within the 2 entries of the scale, got affine_map<(d0) -> (d0)> over 'tensor<8xf32>'}}
