@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Support/Metrics.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/ErrorHandling.h"
 #include <algorithm>
 #include <cmath>
@@ -13,11 +15,11 @@
 namespace qopt {
 
 static constexpr MetricInfo kMetrics[] = {
-    {MetricKind::Top1, "top1", "%", true},
-    {MetricKind::Agreement, "agreement", "%", false},
-    {MetricKind::Mse, "mse", "", false},
-    {MetricKind::Psnr, "psnr", "dB", false},
-    {MetricKind::MaxDiff, "max-diff", "", false},
+    {MetricKind::Top1, "top1", "%", true, true},
+    {MetricKind::Agreement, "agreement", "%", false, true},
+    {MetricKind::Mse, "mse", "", false, false},
+    {MetricKind::Psnr, "psnr", "dB", false, false},
+    {MetricKind::MaxDiff, "max-diff", "", false, false},
 };
 
 llvm::ArrayRef<MetricInfo> allMetrics() { return kMetrics; }
@@ -67,17 +69,49 @@ double elementAsDouble(const HostTensor &tensor, int64_t index) {
   llvm_unreachable("unknown dtype");
 }
 
-int64_t argMax(const HostTensor &tensor) {
+/// Of the `count` elements from `first`, counted from there.
+static int64_t argMax(const HostTensor &tensor, int64_t first, int64_t count) {
   int64_t best = 0;
   double bestValue = -INFINITY;
-  for (int64_t i = 0, e = tensor.numElements(); i < e; ++i) {
-    double value = elementAsDouble(tensor, i);
+  for (int64_t i = 0; i < count; ++i) {
+    double value = elementAsDouble(tensor, first + i);
     if (value > bestValue) {
       bestValue = value;
       best = i;
     }
   }
   return best;
+}
+
+int64_t argMax(const HostTensor &tensor) {
+  return argMax(tensor, 0, tensor.numElements());
+}
+
+std::optional<ClassScores> ClassScores::ofShape(llvm::ArrayRef<int64_t> shape) {
+  while (shape.size() > 2 && shape.back() == 1)
+    shape = shape.drop_back();
+  if (shape.empty() || shape.size() > 2)
+    return std::nullopt;
+  return ClassScores{shape.size() == 2 ? shape.front() : 1, shape.back()};
+}
+
+llvm::SmallVector<int64_t> classOfEachAnswer(const HostTensor &scores) {
+  llvm::SmallVector<int64_t> result;
+  // Scores of no such shape are one answer.
+  ClassScores form = ClassScores::ofShape(scores.shape)
+                         .value_or(ClassScores{1, scores.numElements()});
+  for (int64_t answer = 0; answer < form.answers; ++answer)
+    result.push_back(argMax(scores, answer * form.classes, form.classes));
+  return result;
+}
+
+/// In percent; `expected` gives the class of an answer.
+static double shareOfRight(llvm::ArrayRef<int64_t> classes,
+                           llvm::function_ref<double(size_t)> expected) {
+  size_t right = 0;
+  for (auto [answer, found] : llvm::enumerate(classes))
+    right += static_cast<double>(found) == expected(answer);
+  return classes.empty() ? 0 : 100.0 * right / classes.size();
 }
 
 static double meanSquaredDifference(const HostTensor &a, const HostTensor &b) {
@@ -105,13 +139,16 @@ void Metric::set(int64_t sample, const HostTensor &output,
   double value = 0;
   switch (kind) {
   case MetricKind::Top1:
-    value = static_cast<double>(argMax(output)) == elementAsDouble(reference, 0)
-                ? 100.0
-                : 0.0;
+    value = shareOfRight(classOfEachAnswer(output), [&](size_t answer) {
+      return elementAsDouble(reference, answer);
+    });
     break;
-  case MetricKind::Agreement:
-    value = argMax(output) == argMax(reference) ? 100.0 : 0.0;
+  case MetricKind::Agreement: {
+    auto expected = classOfEachAnswer(reference);
+    value = shareOfRight(classOfEachAnswer(output),
+                         [&](size_t answer) { return expected[answer]; });
     break;
+  }
   case MetricKind::Mse:
     value = meanSquaredDifference(output, reference);
     break;

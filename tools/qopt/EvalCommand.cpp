@@ -36,9 +36,9 @@ public:
 
 private:
   llvm::Error prepare(const ModelInfo &info, DataSet &data);
-  llvm::Error loadLabels();
+  llvm::Error loadLabels(const ModelInfo &info, int64_t available);
   llvm::Error loadAgainst(const ModelInfo &info);
-  llvm::Error chooseMetrics();
+  llvm::Error chooseMetrics(const TensorInfo &output);
   llvm::Error evaluateAll(DataSet &data);
   llvm::Error evaluate(int64_t index, std::vector<HostTensor> sample);
   llvm::Error compareBits(int64_t index, llvm::ArrayRef<HostTensor> got,
@@ -93,23 +93,43 @@ private:
   std::optional<DataSet> against;
   std::vector<Metric> metrics;
   int64_t numSamples = 0;
+  /// Of the first output, where it is scores.
+  std::optional<ClassScores> scores;
 };
 } // namespace
 
-llvm::Error EvalCommand::loadLabels() {
+/// A label for each answer: of all samples that the data has, or, with
+/// --samples, at least of those.
+llvm::Error EvalCommand::loadLabels(const ModelInfo &info, int64_t available) {
   if (labelsPath.empty())
     return llvm::Error::success();
   auto tensor = readNpy(labelsPath);
   if (!tensor)
     return tensor.takeError();
-  if (tensor->shape.size() != 1 || tensor->shape[0] < numSamples)
+  if (!scores)
+    return inputError(labelsPath +
+                      ": expected a first output of answers x "
+                      "classes to compare labels with, got " +
+                      shapeToString(info.outputs.front().shape));
+  int64_t used = numSamples * scores->answers;
+  int64_t all = available * scores->answers;
+  int64_t got = tensor->shape.size() == 1 ? tensor->shape[0] : -1;
+  if (got != all && (limit.getNumOccurrences() == 0 || got < used))
     return inputError(labelsPath + ": expected one label for each of " +
-                      llvm::Twine(numSamples) + " samples, got shape " +
+                      llvm::Twine(all) + " answers, got shape " +
                       shapeToString(tensor->shape));
   if (tensor->dtype == DType::F32 || tensor->dtype == DType::F64 ||
       tensor->dtype == DType::F16)
     return inputError(labelsPath + ": expected integers, got " +
                       dtypeName(tensor->dtype));
+  for (int64_t i = 0; i < used; ++i) {
+    double label = elementAsDouble(*tensor, i);
+    if (!(label >= 0 && label < scores->classes))
+      return inputError(labelsPath + ": expected labels from 0 to " +
+                        llvm::Twine(scores->classes - 1) + ", got " +
+                        llvm::Twine(static_cast<int64_t>(label)) +
+                        " at index " + llvm::Twine(i));
+  }
   labels = std::move(*tensor);
   return llvm::Error::success();
 }
@@ -134,10 +154,18 @@ llvm::Error EvalCommand::loadAgainst(const ModelInfo &info) {
       return read.takeError();
     arrays.emplace_back("", std::move(*read));
   }
+  const TensorInfo &output = info.outputs.front();
+  llvm::ArrayRef<int64_t> rows = arrays.front().second.shape,
+                          one = output.shape;
+  if (rows.empty() || (rows.drop_front() != one &&
+                       (one.empty() || rows.drop_front() != one.drop_front())))
+    return inputError(againstPath + ": expected samples of shape " +
+                      shapeToString(one) + " as the model's output '" +
+                      output.name + "', got an array of shape " +
+                      shapeToString(rows));
   auto data = DataSet::fromTensors(std::move(arrays));
   if (!data)
     return data.takeError();
-  const TensorInfo &output = info.outputs.front();
   if (llvm::Error error =
           data->bind({TensorSpec{output.name, DType::F32, output.shape}}))
     return inputError(againstPath + ": " + llvm::toString(std::move(error)));
@@ -148,7 +176,7 @@ llvm::Error EvalCommand::loadAgainst(const ModelInfo &info) {
   return llvm::Error::success();
 }
 
-llvm::Error EvalCommand::chooseMetrics() {
+llvm::Error EvalCommand::chooseMetrics(const TensorInfo &output) {
   std::vector<MetricKind> kinds;
   for (llvm::StringRef name : metricNames) {
     std::optional<MetricKind> kind = parseMetric(name);
@@ -161,13 +189,18 @@ llvm::Error EvalCommand::chooseMetrics() {
       return usageError("--metric " + name + ": expected " +
                         (info.needsLabel ? "--labels" : "--against") +
                         " FILE, got none");
+    if (info.needsClasses && !scores)
+      return usageError("--metric " + name +
+                        ": expected a first output of answers x classes, got " +
+                        shapeToString(output.shape));
     kinds.push_back(*kind);
   }
   if (metricNames.empty())
     for (const MetricInfo &info : allMetrics())
-      if (info.needsLabel
-              ? !labelsPath.empty()
-              : !againstPath.empty() && info.kind != MetricKind::Psnr)
+      if ((info.needsLabel
+               ? !labelsPath.empty()
+               : !againstPath.empty() && info.kind != MetricKind::Psnr) &&
+          (scores || !info.needsClasses))
         kinds.push_back(info.kind);
   if (kinds.empty() && verify == 0)
     return usageError("expected --labels, --against or --verify-reference, "
@@ -192,11 +225,12 @@ llvm::Error EvalCommand::prepare(const ModelInfo &info, DataSet &data) {
                       "got " +
                       shapeToString(info.inputs.front().shape) + " and " +
                       shapeToString(info.outputs.front().shape));
-  if (llvm::Error error = loadLabels())
+  scores = ClassScores::ofShape(info.outputs.front().shape);
+  if (llvm::Error error = loadLabels(info, data.numSamples()))
     return error;
   if (llvm::Error error = loadAgainst(info))
     return error;
-  return chooseMetrics();
+  return chooseMetrics(info.outputs.front());
 }
 
 /// clip(input - output, 0, peak)
@@ -258,9 +292,10 @@ llvm::Error EvalCommand::evaluate(int64_t index,
       metric.set(index, answer, truth);
       continue;
     }
-    HostTensor label(DType::F64, {1});
-    label.data<double>()[0] = elementAsDouble(labels, index);
-    metric.set(index, answer, label);
+    HostTensor truths(DType::F64, {scores->answers});
+    for (auto [i, value] : llvm::enumerate(truths.data<double>()))
+      value = elementAsDouble(labels, index * scores->answers + i);
+    metric.set(index, answer, truths);
   }
   return llvm::Error::success();
 }
@@ -335,6 +370,9 @@ void EvalCommand::printResult() {
 llvm::Error EvalCommand::run() {
   if (dataPath.empty())
     return usageError("expected --data DATA, got none");
+  if (verify < 0)
+    return usageError("--verify-reference: expected at least 0, got " +
+                      llvm::Twine(verify.getValue()));
   session.emplace();
   auto created = useReference ? createReference(*session, model, build)
                               : createExecutor(*session, model, build);

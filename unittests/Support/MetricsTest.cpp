@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Support/Metrics.h"
+#include "llvm/ADT/STLExtras.h"
 #include "gtest/gtest.h"
 #include <cmath>
 
@@ -53,6 +54,35 @@ TEST(Metrics, top1) {
     metric.set(sample, floats({0, 1}),
                tensor<int64_t>(DType::I64, {sample == 0 ? 1 : 0}));
   EXPECT_EQ(metric.value(), 25.0);
+}
+
+TEST(Metrics, everyAnswerOfABatchCounts) {
+  HostTensor scores(DType::F32, {2, 3, 1, 1});
+  llvm::copy(std::initializer_list<float>{0, 1, 0, 5, 1, 0},
+             scores.data<float>().begin());
+  Metric metric(MetricKind::Top1, 1);
+  metric.set(0, scores, tensor<int64_t>(DType::I64, {1, 0}));
+  EXPECT_EQ(metric.value(), 100.0);
+  metric.set(0, scores, tensor<int64_t>(DType::I64, {1, 2}));
+  EXPECT_EQ(metric.value(), 50.0);
+
+  HostTensor other(DType::F32, {2, 3});
+  llvm::copy(std::initializer_list<float>{0, 9, 0, 0, 0, 1},
+             other.data<float>().begin());
+  Metric agreement(MetricKind::Agreement, 1);
+  agreement.set(0, scores, other);
+  EXPECT_EQ(agreement.value(), 50.0);
+}
+
+TEST(Metrics, scoresAreRowsOfClasses) {
+  auto form = ClassScores::ofShape({4, 10});
+  ASSERT_TRUE(form.has_value());
+  EXPECT_EQ(form->answers, 4);
+  EXPECT_EQ(form->classes, 10);
+  EXPECT_EQ(ClassScores::ofShape({10})->answers, 1);
+  EXPECT_EQ(ClassScores::ofShape({1, 10, 1, 1})->classes, 10);
+  EXPECT_FALSE(ClassScores::ofShape({1, 10, 4, 4}));
+  EXPECT_FALSE(ClassScores::ofShape({}));
 }
 
 TEST(Metrics, errorsAgainstAReference) {

@@ -17,9 +17,9 @@
 namespace qopt {
 
 enum class MetricKind {
-  /// Share of samples whose largest output is the label's, in percent.
+  /// Share of answers whose largest output is the label's, in percent.
   Top1,
-  /// Share of samples whose largest output is the reference's, in percent.
+  /// Share of answers whose largest output is the reference's, in percent.
   Agreement,
   /// Mean squared difference from the reference.
   Mse,
@@ -33,8 +33,20 @@ struct MetricInfo {
   MetricKind kind;
   llvm::StringLiteral name;
   llvm::StringLiteral unit;
-  /// Compares with a label, not with a tensor of the output's shape.
+  /// Compares with labels, not with a tensor of the output's shape.
   bool needsLabel;
+  /// Looks for the largest of the classes of each answer.
+  bool needsClasses;
+};
+
+/// How an output of scores is read: `answers` of them, each over `classes`.
+struct ClassScores {
+  int64_t answers = 1;
+  int64_t classes = 1;
+
+  /// The reading of [classes] and of [answers, classes], with or without
+  /// dimensions of size 1 behind; none for any other shape.
+  static std::optional<ClassScores> ofShape(llvm::ArrayRef<int64_t> shape);
 };
 
 llvm::ArrayRef<MetricInfo> allMetrics();
@@ -47,6 +59,9 @@ double elementAsDouble(const HostTensor &tensor, int64_t index);
 /// Position of the largest element, the first of equals. A NaN never wins.
 int64_t argMax(const HostTensor &tensor);
 
+/// The largest class of each answer in an output of scores.
+llvm::SmallVector<int64_t> classOfEachAnswer(const HostTensor &scores);
+
 /// One metric over many samples. The samples may come in any order; the value
 /// is summed in order of their index, so it does not depend on threads.
 class Metric {
@@ -55,7 +70,8 @@ public:
       : kind(kind), peak(peak), perSample(numSamples) {}
 
   /// Different samples may be set by different threads at once. `reference`
-  /// holds one label, or a tensor with as many elements as `output`.
+  /// holds one label for each answer, or a tensor with as many elements as
+  /// `output`.
   void set(int64_t sample, const HostTensor &output,
            const HostTensor &reference);
 
