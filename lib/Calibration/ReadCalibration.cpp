@@ -12,6 +12,7 @@
 
 #include "qopt/Calibration/CalibrationTable.h"
 
+#include "qopt/Support/Json.h"
 #include "qopt/Support/NumberFormat.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -386,7 +387,7 @@ static Error readHead(const Node &root, CalibrationTable &table) {
 
 Expected<CalibrationTable> CalibrationTable::parse(StringRef text,
                                                    StringRef origin) {
-  Expected<json::Value> value = json::parse(text);
+  Expected<json::Value> value = parseJson(text);
   if (!value) {
     std::string message = toString(value.takeError());
     return createStringError(origin + ": expected JSON, got " + message);

@@ -18,18 +18,27 @@ using namespace qopt;
 // Reading
 //===----------------------------------------------------------------------===//
 
+Error ZipStream::unsound() {
+  return createStringError(Twine(origin) + ": expected a sound archive, got '" +
+                           zip_error_strerror(zip_file_get_error(file.get())) +
+                           "'");
+}
+
 Error ZipStream::read(MutableArrayRef<uint8_t> buffer) {
+  remaining -= std::min<uint64_t>(remaining, buffer.size());
   while (!buffer.empty()) {
     zip_int64_t got = zip_fread(file.get(), buffer.data(), buffer.size());
     if (got < 0)
-      return createStringError(
-          Twine(origin) + ": expected a sound archive, got '" +
-          zip_error_strerror(zip_file_get_error(file.get())) + "'");
+      return unsound();
     if (got == 0)
       return createStringError(
           Twine(origin) + ": expected more bytes, got the end of the array");
     buffer = buffer.drop_front(got);
   }
+  // libzip compares the checksum when it sees the end.
+  uint8_t beyond;
+  if (remaining == 0 && zip_fread(file.get(), &beyond, 1) < 0)
+    return unsound();
   return Error::success();
 }
 
@@ -68,7 +77,7 @@ Expected<ZipStream> ZipArchive::stream(const Member &member) {
     return createStringError(Twine(originOf(member)) +
                              ": expected a readable member, got '" +
                              zip_strerror(archive.get()) + "'");
-  return ZipStream(file, originOf(member));
+  return ZipStream(file, originOf(member), member.size);
 }
 
 Expected<std::vector<NamedTensor>> qopt::readNpz(StringRef path) {

@@ -12,6 +12,8 @@
 
 #include "qopt/Support/Recipe.h"
 
+#include "qopt/Support/Json.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -389,7 +391,7 @@ static Error readHeader(ObjectReader &root, Recipe &recipe) {
 }
 
 Expected<Recipe> qopt::parseRecipe(StringRef text, StringRef file) {
-  Expected<json::Value> value = json::parse(text);
+  Expected<json::Value> value = parseJson(text);
   if (!value)
     return createStringError(file +
                              ": expected JSON: " + toString(value.takeError()));

@@ -23,15 +23,19 @@ namespace qopt {
 /// streams of one archive.
 class ZipStream {
 public:
-  ZipStream(zip_file_t *file, std::string origin)
-      : file(file, zip_fclose), origin(std::move(origin)) {}
+  ZipStream(zip_file_t *file, std::string origin, uint64_t size)
+      : file(file, zip_fclose), origin(std::move(origin)), remaining(size) {}
 
-  /// Fills the whole buffer; the end of the member is an error.
+  /// Fills the whole buffer; the end of the member is an error. So is a
+  /// checksum, known with the last byte, that is not the archive's.
   llvm::Error read(llvm::MutableArrayRef<uint8_t> buffer);
 
 private:
   std::unique_ptr<zip_file_t, int (*)(zip_file_t *)> file;
+  llvm::Error unsound();
+
   std::string origin;
+  uint64_t remaining;
 };
 
 class ZipArchive {

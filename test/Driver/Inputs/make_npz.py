@@ -1,4 +1,4 @@
-"""make_npz.py FILE NAME=SHAPE:FILL... - writes an .npz, or an .npy, of f32.
+"""make_npz.py FILE NAME=SHAPE:FILL... [--stored] - writes an .npz, or an .npy, of f32.
 
 SHAPE is like 8x2x4x4. FILL is `ramp` (values in -1..1 that differ from sample
 to sample), a number for all elements, or `ramp,I=V`: element I replaced by V.
@@ -33,8 +33,11 @@ def encode(shape, fill, kind):
 
 
 def main():
-    path, arrays = sys.argv[1], []
+    path, arrays, method = sys.argv[1], [], zipfile.ZIP_DEFLATED
     for argument in sys.argv[2:]:
+        if argument == "--stored":
+            method = zipfile.ZIP_STORED
+            continue
         name, rest = argument.split("=", 1)
         kind = "f32"
         if rest[:4] in ("f64:", "i64:", "f32:"):
@@ -46,7 +49,7 @@ def main():
         with open(path, "wb") as file:
             file.write(arrays[0][1])
         return
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", method) as archive:
         for name, data in arrays:
             archive.writestr(zipfile.ZipInfo(name + ".npy"), data)
 
