@@ -299,6 +299,12 @@ struct ContractionAbsorbAffine : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(linalg::GenericOp op,
                                 PatternRewriter &rewriter) const override {
+    // First what costs nothing: coefficients take memory per channel.
+    auto isContracted = [](Value input) {
+      return matchContraction(skipReshapes(input)).has_value();
+    };
+    if (llvm::none_of(op.getDpsInputs(), isContracted))
+      return rewriter.notifyMatchFailure(op, "no contraction of one use");
     std::optional<AffineBody> affine = AffineBody::match(op);
     if (!affine)
       return rewriter.notifyMatchFailure(op, "no affine map per channel");

@@ -44,7 +44,8 @@ static RangeMap takeRanges(func::FuncOp func) {
     if (min && max && !min->empty())
       ranges[observe.getInput()] = {*llvm::min_element(*min),
                                     *llvm::max_element(*max)};
-    observe.getResult().replaceAllUsesWith(observe.getInput());
+    if (Value result = observe.getResult())
+      result.replaceAllUsesWith(observe.getInput());
     observe.erase();
   }
   return ranges;
@@ -183,7 +184,10 @@ void Rewriter::quantizeConstants(Operation *op) {
 
 /// A constant part of a concatenation is stored with the others' parameters.
 void Rewriter::quantizeConcatenated(tensor::ConcatOp op) {
-  auto it = plan.edges.find(plan.rootOf(activationOperands(op).front()));
+  SmallVector<Value> activations = activationOperands(op);
+  if (activations.empty())
+    return;
+  auto it = plan.edges.find(plan.rootOf(activations.front()));
   if (it == plan.edges.end())
     return;
   const ActivationParams &params = it->second;

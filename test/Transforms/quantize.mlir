@@ -183,3 +183,25 @@ func.func @moved_border(%x: tensor<1x2x2x4xf32>) -> tensor<1x3x2x3xf32> {
   %y = linalg.conv_2d_nhwc_fhwc ins(%max, %w : tensor<1x3x2x4xf32>, tensor<3x1x1x4xf32>) outs(%init : tensor<1x3x2x3xf32>) -> tensor<1x3x2x3xf32>
   return %y : tensor<1x3x2x3xf32>
 }
+
+// -----
+
+// Constants alone are nobody's edge.
+// CHECK-LABEL: func.func @constant_concat
+// CHECK:         tensor.concat
+// CHECK-NEXT:    return
+func.func @constant_concat() -> tensor<4x2xf32> {
+  %a = arith.constant dense<1.0> : tensor<2x2xf32>
+  %0 = tensor.concat dim(0) %a, %a : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<4x2xf32>
+  %1 = qopt.observe %0 {edge = "c", min = array<f32: 0.0>, max = array<f32: 6.0>} : tensor<4x2xf32> -> tensor<4x2xf32>
+  return %1 : tensor<4x2xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @buffer
+// CHECK-NOT:     qopt.observe
+func.func @buffer(%m: memref<4xf32>) {
+  qopt.observe %m {edge = "m", min = array<f32: 0.0>, max = array<f32: 6.0>} : memref<4xf32>
+  return
+}
