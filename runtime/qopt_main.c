@@ -109,8 +109,8 @@ static void readNpy(const char *path, const qopt_tensor_info *tensor,
            "{'descr': '%s', 'fortran_order': False, 'shape': %s",
            kTypes[typeIndex(tensor->dtype)].npy, shape);
   if (strncmp(header, expected, strlen(expected)))
-    fail("%s: input '%s' expects %s}, got %s", path, tensor->name, expected,
-         header);
+    fail("%s: input '%s' expects %s}, got %.*s", path, tensor->name, expected,
+         (int)strcspn(header, "}\n") + 1, header);
   if (fread(data, 1, numBytes(tensor), file) != numBytes(tensor))
     fail("%s: the data is cut off", path);
   fclose(file);
@@ -135,7 +135,8 @@ static void writeNpy(const char *path, const qopt_tensor_info *tensor,
   fwrite(magic, 1, 10, file);
   fprintf(file, "%s%*s\n", header, padded - length - 1, "");
   fwrite(data, 1, numBytes(tensor), file);
-  if (ferror(file) || fclose(file))
+  int failed = ferror(file);
+  if (fclose(file) || failed)
     fail("%s: cannot be written", path);
 }
 
@@ -155,10 +156,23 @@ static void printInfo(const qopt_model_info *info) {
     printTensor("output", &info->outputs[i]);
 }
 
+static int finish(void) {
+  if (fflush(stdout) || ferror(stdout))
+    fail("stdout cannot be written");
+  return 0;
+}
+
 static double seconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* 0 for what is no number of runs. */
+static int positive(const char *text) {
+  char *end;
+  long value = strtol(text, &end, 10);
+  return *text && !*end && value > 0 && value <= 1000000000 ? (int)value : 0;
 }
 
 static int usage(const char *program) {
@@ -185,8 +199,9 @@ int main(int argc, char **argv) {
       list = 0;
     else if (!strcmp(argv[i], "--output"))
       list = 1;
-    else if (!strcmp(argv[i], "--bench") && i + 1 < argc)
-      benchRuns = atoi(argv[++i]);
+    else if (!strcmp(argv[i], "--bench") && i + 1 < argc &&
+             (benchRuns = positive(argv[i + 1])))
+      ++i;
     else if (list >= 0 && argv[i][0] != '-' &&
              given[list] < (list ? info->n_outputs : info->n_inputs))
       paths[(list ? info->n_inputs : 0) + given[list]++] = argv[i];
@@ -195,7 +210,7 @@ int main(int argc, char **argv) {
   }
   if (argc == 1) {
     printInfo(info);
-    return 0;
+    return finish();
   }
   if (!benchRuns && given[0] != info->n_inputs)
     fail("expected %d input files, got %d", info->n_inputs, given[0]);
@@ -230,5 +245,5 @@ int main(int argc, char **argv) {
   }
   if (benchRuns)
     printf("%d runs, fastest %.1f us\n", benchRuns, best * 1e6);
-  return 0;
+  return finish();
 }

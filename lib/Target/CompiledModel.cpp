@@ -8,6 +8,7 @@
 #include "qopt/Target/CompiledModel.h"
 #include "mlir/Pass/PassManager.h"
 #include "qopt/Target/Lowering.h"
+#include "qopt/Target/TargetInfo.h"
 #include "qopt_model.h"
 #include "qopt_observe.h"
 #include "qopt_pool.h"
@@ -19,6 +20,7 @@
 #include "llvm/Support/AllocatorBase.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/Host.h"
 #include <cstring>
 #include <dlfcn.h>
 #include <set>
@@ -172,6 +174,22 @@ static Expected<SmallVector<std::string>> listModels(StringRef path) {
   return models;
 }
 
+/// dlopen calls a library for another architecture a missing file.
+static Error checkArchitecture(StringRef path) {
+  auto file = object::ObjectFile::createObjectFile(path);
+  if (!file)
+    return createStringError(path +
+                             ": expected a shared library made by qopt: " +
+                             toString(file.takeError()));
+  Triple::ArchType arch = file->getBinary()->getArch();
+  Triple host(sys::getProcessTriple());
+  if (arch == host.getArch())
+    return Error::success();
+  return createStringError(
+      path + ": expected code that this host can run, got code for '" +
+      Triple::getArchTypeName(arch) + "'");
+}
+
 Expected<std::unique_ptr<CompiledModel>>
 CompiledModel::loadSharedObject(StringRef path, StringRef name) {
   std::string modelName = name.str();
@@ -187,6 +205,8 @@ CompiledModel::loadSharedObject(StringRef path, StringRef name) {
                                Twine(models->size()));
     modelName = models->front();
   }
+  if (Error error = checkArchitecture(path))
+    return std::move(error);
   // Without a slash dlopen would search the system's folders.
   SmallString<128> absolute(path);
   sys::fs::make_absolute(absolute);
@@ -205,6 +225,14 @@ CompiledModel::loadSharedObject(StringRef path, StringRef name) {
     return createStringError(path + ": expected the model '" + modelName +
                              "', got no such symbols");
   model->model = readModelInfo(*info());
+  Expected<TargetInfo> target = TargetInfo::get(model->model.target);
+  if (!target)
+    return createStringError(path + ": " + toString(target.takeError()));
+  if (!target->runsOnHost())
+    return createStringError(path +
+                             ": expected code that this host can run, "
+                             "got code for '" +
+                             target->name + "'");
   return model;
 }
 

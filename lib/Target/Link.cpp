@@ -72,13 +72,12 @@ static Expected<std::string> findTool(ArrayRef<StringRef> names,
                            package);
 }
 
-/// Runs a tool quietly; its complaints become the error.
-static Error runTool(ArrayRef<StringRef> command) {
+/// Runs a tool quietly on the file `input`; its complaints become the error.
+static Error runTool(ArrayRef<StringRef> command, StringRef input = "") {
   Expected<TemporaryFile> log = TemporaryFile::create("log", "");
   if (!log)
     return log.takeError();
-  std::optional<StringRef> redirects[] = {StringRef(""), log->path(),
-                                          log->path()};
+  std::optional<StringRef> redirects[] = {input, log->path(), log->path()};
   std::string message;
   int code = sys::ExecuteAndWait(command.front(), command, std::nullopt,
                                  redirects, 0, 0, &message);
@@ -138,12 +137,14 @@ Expected<std::string> qopt::linkExecutable(StringRef object,
   std::string runMacro =
       "-DQOPT_RUN=" + info.name + (hasTasks ? "_run_parallel" : "_run");
   std::string threadsMacro = "-DQOPT_THREADS=" + std::to_string(info.threads);
+  // The source comes from stdin: the name of a temporary file would end up in
+  // the program's symbols.
   SmallVector<StringRef> command = {
-      *compiler, "-O1",          infoMacro,      runMacro,
-      "-o",      output->path(), source->path(), input->path()};
+      *compiler,      "-O1",         infoMacro, runMacro, "-o",
+      output->path(), input->path(), "-x",      "c",      "-"};
   if (hasTasks)
     command.append({threadsMacro, "-pthread"});
-  if (Error error = runTool(command))
+  if (Error error = runTool(command, source->path()))
     return error;
   return readFile(output->path());
 }

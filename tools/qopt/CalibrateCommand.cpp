@@ -25,7 +25,7 @@ public:
 
 private:
   llvm::Expected<std::vector<CalibrationTable>>
-  readEarlier(mlir::ModuleOp observed) const;
+  readEarlier(mlir::ModuleOp observed, const ObserverOptions &observer) const;
 
   /// Where none is given.
   static constexpr llvm::StringLiteral kObserver = "minmax";
@@ -48,14 +48,12 @@ private:
 
 /// The files to merge, known to fit what this run will find.
 llvm::Expected<std::vector<CalibrationTable>>
-CalibrateCommand::readEarlier(mlir::ModuleOp observed) const {
-  auto observer = calibration.observerOptions(kObserver);
-  if (!observer)
-    return observer.takeError();
+CalibrateCommand::readEarlier(mlir::ModuleOp observed,
+                              const ObserverOptions &observer) const {
   CalibrationTable expected;
   expected.model = modelFunction(observed).getName().str();
   expected.edgesHash = hashEdges(collectObservedEdges(observed));
-  expected.observer = *observer;
+  expected.observer = observer;
   std::vector<CalibrationTable> tables;
   for (const std::string &file : merge) {
     auto earlier = CalibrationTable::read(file);
@@ -72,6 +70,9 @@ llvm::Error CalibrateCommand::run() {
   if (data.empty() || output.empty())
     return usageError("expected --data DATA and -o FILE.json, got " +
                       llvm::Twine(data.empty() ? "no --data" : "no -o"));
+  auto observer = calibration.observerOptions(kObserver);
+  if (!observer)
+    return observer.takeError();
   if (llvm::Error error = checkDestinations(
           {{"-o", output}}, {{"the model", model.path}, {"--data", data}}))
     return error;
@@ -80,7 +81,7 @@ llvm::Error CalibrateCommand::run() {
       buildToPhase(session, model, Phase::Observed, PhaseOptions(), nullptr);
   if (!module)
     return module.takeError();
-  auto tables = readEarlier(**module);
+  auto tables = readEarlier(**module, *observer);
   if (!tables)
     return tables.takeError();
   auto table = runCalibration(**module, data, calibration, kObserver);

@@ -42,6 +42,12 @@ CalibrationRunOptions::observerOptions(llvm::StringRef fallback) const {
     return usageError("--observer: expected one of " + observerNames() +
                       ", got '" + name + "'");
   options.kind = *kind;
+  if (samples.getNumOccurrences() && samples < 1)
+    return usageError("--calibration-samples: expected at least 1, got " +
+                      llvm::Twine(samples.getValue()));
+  if (percentile.getNumOccurrences() && *kind != ObserverKind::Percentile)
+    return usageError("--percentile: expected --observer percentile, got '" +
+                      name + "'");
   if (!(percentile > 50.0 && percentile <= 100.0))
     return usageError("--percentile: expected more than 50, at most 100");
   options.percentile = percentile;

@@ -19,6 +19,8 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
 
 using namespace mlir;
 namespace cl = llvm::cl;
@@ -295,6 +297,15 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
       !StringRef(reportPath).ends_with(".json"))
     return usageError("--report: expected FILE.html or FILE.json, got '" +
                       reportPath + "'");
+  auto options = build.emitOptions("");
+  if (!options)
+    return options.takeError();
+  llvm::Triple host(llvm::sys::getProcessTriple());
+  if (kind == EmitKind::Executable &&
+      llvm::Triple(options->target.triple).getArch() != host.getArch())
+    return usageError("--emit exe: expected a target of this host's " +
+                      host.getArchName() + ", got '" + options->target.name +
+                      "'");
   auto recipe = loadRecipe(build.recipe);
   if (!recipe)
     return recipe.takeError();

@@ -11,6 +11,7 @@
 #include "qopt/Support/Recipe.h"
 
 using namespace mlir;
+namespace cl = llvm::cl;
 
 namespace qopt::cli {
 
@@ -59,15 +60,18 @@ llvm::Error InterpreterExecutor::initialize(OwningOpRef<ModuleOp> owned) {
 static llvm::Expected<std::unique_ptr<CompiledModel>>
 compileInProcess(Session &session, const ModelOptions &model,
                  const BuildOptions &build) {
-  auto module = buildModel(session, model, build, Phase::Llvm, nullptr);
-  if (!module)
-    return module.takeError();
   auto loadOptions = model.loadOptions();
   if (!loadOptions)
     return loadOptions.takeError();
   auto options = build.emitOptions(loadOptions->name);
   if (!options)
     return options.takeError();
+  if (!options->target.runsOnHost())
+    return usageError("--target: expected code that this host can run, got '" +
+                      build.target + "'");
+  auto module = buildModel(session, model, build, Phase::Llvm, nullptr);
+  if (!module)
+    return module.takeError();
   auto info = getModelInfo(**module, *options);
   if (!info)
     return info.takeError();
@@ -77,12 +81,33 @@ compileInProcess(Session &session, const ModelOptions &model,
   return CompiledModel::loadObject(*object, *info);
 }
 
+static llvm::Expected<std::unique_ptr<CompiledModel>>
+loadArtifact(const ModelOptions &model, const BuildOptions &build) {
+  // What is compiled is compiled: none of these could still matter.
+  const cl::Option *compilation[] = {&build.recipe,
+                                     &build.calibrate,
+                                     &build.calibration,
+                                     &build.target,
+                                     &build.optLevel,
+                                     &build.noSchedule,
+                                     &build.calibrationRun.observer,
+                                     &build.calibrationRun.samples,
+                                     &model.compileFrom,
+                                     &model.dims};
+  for (const cl::Option *option : compilation)
+    if (option->getNumOccurrences())
+      return usageError("--" + option->ArgStr +
+                        ": expected a model file, got the compiled '" +
+                        model.path + "'");
+  return CompiledModel::loadSharedObject(model.path, model.name);
+}
+
 llvm::Expected<std::unique_ptr<CompiledModel>>
 createCompiledModel(Session &session, const ModelOptions &model,
                     const BuildOptions &build) {
   StringRef path = model.path;
   auto compiled = path.ends_with(".so")
-                      ? CompiledModel::loadSharedObject(path, model.name)
+                      ? loadArtifact(model, build)
                       : compileInProcess(session, model, build);
   if (!compiled || build.threads == 1)
     return compiled;

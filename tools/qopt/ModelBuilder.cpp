@@ -259,6 +259,9 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
   auto emitOptions = build.emitOptions("");
   if (!emitOptions)
     return emitOptions.takeError();
+  if (auto observer = build.calibrationRun.observerOptions(recipe->observer);
+      !observer)
+    return observer.takeError();
   bool hasRanges = !build.calibrate.empty() || !build.calibration.empty();
   if (recipe->quantize && recipe->quantizeActivations && !hasRanges &&
       *from < Phase::Calibrated && to >= Phase::Calibrated)
