@@ -33,6 +33,7 @@ config.substitutions += [
     ("%models", models),
     ("%cmake", config.cmake), ("%cc", config.cc), ("%cxx", config.cxx),
     ("%obj_root", config.qopt_obj_root),
+    ("%make_npz", f"{sys.executable} {config.qopt_src_root}/test/Driver/Inputs/make_npz.py"),
     ("%demo", os.path.join(config.qopt_src_root, "examples", "fashion-mnist")),
     ("%make_npz", f"{sys.executable} {config.qopt_src_root}/test/Driver/Inputs/make_npz.py"),
     ("%check_metrics", f"{sys.executable} {config.test_source_root}/check_metrics.py"),

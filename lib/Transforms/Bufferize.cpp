@@ -205,6 +205,8 @@ static bufferization::OneShotBufferizationOptions getOptions() {
 
 void BufferizePass::runOnOperation() {
   ModuleOp module = getOperation();
+  if (module->hasAttr(QoptDialect::kModelAttrName))
+    return; // on buffers already
   FailureOr<func::FuncOp> func = findModelFunction(module);
   if (failed(func))
     return signalPassFailure();

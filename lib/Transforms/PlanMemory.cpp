@@ -141,6 +141,8 @@ static int64_t computeWeightBytes(ModuleOp module) {
 
 void PlanMemoryPass::runOnOperation() {
   ModuleOp module = getOperation();
+  if (module->hasAttr(QoptDialect::kArenaMapAttrName))
+    return; // planned before
   FailureOr<ModelInfo> info = ModelInfo::fromModule(module);
   if (failed(info))
     return signalPassFailure();

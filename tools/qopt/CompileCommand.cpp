@@ -67,7 +67,7 @@ private:
   cl::opt<std::string> output{
       "o",
       cl::desc("Output file, - is stdout (default: the model's name with the "
-               "extension of what is written)"),
+               "extension of what is written; stdout for MLIR)"),
       cl::value_desc("PATH"), cl::sub(subCommand)};
   cl::opt<std::string> emitName{
       "emit",
