@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from harness.sides import Side, SideError
+from harness.sides import BENCHMARKS, Side, SideError
 
 # A side that is this much slower than the fastest runs in every third round.
 SLOW = 6
@@ -38,7 +38,7 @@ def file_hash(*paths):
 def stamp(machine, peer, workload):
     """Changes when an artifact has to be made again."""
     parts = [file_hash(workload["model"], workload["calibration"]), workload["io"],
-             machine.versions.get(peer)]
+             machine.versions.get(peer), file_hash(BENCHMARKS / "peers" / f"{peer}.py")]
     if peer == "qopt":
         parts += [file_hash(machine.environment["QOPT"]), machine.environment["QOPT_FLAGS"]]
     return json.dumps(parts)

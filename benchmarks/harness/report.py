@@ -131,12 +131,16 @@ def thread_rows(entries, names):
         yield [name, *cells, ratio_text(peer[1]["ratio"]) if peer else "-"]
 
 
+def cost_text(cost):
+    return (f"{cost['wall_s']:.1f} s ({cost['cpu_s']:.1f} s), "
+            f"{cost['peak_bytes'] / 2**20:.0f} MiB")
+
+
 def cost_rows(costs, names):
     for name in names:
         facts = costs.get(name)
         if facts:
-            yield [name, *[f"{facts[k]['wall_s']:.1f} s, {facts[k]['peak_bytes'] / 2**20:.0f} MiB"
-                           if k in facts else "-" for k in COSTS]]
+            yield [name, *[cost_text(facts[k]) if k in facts else "-" for k in COSTS]]
 
 
 def missing(entries):
@@ -147,6 +151,9 @@ def missing(entries):
             if "error" in facts:
                 reason = " ".join(facts["error"].split())[:180]
                 lines.setdefault((key, reason), []).append(name)
+        for peer in PEERS if entry["kind"] == "models" else ():
+            if not any(key.startswith(peer) for key in entry["sides"]):
+                lines.setdefault((peer, "left out of that run"), []).append(name)
     return [f"- {key}: {', '.join(names)}: {reason}"
             for (key, reason), names in sorted(lines.items())]
 
@@ -190,7 +197,7 @@ def markdown(found, names):
             threads)
     if found.get("costs"):
         lines += ["## Calibration and compilation", "",
-                  "Wall time on this machine, and memory at its peak.", ""] + table(
+                  "Wall time (processor time), and memory at its peak.", ""] + table(
             ["model", "calibrate", "100 samples", "10,000 samples", "compile int8",
              "compile float"], cost_rows(found["costs"], names))
     if kernels:
