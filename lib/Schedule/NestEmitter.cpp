@@ -52,6 +52,8 @@ private:
                                       ArrayRef<int64_t> count);
 
   SmallVector<Value> emitValue(Value tensor, ArrayRef<Position> at);
+  SmallVector<Value> emitProducer(linalg::LinalgOp producer, Value tensor,
+                                  ArrayRef<Position> at);
   SmallVector<Value> emitOp(linalg::LinalgOp op, ArrayRef<Position> loops);
   SmallVector<Value> emitElementwise(linalg::LinalgOp op,
                                      ArrayRef<Position> loops);
@@ -260,13 +262,30 @@ static SmallVector<Position> mapAll(AffineMap map, ArrayRef<Position> loops) {
 
 SmallVector<Value> NestEmitter::emitValue(Value tensor, ArrayRef<Position> at) {
   if (linalg::LinalgOp producer = region.producerOf(tensor))
-    return emitOp(producer, loopsOf(producer, at));
+    return emitProducer(producer, tensor, at);
   // A root that updates its destination reads what the nest carries.
   if (tensor == root.getDpsInits()[0])
     tensor = dest;
   return llvm::map_to_vector(at, [&](const Position &position) {
     return access.read(tensor, position);
   });
+}
+
+/// Once, if several operations ask for the same elements: x * sigmoid(x).
+SmallVector<Value> NestEmitter::emitProducer(linalg::LinalgOp producer,
+                                             Value tensor,
+                                             ArrayRef<Position> at) {
+  SmallVector<Value> values =
+      llvm::map_to_vector(at, [&](const Position &position) {
+        return access.recall(tensor, position);
+      });
+  if (llvm::all_of(values, [](Value value) { return bool(value); }))
+    return values;
+  values = emitOp(producer, loopsOf(producer, at));
+  if (!failed)
+    for (auto [position, value] : llvm::zip_equal(at, values))
+      access.remember(tensor, position, value);
+  return values;
 }
 
 SmallVector<Value> NestEmitter::emitOp(linalg::LinalgOp op,

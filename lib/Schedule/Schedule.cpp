@@ -169,6 +169,15 @@ static int64_t reductionTrips(linalg::LinalgOp op) {
   return trips;
 }
 
+/// Whether both compute the same elements of their operation's result.
+static bool equalBesideReductions(const Member &a, const Member &b) {
+  linalg::LinalgOp op = a.op;
+  SmallVector<unsigned> parallel;
+  op.getParallelDims(parallel);
+  return llvm::all_of(
+      parallel, [&](unsigned loop) { return a.loops[loop] == b.loops[loop]; });
+}
+
 void ScheduleChooser::collect(linalg::LinalgOp op, ArrayRef<AffineExpr> at,
                               int64_t trips) {
   Member member;
@@ -181,6 +190,11 @@ void ScheduleChooser::collect(linalg::LinalgOp op, ArrayRef<AffineExpr> at,
     if (!loop)
       loop = getAffineDimExpr(nextDim++, op->getContext());
   member.trips = trips * reductionTrips(op);
+  // Who asks for the same elements again gets the same values.
+  for (const Member &known : members)
+    if (known.op == op && known.trips == member.trips &&
+        equalBesideReductions(known, member))
+      return;
   members.push_back(member);
   SmallVector<AffineExpr> loops = member.loops;
   for (OpOperand &operand : op->getOpOperands()) {

@@ -94,6 +94,22 @@ void TensorAccess::setInsertionPointToTop(Operation *root) {
   b.setInsertionPoint(top);
 }
 
+TensorAccess::Key TensorAccess::keyOf(Value tensor, const Position &at) {
+  Key key{tensor.getAsOpaquePointer(), {}};
+  for (AffineExpr expr : at.index)
+    key.second.push_back(expr.getAsOpaquePointer());
+  key.second.push_back(reinterpret_cast<const void *>(at.lanes));
+  return key;
+}
+
+Value TensorAccess::recall(Value tensor, const Position &at) const {
+  return lookup(keyOf(tensor, at));
+}
+
+void TensorAccess::remember(Value tensor, const Position &at, Value value) {
+  remember(keyOf(tensor, at), value);
+}
+
 Value TensorAccess::lookup(const Key &key) const {
   for (const auto &scope : llvm::reverse(scopes))
     if (auto it = scope.find(key); it != scope.end())
@@ -137,10 +153,7 @@ static std::optional<int64_t> unitDim(const Position &at) {
 }
 
 Value TensorAccess::read(Value tensor, const Position &at) {
-  Key key{tensor.getAsOpaquePointer(), {}};
-  for (AffineExpr expr : at.index)
-    key.second.push_back(expr.getAsOpaquePointer());
-  key.second.push_back(reinterpret_cast<const void *>(at.lanes));
+  Key key = keyOf(tensor, at);
   if (Value known = lookup(key))
     return known;
   DenseElementsAttr constant;

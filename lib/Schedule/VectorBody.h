@@ -68,6 +68,11 @@ public:
                        int64_t lanes);
   mlir::Value write(mlir::Value value, mlir::Value tensor, const Position &at);
 
+  /// What `remember` was given for the elements of `tensor` at `at`, in this
+  /// scope or one around it; null if nothing.
+  mlir::Value recall(mlir::Value tensor, const Position &at) const;
+  void remember(mlir::Value tensor, const Position &at, mlir::Value value);
+
   mlir::Value toVector(mlir::Value value, int64_t lanes);
   /// A vector of `lanes` lanes that starts with those of `value`.
   mlir::Value widen(mlir::Value value, int64_t lanes);
@@ -85,6 +90,7 @@ private:
   mlir::Value readContiguous(mlir::Value tensor, const Position &at);
   mlir::Value gather(mlir::Value tensor, const Position &at);
   mlir::Value movedLast(mlir::Value constant, int64_t dim);
+  static Key keyOf(mlir::Value tensor, const Position &at);
   mlir::Value lookup(const Key &key) const;
   mlir::Value remember(const Key &key, mlir::Value value);
 
