@@ -12,7 +12,6 @@
 #include "qopt/Schedule/DotContraction.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "qopt/Transforms/Structured.h"
 
 using namespace mlir;
 
@@ -144,30 +143,44 @@ static LogicalResult classifyLoops(DotContraction &dot, AffineMap outMap) {
   return success();
 }
 
-std::optional<DotContraction> matchDotContraction(Operation *operation) {
-  std::optional<Contraction> contraction = matchContraction(operation);
-  if (!contraction)
-    return std::nullopt;
-  linalg::LinalgOp op = contraction->op;
-  DotContraction dot;
-  dot.op = op;
-  dot.lhs = contraction->lhs;
-  dot.lhsMap = contraction->lhsMap;
-  dot.weightMap = contraction->rhsMap;
-  dot.extents = op.getStaticLoopRanges();
-  Type bits = getElementTypeOrSelf(contraction->rhs.getType());
-  if (!getElementTypeOrSelf(contraction->lhs.getType()).isInteger(8) ||
+std::optional<LowBitOperands>
+matchLowBitOperands(const Contraction &contraction) {
+  linalg::LinalgOp op = contraction.op;
+  LowBitOperands operands;
+  Type bits = getElementTypeOrSelf(contraction.rhs.getType());
+  if (!getElementTypeOrSelf(contraction.lhs.getType()).isInteger(8) ||
       !(bits.isInteger(8) || bits.isInteger(4)) ||
-      !getElementTypeOrSelf(contraction->init.getType()).isInteger(32) ||
-      !matchPattern(contraction->rhs, m_Constant(&dot.weights)))
+      !getElementTypeOrSelf(contraction.init.getType()).isInteger(32) ||
+      !matchPattern(contraction.rhs, m_Constant(&operands.weights)) ||
+      !isLinear(contraction.lhsMap))
     return std::nullopt;
   std::optional<bool> lhs = matchExtension(op.getBlock()->getArgument(0));
   std::optional<bool> rhs = matchExtension(op.getBlock()->getArgument(1));
-  if (!lhs || !rhs || !isLinear(dot.lhsMap) ||
-      failed(classifyLoops(dot, contraction->outMap)))
+  if (!lhs || !rhs)
     return std::nullopt;
-  dot.lhsUnsigned = *lhs;
-  dot.weightsUnsigned = *rhs;
+  operands.lhsUnsigned = *lhs;
+  operands.weightsUnsigned = *rhs;
+  return operands;
+}
+
+std::optional<DotContraction> matchDotContraction(Operation *operation) {
+  std::optional<Contraction> contraction = matchContraction(operation);
+  std::optional<LowBitOperands> operands;
+  if (contraction)
+    operands = matchLowBitOperands(*contraction);
+  if (!operands)
+    return std::nullopt;
+  DotContraction dot;
+  dot.op = contraction->op;
+  dot.lhs = contraction->lhs;
+  dot.lhsMap = contraction->lhsMap;
+  dot.weightMap = contraction->rhsMap;
+  dot.weights = operands->weights;
+  dot.lhsUnsigned = operands->lhsUnsigned;
+  dot.weightsUnsigned = operands->weightsUnsigned;
+  dot.extents = dot.op.getStaticLoopRanges();
+  if (failed(classifyLoops(dot, contraction->outMap)))
+    return std::nullopt;
   // Nibbles are sign-extended when they are unpacked.
   if (dot.isPacked4() && dot.weightsUnsigned)
     return std::nullopt;

@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Schedule/NestEmitter.h"
+#include "DepthwiseEmitter.h"
 #include "VectorBody.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/DotContraction.h"
@@ -38,7 +39,7 @@ public:
   NestEmitter(RewriterBase &rewriter, const FusedRegion &region,
               const Schedule &schedule)
       : b(rewriter), region(region), schedule(schedule), root(region.root),
-        loc(root.getLoc()), access(rewriter, loc) {}
+        loc(root.getLoc()), access(rewriter, loc), depthwise(access, root) {}
 
   FailureOr<Value> run();
 
@@ -46,8 +47,12 @@ private:
   Value destination();
   Value emitTiles(size_t depth, Value dest, SmallVector<AffineExpr> base,
                   SmallVector<int64_t> count);
+  void shareOut(Operation *loop);
+  Value emitInnermost(int64_t dim, Value dest, SmallVector<AffineExpr> base,
+                      SmallVector<int64_t> count);
   Value emitTile(Value dest, ArrayRef<AffineExpr> base,
                  ArrayRef<int64_t> count);
+  SmallVector<Position> laneGroups(const Position &start, int64_t count);
   SmallVector<Position> tilePositions(ArrayRef<AffineExpr> base,
                                       ArrayRef<int64_t> count);
 
@@ -94,7 +99,9 @@ private:
   Location loc;
   TensorAccess access;
   Value dest;
+  DepthwiseEmitter depthwise;
   llvm::MapVector<Operation *, DotContraction> dots;
+  llvm::MapVector<Operation *, DepthwiseDot> depthwiseDots;
   DenseMap<Operation *, Value> packedWeights, activations;
   DenseMap<Operation *, int64_t> pairBounds;
   bool failed = false;
@@ -154,15 +161,28 @@ FailureOr<Value> NestEmitter::run() {
   b.setInsertionPoint(region.root);
   for (Operation *op : region.ops)
     if (std::optional<DotContraction> dot = matchDotContraction(op);
-        schedule.useDot && dot && !region.producerOf(dot->lhs))
+        schedule.kernel == Schedule::Kernel::Dot && dot &&
+        !region.producerOf(dot->lhs))
       dots.insert({op, *dot});
+    else if (std::optional<DepthwiseDot> taps = matchDepthwiseDot(op);
+             schedule.kernel == Schedule::Kernel::DepthwiseDot && taps &&
+             !region.producerOf(taps->lhs))
+      depthwiseDots.insert({op, *taps});
   auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
   SmallVector<AffineExpr> base(type.getRank(), b.getAffineConstantExpr(0));
   SmallVector<int64_t> count(type.getShape());
   Value result = emitTiles(0, destination(), base, count);
+  depthwise.finish();
   if (failed)
     return failure();
   return result;
+}
+
+/// Tiles of the result are disjoint, or agree: their order does not matter.
+void NestEmitter::shareOut(Operation *loop) {
+  if (schedule.tasks > 1)
+    loop->setAttr(QoptDialect::kTasksAttrName,
+                  b.getI64IntegerAttr(schedule.tasks));
 }
 
 Value NestEmitter::emitTiles(size_t depth, Value dest,
@@ -171,6 +191,8 @@ Value NestEmitter::emitTiles(size_t depth, Value dest,
   if (depth == schedule.order.size())
     return emitTile(dest, base, count);
   int64_t dim = schedule.order[depth];
+  if (depth + 1 == schedule.order.size())
+    return emitInnermost(dim, dest, base, count);
   int64_t extent = count[dim], tile = schedule.tile[dim];
   int64_t whole = extent / tile, rest = extent % tile;
   SmallVector<Value> carried{dest};
@@ -180,16 +202,73 @@ Value NestEmitter::emitTiles(size_t depth, Value dest,
              count[dim] = tile;
              inner[0] = emitTiles(depth + 1, inner[0], base, count);
            });
-  // Tiles of the result are disjoint: their order does not matter.
-  if (depth == 0 && schedule.tasks > 1 && whole > 1)
-    carried[0].getDefiningOp()->setAttr(QoptDialect::kTasksAttrName,
-                                        b.getI64IntegerAttr(schedule.tasks));
+  if (depth == 0 && whole > 1)
+    shareOut(carried[0].getDefiningOp());
   if (rest) {
     base[dim] = b.getAffineConstantExpr(whole * tile);
     count[dim] = rest;
     carried[0] = emitTiles(depth + 1, carried[0], base, count);
   }
   return carried[0];
+}
+
+/// The innermost loop: several tiles in its body, which share what they read.
+Value NestEmitter::emitInnermost(int64_t dim, Value dest,
+                                 SmallVector<AffineExpr> base,
+                                 SmallVector<int64_t> count) {
+  int64_t extent = count[dim], tile = schedule.tile[dim];
+  int64_t stride = tile * schedule.unroll, whole = extent / stride;
+  auto emitRun = [&](AffineExpr start, int64_t tiles, int64_t size,
+                     Value dest) {
+    access.enterScope();
+    count[dim] = size;
+    for (int64_t i = 0; i < tiles; ++i) {
+      base[dim] = start + i * tile;
+      dest = emitTile(dest, base, count);
+    }
+    access.leaveScope();
+    return dest;
+  };
+  SmallVector<Value> carried{dest};
+  emitLoop(whole, /*keepRolled=*/true, carried,
+           [&](AffineExpr i, SmallVector<Value> &inner) {
+             inner[0] = emitRun(i * stride, schedule.unroll, tile, inner[0]);
+           });
+  if (schedule.order.size() == 1 && whole > 1)
+    shareOut(carried[0].getDefiningOp());
+  AffineExpr next = b.getAffineConstantExpr(whole * stride);
+  if (int64_t tiles = extent % stride / tile) {
+    carried[0] = emitRun(next, tiles, tile, carried[0]);
+    next = next + tiles * tile;
+  }
+  if (extent % tile)
+    carried[0] = emitRun(next, 1, extent % tile, carried[0]);
+  return carried[0];
+}
+
+/// Groups of four vectors that cover `count` elements of the lane dimension.
+/// The last one moves back where the dimension is long enough: elements that
+/// are computed twice are the same twice.
+SmallVector<Position> NestEmitter::laneGroups(const Position &start,
+                                              int64_t count) {
+  int64_t dim = schedule.laneDim;
+  int64_t extent =
+      cast<RankedTensorType>(root->getResult(0).getType()).getDimSize(dim);
+  SmallVector<Position> groups;
+  for (int64_t done = 0; done < count;) {
+    int64_t rest = count - done, lanes = schedule.lanes;
+    while (lanes > 4 && (4 * lanes > extent || 2 * lanes >= rest))
+      lanes /= 2;
+    Position group = start;
+    group.lanes = lanes;
+    group.group = std::min(4 * lanes, extent);
+    int64_t first = std::min(done, count - group.group);
+    group.index[dim] = group.index[dim] + first + b.getAffineSymbolExpr(0);
+    for (group.part = 0; group.part < 4; ++group.part)
+      groups.push_back(group);
+    done += 4 * lanes;
+  }
+  return groups;
 }
 
 SmallVector<Position> NestEmitter::tilePositions(ArrayRef<AffineExpr> base,
@@ -215,6 +294,12 @@ SmallVector<Position> NestEmitter::tilePositions(ArrayRef<AffineExpr> base,
   for (auto [dim, n] : llvm::enumerate(count))
     if (int64_t(dim) != schedule.laneDim)
       expand(dim, n, 1);
+  if (schedule.kernel == Schedule::Kernel::DepthwiseDot) {
+    SmallVector<Position> groups;
+    for (const Position &position : positions)
+      llvm::append_range(groups, laneGroups(position, count[schedule.laneDim]));
+    return groups;
+  }
   if (schedule.laneDim >= 0)
     expand(schedule.laneDim, count[schedule.laneDim], schedule.lanes);
   return positions;
@@ -227,8 +312,7 @@ static SmallVector<Position> loopsOf(linalg::LinalgOp op,
   AffineExpr zero = getAffineConstantExpr(0, op->getContext());
   SmallVector<Position> loops;
   for (const Position &position : at) {
-    Position next;
-    next.lanes = position.lanes;
+    Position next = position;
     next.index.assign(op.getNumLoops(), zero);
     for (auto [expr, index] : llvm::zip_equal(out.getResults(), position.index))
       next.index[cast<AffineDimExpr>(expr).getPosition()] = index;
@@ -239,15 +323,18 @@ static SmallVector<Position> loopsOf(linalg::LinalgOp op,
 
 Value NestEmitter::emitTile(Value tile, ArrayRef<AffineExpr> base,
                             ArrayRef<int64_t> count) {
-  access.enterScope();
   dest = tile;
   SmallVector<Position> positions = tilePositions(base, count);
   SmallVector<Value> values =
       emitOp(region.root, loopsOf(region.root, positions));
-  if (!failed)
-    for (auto [position, value] : llvm::zip_equal(positions, values))
-      tile = access.write(value, tile, position);
-  access.leaveScope();
+  if (failed)
+    return tile;
+  size_t step = positions[0].group ? 4 : 1;
+  for (size_t i = 0; i < positions.size(); i += step)
+    tile = positions[i].group
+               ? access.writeGroup(ArrayRef<Value>(values).slice(i, 4), tile,
+                                   positions[i])
+               : access.write(values[i], tile, positions[i]);
   return tile;
 }
 
@@ -264,8 +351,11 @@ SmallVector<Value> NestEmitter::emitValue(Value tensor, ArrayRef<Position> at) {
   if (linalg::LinalgOp producer = region.producerOf(tensor))
     return emitProducer(producer, tensor, at);
   // A root that updates its destination reads what the nest carries.
-  if (tensor == root.getDpsInits()[0])
+  if (tensor == root.getDpsInits()[0]) {
     tensor = dest;
+    // Groups may overlap and would update elements twice.
+    failed |= llvm::any_of(at, [](const Position &p) { return p.group != 0; });
+  }
   return llvm::map_to_vector(at, [&](const Position &position) {
     return access.read(tensor, position);
   });
@@ -277,14 +367,14 @@ SmallVector<Value> NestEmitter::emitProducer(linalg::LinalgOp producer,
                                              ArrayRef<Position> at) {
   SmallVector<Value> values =
       llvm::map_to_vector(at, [&](const Position &position) {
-        return access.recall(tensor, position);
+        return access.lookup(TensorAccess::keyOf(tensor, position));
       });
   if (llvm::all_of(values, [](Value value) { return bool(value); }))
     return values;
   values = emitOp(producer, loopsOf(producer, at));
   if (!failed)
     for (auto [position, value] : llvm::zip_equal(at, values))
-      access.remember(tensor, position, value);
+      access.remember(TensorAccess::keyOf(tensor, position), value);
   return values;
 }
 
@@ -292,6 +382,13 @@ SmallVector<Value> NestEmitter::emitOp(linalg::LinalgOp op,
                                        ArrayRef<Position> loops) {
   if (op.getNumReductionLoops() == 0)
     return emitElementwise(op, loops);
+  auto *taps = depthwiseDots.find(op);
+  if (taps != depthwiseDots.end() && depthwise.covers(taps->second, loops)) {
+    SmallVector<Value> accumulators = initialAccumulators(op, loops);
+    if (!failed)
+      depthwise.emit(taps->second, loops, accumulators);
+    return accumulators;
+  }
   auto *dot = dots.find(op);
   if (dot != dots.end() && canUseDot(dot->second, loops))
     return emitDot(dot->second, SmallVector<Position>(loops));
@@ -400,6 +497,8 @@ bool NestEmitter::canUseDot(const DotContraction &dot,
   AffineExpr lane = getAffineSymbolExpr(0, b.getContext());
   for (const Position &position : loops)
     for (auto [loop, index] : llvm::enumerate(position.index)) {
+      if (position.group)
+        return false;
       if (loop != dot.outLoop && index.isFunctionOfSymbol(0))
         return false;
       if (loop == dot.outLoop &&

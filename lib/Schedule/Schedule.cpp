@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Schedule/Schedule.h"
+#include "DepthwiseSchedule.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/DotContraction.h"
 #include "qopt/Target/DotForm.h"
@@ -24,10 +25,13 @@ namespace qopt {
 // The attribute
 //===----------------------------------------------------------------------===//
 
+static constexpr StringLiteral kKernelNames[] = {"vector", "dot",
+                                                 "depthwise-dot"};
+
 DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
   Builder b(context);
   NamedAttrList list(
-      {b.getNamedAttr("kernel", b.getStringAttr(useDot ? "dot" : "vector")),
+      {b.getNamedAttr("kernel", b.getStringAttr(kKernelNames[unsigned(kernel)])),
        b.getNamedAttr("lanes", b.getI64IntegerAttr(lanes)),
        b.getNamedAttr("lane_dim", b.getI64IntegerAttr(laneDim)),
        b.getNamedAttr("tile", b.getDenseI64ArrayAttr(tile)),
@@ -36,6 +40,8 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
     list.set("tasks", b.getI64IntegerAttr(tasks));
   if (pairSteps > 0)
     list.set("pair_steps", b.getI64IntegerAttr(pairSteps));
+  if (unroll != 1)
+    list.set("unroll", b.getI64IntegerAttr(unroll));
   return list.getDictionary(context);
 }
 
@@ -60,12 +66,21 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
            << rank << " positive tile sizes, got [" << schedule.tile << "]";
   if (schedule.tasks < 1)
     return root->emitOpError("expects at least 1 task, got ") << schedule.tasks;
+  if (schedule.unroll < 1)
+    return root->emitOpError("expects unroll to be positive, got ")
+           << schedule.unroll;
+  bool groups = schedule.kernel == Schedule::Kernel::DepthwiseDot;
+  if (groups && (schedule.lanes < 4 || schedule.laneDim != rank - 1))
+    return root->emitOpError("expects at least 4 lanes in the last dimension "
+                             "for groups of channels, got ")
+           << schedule.lanes << " in dimension " << schedule.laneDim;
   int64_t lane = schedule.laneDim;
+  int64_t step = schedule.lanes * (groups ? 4 : 1);
   if (lane >= 0 && schedule.tile[lane] < type.getDimSize(lane) &&
-      schedule.tile[lane] % schedule.lanes != 0)
+      schedule.tile[lane] % step != 0)
     return root->emitOpError("expects the tile of the lane dimension to be a "
                              "multiple of ")
-           << schedule.lanes << " lanes, got " << schedule.tile[lane];
+           << step << " lanes, got " << schedule.tile[lane];
   return success();
 }
 
@@ -80,13 +95,17 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
   auto laneDim = attr.getAs<IntegerAttr>("lane_dim");
   auto tile = attr.getAs<DenseI64ArrayAttr>("tile");
   auto order = attr.getAs<DenseI64ArrayAttr>("order");
-  if (!kernel || !lanes || !laneDim || !tile || !order ||
-      (kernel != "dot" && kernel != "vector"))
-    return root->emitOpError("expects a schedule {kernel = \"dot\" or "
-                             "\"vector\", lanes, lane_dim, tile, order}, got ")
+  auto unroll = attr.getAs<IntegerAttr>("unroll");
+  const auto *name = kernel ? llvm::find(kKernelNames, kernel.getValue())
+                            : std::end(kKernelNames);
+  if (!lanes || !laneDim || !tile || !order || name == std::end(kKernelNames))
+    return root->emitOpError("expects a schedule {kernel = \"vector\", \"dot\" "
+                             "or \"depthwise-dot\", lanes, lane_dim, tile, "
+                             "order}, got ")
            << attr;
   Schedule schedule;
-  schedule.useDot = kernel == "dot";
+  schedule.kernel = Kernel(name - std::begin(kKernelNames));
+  schedule.unroll = unroll ? unroll.getInt() : 1;
   schedule.lanes = lanes.getInt();
   schedule.laneDim = laneDim.getInt();
   schedule.tile.assign(tile.asArrayRef().begin(), tile.asArrayRef().end());
@@ -141,6 +160,7 @@ private:
                     int64_t lanes) const;
   double laneCost(int64_t dim, int64_t lanes) const;
   bool dotAlong(const Member &member, int64_t dim) const;
+  std::optional<DepthwiseSchedule> chooseDepthwise() const;
   void chooseLanes(Schedule &schedule) const;
   void chooseTile(Schedule &schedule) const;
   void chooseOrder(Schedule &schedule) const;
@@ -316,7 +336,8 @@ void ScheduleChooser::chooseLanes(Schedule &schedule) const {
     return;
   }
   for (const Member &member : members)
-    schedule.useDot |= dotAlong(member, schedule.laneDim);
+    if (dotAlong(member, schedule.laneDim))
+      schedule.kernel = Schedule::Kernel::Dot;
 }
 
 //===----------------------------------------------------------------------===//
@@ -335,15 +356,16 @@ const Member *ScheduleChooser::heaviest() const {
 double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
                                  int64_t blocks) const {
   const Member *member = heaviest();
+  bool useDot = schedule.kernel == Schedule::Kernel::Dot;
   double products = 2.0 * rows * blocks;
   double steps = member->trips;
   double loads = 0.5 * rows + blocks;
-  if (schedule.useDot) {
+  if (useDot) {
     steps /= 4;
     products = form.instructions(rows, blocks);
   }
   // A product waits four cycles for the one before it on its accumulator.
-  double step = std::max({products, loads, schedule.useDot ? 4.0 : 8.0}) + 1;
+  double step = std::max({products, loads, useDot ? 4.0 : 8.0}) + 1;
   constexpr double kEpilogue = 12;
   return steps * step + kEpilogue * rows * blocks + 4;
 }
@@ -392,7 +414,7 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
       std::max<int64_t>(1, (target.numVectorRegisters - 4) / reductions);
   if (elementwise)
     budget = 4;
-  else if (taps <= 25 && !schedule.useDot)
+  else if (taps <= 25 && schedule.kernel == Schedule::Kernel::Vector)
     budget = std::min<int64_t>(budget, std::max<int64_t>(4, 96 / taps));
   SmallVector<int64_t> outer;
   for (int64_t dim = type.getRank() - 1; dim >= 0 && outer.size() < 2; --dim)
@@ -410,7 +432,7 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
   };
   auto fits = [&](int64_t rows, int64_t blocks) {
     return rows * blocks <= budget &&
-           (!schedule.useDot || reductions > 1 || rows * blocks == 1 ||
+           (schedule.kernel != Schedule::Kernel::Dot || reductions > 1 || rows * blocks == 1 ||
             form.registers(rows, blocks) <= target.numVectorRegisters);
   };
   for (int64_t blocks = 1; blocks <= std::min(vectors, budget); ++blocks) {
@@ -475,7 +497,9 @@ void ScheduleChooser::chooseTasks(Schedule &schedule, int64_t threads) const {
     return;
   double best = 0.8;
   auto *outermost = schedule.order.end();
-  for (auto *dim = schedule.order.begin(); dim != schedule.order.end(); ++dim) {
+  // The innermost loop keeps what its tiles share.
+  auto *end = schedule.order.end() - (schedule.unroll > 1 ? 1 : 0);
+  for (auto *dim = schedule.order.begin(); dim != end; ++dim) {
     double share = shareOf(type.getDimSize(*dim), schedule.tile[*dim], threads);
     if (share > best - 0.05)
       continue;
@@ -490,7 +514,7 @@ void ScheduleChooser::chooseTasks(Schedule &schedule, int64_t threads) const {
 
 /// The form that all dots of the region can take: the weakest proof holds.
 void ScheduleChooser::chooseDotForm(Schedule &schedule) {
-  if (!schedule.useDot)
+  if (schedule.kernel != Schedule::Kernel::Dot)
     return;
   DotShape shape;
   shape.lanes = schedule.lanes;
@@ -513,7 +537,58 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
     schedule.pairSteps = form.steps;
 }
 
+/// Whether one instruction makes a lane's dot product in vectors of all widths
+/// that groups of channels have.
+static bool hasQuads(const TargetInfo &target, const DepthwiseDot &dot) {
+  for (int64_t lanes = 4; lanes <= target.lanes(32); lanes *= 2)
+    if (DotForm::choose(target, {lanes, dot.lhsUnsigned, dot.weightsUnsigned})
+            .kind != DotForm::Kind::Quads)
+      return false;
+  return true;
+}
+
+/// Interleaved dot products, where the region's one reduction is over the taps
+/// of a window and the target multiplies these signs.
+std::optional<DepthwiseSchedule> ScheduleChooser::chooseDepthwise() const {
+  const Member *member = heaviest();
+  std::optional<DepthwiseDot> dot = matchDepthwiseDot(member->op);
+  int64_t lane = type.getRank() - 1;
+  if (!dot || region.producerOf(dot->lhs) ||
+      !hasQuads(target, *dot) ||
+      llvm::count_if(members, [](const Member &member) {
+        return member.isReduction();
+      }) != 1)
+    return std::nullopt;
+  for (auto [loop, expr] : llvm::enumerate(member->loops))
+    if (loop == dot->channelLoop ? !isDim(expr, lane)
+                                 : expr.isFunctionOfDim(lane))
+      return std::nullopt;
+  // The last group of channels may compute elements a second time.
+  linalg::LinalgOp root = region.root;
+  OpOperand *init = root.getDpsInitOperand(0);
+  if (root.payloadUsesValueFromOperand(init) && !region.producerOf(init->get()))
+    return std::nullopt;
+  SmallVector<AffineExpr> dims(nextDim,
+                               getAffineConstantExpr(0, type.getContext()));
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    dims[dim] = getAffineDimExpr(dim, type.getContext());
+  SmallVector<AffineExpr> loops = llvm::map_to_vector(
+      member->loops, [&](AffineExpr expr) { return expr.replaceDims(dims); });
+  std::optional<DepthwiseSchedule> choice = chooseDepthwiseSchedule(
+      *dot, AffineMap::get(type.getRank(), 0, loops, type.getContext()),
+      type.getShape(), target);
+  // Otherwise, every tap is an extension, a product and a sum.
+  constexpr double kTap = 3, kEpilogue = 8;
+  if (choice && choice->cost > kTap * dot->taps() + kEpilogue)
+    return std::nullopt;
+  return choice;
+}
+
 Schedule ScheduleChooser::run(int64_t threads) {
+  if (std::optional<DepthwiseSchedule> depthwise = chooseDepthwise()) {
+    chooseTasks(depthwise->schedule, threads);
+    return depthwise->schedule;
+  }
   Schedule schedule;
   chooseLanes(schedule);
   chooseDotForm(schedule);

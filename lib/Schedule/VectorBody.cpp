@@ -23,13 +23,18 @@ namespace qopt {
 // Position
 //===----------------------------------------------------------------------===//
 
-static AffineExpr simplified(AffineExpr expr) {
-  return simplifyAffineExpr(expr, 0, 1);
+AffineExpr simplified(AffineExpr expr) {
+  unsigned numDims = 0;
+  expr.walk([&](AffineExpr part) {
+    if (auto dim = dyn_cast<AffineDimExpr>(part))
+      numDims = std::max(numDims, dim.getPosition() + 1);
+  });
+  return simplifyAffineExpr(expr, numDims, 1);
 }
 
 Position Position::apply(AffineMap map) const {
-  Position result;
-  result.lanes = lanes;
+  Position result = *this;
+  result.index.clear();
   for (AffineExpr expr : map.getResults())
     result.index.push_back(expr.replaceDims(index));
   return result;
@@ -39,11 +44,20 @@ AffineExpr Position::laneBase(unsigned dim, AffineExpr lane) const {
   return index[dim].replace(lane, getAffineConstantExpr(0, lane.getContext()));
 }
 
+int64_t Position::laneOffset(int64_t i) const {
+  if (group == 0)
+    return i;
+  return std::min(i / 4 * 16 + part * 4 + i % 4, group - 1);
+}
+
+Position Position::run() const { return {index, group}; }
+
 SmallVector<AffineExpr> Position::atLane(int64_t i) const {
+  int64_t offset = laneOffset(i);
   return llvm::map_to_vector(index, [&](AffineExpr expr) {
     MLIRContext *context = expr.getContext();
     return expr.replace(getAffineSymbolExpr(0, context),
-                        getAffineConstantExpr(i, context));
+                        getAffineConstantExpr(offset, context));
   });
 }
 
@@ -98,16 +112,9 @@ TensorAccess::Key TensorAccess::keyOf(Value tensor, const Position &at) {
   Key key{tensor.getAsOpaquePointer(), {}};
   for (AffineExpr expr : at.index)
     key.second.push_back(expr.getAsOpaquePointer());
-  key.second.push_back(reinterpret_cast<const void *>(at.lanes));
+  for (int64_t number : {at.lanes, at.group, at.part})
+    key.second.push_back(reinterpret_cast<const void *>(number));
   return key;
-}
-
-Value TensorAccess::recall(Value tensor, const Position &at) const {
-  return lookup(keyOf(tensor, at));
-}
-
-void TensorAccess::remember(Value tensor, const Position &at, Value value) {
-  remember(keyOf(tensor, at), value);
 }
 
 Value TensorAccess::lookup(const Key &key) const {
@@ -175,6 +182,8 @@ Value TensorAccess::read(Value tensor, const Position &at) {
   if (at.isUniform())
     return remember(
         key, tensor::ExtractOp::create(b, loc, tensor, indices(at.atLane(0))));
+  if (at.group)
+    return remember(key, readGrouped(tensor, at));
   std::optional<int64_t> unit = unitDim(at);
   if (unit && *unit == last)
     return remember(key, readContiguous(tensor, at));
@@ -196,6 +205,51 @@ Value TensorAccess::readContiguous(Value tensor, const Position &at) {
       indices(at.atLane(0)), padding, ArrayRef<bool>{true});
 }
 
+/// The places along `dim` of a constant that the lanes of all groups read, part
+/// by part, where `at` is part of the groups from `base` on.
+static SmallVector<int64_t> groupedPlaces(Position at, AffineExpr base,
+                                          int64_t extent) {
+  int64_t capacity = 4 * at.lanes, first = 0, count = extent / capacity;
+  if (auto constant = dyn_cast<AffineConstantExpr>(base)) {
+    first = constant.getValue();
+    count = 1;
+  }
+  SmallVector<int64_t> places;
+  for (int64_t group = 0; group < count; ++group)
+    for (at.part = 0; at.part < 4; ++at.part)
+      for (int64_t i = 0; i < at.lanes; ++i)
+        places.push_back(first + group * capacity + at.laneOffset(i));
+  return places;
+}
+
+/// Part of a group: from the run, or from a constant in the group's order.
+Value TensorAccess::readGrouped(Value tensor, const Position &at) {
+  std::optional<int64_t> unit = unitDim(at.run());
+  if (!unit)
+    return gather(tensor, at);
+  int64_t dim = *unit;
+  DenseElementsAttr constant;
+  if (!matchPattern(tensor, m_Constant(&constant))) {
+    if (dim + 1 != int64_t(at.index.size()))
+      return gather(tensor, at);
+    Value run = widen(read(tensor, at.run()), 4 * at.lanes);
+    SmallVector<int64_t> lanes;
+    for (int64_t i = 0; i < at.lanes; ++i)
+      lanes.push_back(at.laneOffset(i));
+    return vector::ShuffleOp::create(b, loc, run, run, lanes);
+  }
+  AffineExpr lane = b.getAffineSymbolExpr(0);
+  AffineExpr base = simplified(at.laneBase(dim, lane));
+  int64_t extent = constant.getType().getDimSize(dim);
+  Value grouped = movedLast(tensor, dim, groupedPlaces(at, base, extent));
+  if (isa<AffineConstantExpr>(base))
+    base = b.getAffineConstantExpr(0);
+  Position there{at.index, at.lanes};
+  there.index.erase(there.index.begin() + dim);
+  there.index.push_back(base + at.part * at.lanes + lane);
+  return readContiguous(grouped, there);
+}
+
 Value TensorAccess::gather(Value tensor, const Position &at) {
   SmallVector<Value> elements;
   for (int64_t i = 0; i < at.lanes; ++i)
@@ -207,7 +261,17 @@ Value TensorAccess::gather(Value tensor, const Position &at) {
 
 /// `constant` with `dim` as its last dimension, sub-byte elements as bytes.
 Value TensorAccess::movedLast(Value constant, int64_t dim) {
-  Value &result = moved[{constant.getAsOpaquePointer(), dim}];
+  int64_t extent = cast<ShapedType>(constant.getType()).getDimSize(dim);
+  return movedLast(constant, dim,
+                   llvm::to_vector(llvm::seq<int64_t>(0, extent)));
+}
+
+/// The same with the elements at `places` of `dim`, in that order.
+Value TensorAccess::movedLast(Value constant, int64_t dim,
+                              ArrayRef<int64_t> places) {
+  SmallVector<int64_t> numbers(places);
+  numbers.push_back(dim);
+  Value &result = moved[{constant.getAsOpaquePointer(), numbers}];
   if (result)
     return result;
   DenseElementsAttr values;
@@ -223,6 +287,8 @@ Value TensorAccess::movedLast(Value constant, int64_t dim) {
   order.push_back(dim);
   for (int64_t i : order)
     newShape.push_back(shape[i]);
+  newShape.back() = places.size();
+  int64_t count = ShapedType::getNumElements(newShape);
   Type element = values.getElementType();
   bool subByte = element.isInteger(4) || element.isInteger(2);
   SmallVector<Attribute> source, target;
@@ -232,10 +298,10 @@ Value TensorAccess::movedLast(Value constant, int64_t dim) {
                       cast<IntegerAttr>(value).getValue().getSExtValue()))
                 : value);
   SmallVector<int64_t> position(rank, 0);
-  for (int64_t n = 0; n < int64_t(source.size()); ++n) {
-    int64_t offset = 0;
-    for (auto [i, old] : llvm::enumerate(order))
-      offset += position[i] * strides[old];
+  for (int64_t n = 0; n < count; ++n) {
+    int64_t offset = places[position.back()] * strides[dim];
+    for (int64_t i = 0; i + 1 < rank; ++i)
+      offset += position[i] * strides[order[i]];
     target.push_back(source[offset]);
     for (int64_t i = rank - 1; i >= 0 && ++position[i] == newShape[i]; --i)
       position[i] = 0;
@@ -313,6 +379,24 @@ Value TensorAccess::write(Value value, Value tensor, const Position &at) {
                                       indices(at.atLane(i)));
   }
   return tensor;
+}
+
+Value TensorAccess::writeGroup(ArrayRef<Value> parts, Value tensor,
+                               const Position &first) {
+  int64_t lanes = first.lanes;
+  auto joined = [&](Value low, Value high) -> Value {
+    int64_t count = cast<VectorType>(low.getType()).getNumElements();
+    return vector::ShuffleOp::create(
+        b, loc, low, high, llvm::to_vector(llvm::seq<int64_t>(0, 2 * count)));
+  };
+  SmallVector<Value> vectors = llvm::map_to_vector(
+      parts, [&](Value part) { return toVector(part, lanes); });
+  SmallVector<int64_t> order(first.group);
+  for (int64_t place = 0; place < first.group; ++place)
+    order[place] = place % 16 / 4 * lanes + place / 16 * 4 + place % 4;
+  Value run = vector::ShuffleOp::create(b, loc, joined(vectors[0], vectors[1]),
+                                        joined(vectors[2], vectors[3]), order);
+  return write(run, tensor, first.run());
 }
 
 Value TensorAccess::toVector(Value value, int64_t lanes) {

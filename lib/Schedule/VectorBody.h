@@ -21,16 +21,30 @@
 
 namespace qopt {
 
+/// `expr` over the counters of loops and the lane, in one form.
+mlir::AffineExpr simplified(mlir::AffineExpr expr);
+
 /// `lanes` elements of a tensor (or iterations of a loop nest): an index for
 /// each dimension, where dimension k of the expressions is the counter of
 /// the k-th loop around, and symbol 0 is the lane. One lane is a scalar.
+///
+/// A group is four positions that share a run of neighbours in an order in
+/// which bytes are interleaved cheaply (docs/Layouts.md): symbol 0 is then the
+/// place in the run, and lane i of part q is at (i / 4) * 16 + q * 4 + i % 4.
 struct Position {
   llvm::SmallVector<mlir::AffineExpr> index;
   int64_t lanes = 1;
+  /// Elements in the run, at most four times the lanes; 0 outside of groups.
+  int64_t group = 0;
+  int64_t part = 0;
 
   /// The position that `map` reads at these loops.
   Position apply(mlir::AffineMap map) const;
-  /// The index of lane 0 in dimension `dim`.
+  /// The place of lane `i` in the run. The last one stands for lanes beyond it.
+  int64_t laneOffset(int64_t i) const;
+  /// The run of a group in its natural order.
+  Position run() const;
+  /// The index of lane 0 (of the run's first element) in dimension `dim`.
   mlir::AffineExpr laneBase(unsigned dim, mlir::AffineExpr lane) const;
   /// The same in all dimensions, of lane `i`.
   llvm::SmallVector<mlir::AffineExpr> atLane(int64_t i) const;
@@ -67,11 +81,9 @@ public:
   mlir::Value readQuad(mlir::Value tensor, const Position &at, int64_t depth,
                        int64_t lanes);
   mlir::Value write(mlir::Value value, mlir::Value tensor, const Position &at);
-
-  /// What `remember` was given for the elements of `tensor` at `at`, in this
-  /// scope or one around it; null if nothing.
-  mlir::Value recall(mlir::Value tensor, const Position &at) const;
-  void remember(mlir::Value tensor, const Position &at, mlir::Value value);
+  /// Writes the four parts of a group.
+  mlir::Value writeGroup(llvm::ArrayRef<mlir::Value> parts, mlir::Value tensor,
+                         const Position &first);
 
   mlir::Value toVector(mlir::Value value, int64_t lanes);
   /// A vector of `lanes` lanes that starts with those of `value`.
@@ -84,19 +96,26 @@ public:
   mlir::RewriterBase &b;
   mlir::Location loc;
 
-private:
+  /// What was made before in this scope or one around it, by who made it from
+  /// what.
   using Key = std::pair<const void *, llvm::SmallVector<const void *>>;
-
-  mlir::Value readContiguous(mlir::Value tensor, const Position &at);
-  mlir::Value gather(mlir::Value tensor, const Position &at);
-  mlir::Value movedLast(mlir::Value constant, int64_t dim);
+  /// The elements of `tensor` at `at`.
   static Key keyOf(mlir::Value tensor, const Position &at);
   mlir::Value lookup(const Key &key) const;
   mlir::Value remember(const Key &key, mlir::Value value);
 
+private:
+  mlir::Value readContiguous(mlir::Value tensor, const Position &at);
+  mlir::Value gather(mlir::Value tensor, const Position &at);
+  mlir::Value readGrouped(mlir::Value tensor, const Position &at);
+  mlir::Value movedLast(mlir::Value constant, int64_t dim);
+  mlir::Value movedLast(mlir::Value constant, int64_t dim,
+                        llvm::ArrayRef<int64_t> places);
+
   llvm::SmallVector<mlir::Value> counters;
   llvm::SmallVector<std::map<Key, mlir::Value>> scopes;
-  std::map<std::pair<const void *, int64_t>, mlir::Value> moved;
+  std::map<std::pair<const void *, llvm::SmallVector<int64_t>>, mlir::Value>
+      moved;
 };
 
 /// Runs the scalar body `block` on `arguments`, scalars or vectors of

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
+#include "qopt/Schedule/DepthwiseDot.h"
 #include "qopt/Schedule/DotContraction.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "gtest/gtest.h"
@@ -137,6 +138,102 @@ TEST(PackWeights, PairBound) {
   EXPECT_EQ(boundOf(6, 8, {0, 9, 0, 0, 8, 5}), 13);
   EXPECT_EQ(boundOf(8, 4, {7, 7, 0, 0, -8, -8, 0, 0}), 16);
   EXPECT_EQ(boundOf(4, 8, {3, 3, 3, 3}), 6);
+}
+
+TEST(PixelQuads, TwoRowsShareFourPixels) {
+  // A window of 3x3 at stride 1, two rows of results.
+  llvm::SmallVector<PixelOffset> taps;
+  for (int64_t y = 0; y < 3; ++y)
+    for (int64_t x = 0; x < 3; ++x)
+      taps.push_back({0, y, x});
+  std::vector<PixelQuad> quads = planPixelQuads({{0, 0, 0}, {0, 1, 0}}, taps);
+  ASSERT_EQ(quads.size(), 3u);
+  for (int64_t x = 0; x < 3; ++x) {
+    EXPECT_EQ(llvm::ArrayRef(quads[x].pixels),
+              llvm::ArrayRef<PixelOffset>(
+                  {{0, 0, x}, {0, 1, x}, {0, 2, x}, {0, 3, x}}));
+    ASSERT_EQ(quads[x].uses.size(), 2u);
+    EXPECT_EQ(quads[x].uses[0].taps, (TapQuad{x, 3 + x, 6 + x, -1}));
+    EXPECT_EQ(quads[x].uses[1].taps, (TapQuad{-1, x, 3 + x, 6 + x}));
+  }
+}
+
+TEST(PixelQuads, AlongTheLongSide) {
+  // A window of 1x6: two quads of columns, not six of single rows.
+  llvm::SmallVector<PixelOffset> taps;
+  for (int64_t x = 0; x < 6; ++x)
+    taps.push_back({0, 0, x});
+  std::vector<PixelQuad> quads = planPixelQuads({{0, 0, 0}}, taps);
+  ASSERT_EQ(quads.size(), 2u);
+  EXPECT_EQ(quads[0].uses[0].taps, (TapQuad{0, 1, 2, 3}));
+  EXPECT_EQ(quads[1].uses[0].taps, (TapQuad{4, 5, -1, -1}));
+}
+
+/// A depthwise window of 4x1 over `channels`, the weight of tap t and channel c
+/// being 4 * c + t.
+std::string depthwiseText(int64_t channels) {
+  std::string values;
+  for (int64_t tap = 0; tap < 4; ++tap) {
+    values += tap ? ", [[" : "[[";
+    for (int64_t c = 0; c < channels; ++c)
+      values += (c ? ", " : "") + std::to_string(4 * c + tap);
+    values += "]]";
+  }
+  return llvm::formatv(R"(
+func.func @m(%x: tensor<1x4x3x{0}xi8>, %i: tensor<1x1x3x{0}xi32>) -> tensor<1x1x3x{0}xi32> {{
+  %w = arith.constant dense<[{1}]> : tensor<4x1x{0}xi8>
+  %r = linalg.generic {{indexing_maps = [
+      affine_map<(n, h, w, c, i, j) -> (n, h + i, w + j, c)>,
+      affine_map<(n, h, w, c, i, j) -> (i, j, c)>,
+      affine_map<(n, h, w, c, i, j) -> (n, h, w, c)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<1x4x3x{0}xi8>, tensor<4x1x{0}xi8>) outs(%i : tensor<1x1x3x{0}xi32>) {{
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<1x1x3x{0}xi32>
+  return %r : tensor<1x1x3x{0}xi32>
+})",
+                       channels, values);
+}
+
+TEST(PackTaps, LanesOfAGroup) {
+  mlir::MLIRContext context;
+  context
+      .loadDialect<mlir::arith::ArithDialect, mlir::func::FuncDialect,
+                   mlir::linalg::LinalgDialect, mlir::tensor::TensorDialect>();
+  auto module =
+      mlir::parseSourceString<mlir::ModuleOp>(depthwiseText(30), &context);
+  ASSERT_TRUE(module);
+  std::optional<DepthwiseDot> dot;
+  module->walk(
+      [&](mlir::linalg::GenericOp op) { dot = matchDepthwiseDot(op); });
+  ASSERT_TRUE(dot);
+  // One group of four vectors of eight lanes; the first result's taps, then
+  // those of one a row further down.
+  mlir::DenseElementsAttr packed =
+      packTaps(*dot, {TapQuad{0, 1, 2, 3}, TapQuad{-1, 0, 1, 2}}, 8, 0, 1);
+  EXPECT_EQ(packed.getType().getShape(),
+            llvm::ArrayRef<int64_t>({1, 2, 4, 32}));
+  llvm::SmallVector<int8_t> bytes(packed.getValues<int8_t>());
+  for (int64_t part = 0; part < 4; ++part)
+    for (int64_t lane = 0; lane < 8; ++lane) {
+      int64_t channel = lane / 4 * 16 + part * 4 + lane % 4;
+      int8_t first = channel < 30 ? 4 * channel : 0;
+      int8_t one = channel < 30 ? 1 : 0;
+      const int8_t *at = &bytes[(part * 8 + lane) * 4];
+      EXPECT_EQ(llvm::ArrayRef<int8_t>(at, 4),
+                llvm::ArrayRef<int8_t>({first, int8_t(first + one),
+                                        int8_t(first + 2 * one),
+                                        int8_t(first + 3 * one)}));
+      const int8_t *below = at + 128;
+      EXPECT_EQ(llvm::ArrayRef<int8_t>(below, 4),
+                llvm::ArrayRef<int8_t>(
+                    {0, first, int8_t(first + one), int8_t(first + 2 * one)}));
+    }
 }
 
 } // namespace

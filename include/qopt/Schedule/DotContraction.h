@@ -13,10 +13,20 @@
 #ifndef QOPT_SCHEDULE_DOTCONTRACTION_H
 #define QOPT_SCHEDULE_DOTCONTRACTION_H
 
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include <optional>
+#include "qopt/Transforms/Structured.h"
 
 namespace qopt {
+
+/// What a contraction of 8-bit activations with constant weights multiplies.
+struct LowBitOperands {
+  mlir::DenseElementsAttr weights;
+  bool lhsUnsigned = false, weightsUnsigned = false;
+};
+
+/// Activations of i8, constant weights of i8 or i4, sums in i32, an activation
+/// map without divisions.
+std::optional<LowBitOperands>
+matchLowBitOperands(const Contraction &contraction);
 
 /// acc[o] += sum over segments, k of ext(lhs[.. + k]) * ext(weights[o, k]).
 struct DotContraction {

@@ -37,7 +37,8 @@ def GenerateNestsPass : Pass<"qopt-generate-nests", "::mlir::func::FuncOp"> {
     destination tensor; in each tile, the whole region is computed in vectors,
     producers on demand, and stored once. No intermediate tensor of a region
     exists afterwards. Integer contractions under a `dot` schedule read weights
-    that were packed at compile time (`docs/Layouts.md`) and become `qopt.dot`.
+    that were packed at compile time (`docs/Layouts.md`) and become `qopt.dot`;
+    depthwise ones under a `depthwise-dot` schedule do so on interleaved pixels.
 
     All results are equal to those of the linalg operations to the bit: vectors
     run over different elements of the result, and a float sum keeps its order.

@@ -27,9 +27,17 @@ namespace qopt {
 /// With several tasks also `tasks = 2 : i64`.
 /// Dimensions are those of the root's result.
 struct Schedule {
-  /// "dot": integer contractions with constant weights go through `qopt.dot`
-  /// on packed weights. "vector": everything is its scalar body on vectors.
-  bool useDot = false;
+  enum class Kernel {
+    /// "vector": everything is its scalar body on vectors.
+    Vector,
+    /// "dot": integer contractions with constant weights go through `qopt.dot`
+    /// on packed weights.
+    Dot,
+    /// "depthwise-dot": a depthwise contraction goes through `qopt.dot` on
+    /// interleaved pixels; four vectors at a time are one group of lanes.
+    DepthwiseDot
+  };
+  Kernel kernel = Kernel::Vector;
   /// Elements per vector, and the dimension that runs through them; -1 where
   /// the result is a scalar.
   int64_t lanes = 1;
@@ -37,6 +45,9 @@ struct Schedule {
   /// Elements of the result that one tile computes; the lane dimension's count
   /// is a multiple of `lanes` unless the dimension is smaller.
   llvm::SmallVector<int64_t> tile;
+  /// Tiles of the innermost loop that stand one after another in its body and
+  /// share what they read; left out of the attribute where it is 1.
+  int64_t unroll = 1;
   /// Loops over tiles, outermost first.
   llvm::SmallVector<int64_t> order;
   /// Into how many tasks, that may run at the same time, the iterations of the

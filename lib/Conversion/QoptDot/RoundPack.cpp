@@ -1,0 +1,202 @@
+//===- RoundPack.cpp - Rounding and packing as instructions ---------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// x86 converts floats to i32 with rounding to nearest even; what does not fit
+// becomes the least i32. Packing saturates, first to i16, then to bytes. So a
+// minimum before the conversion is all the clamping that is left to do: what is
+// too small, the least i32 included, saturates to the least byte.
+//
+//===----------------------------------------------------------------------===//
+
+#include "RoundPack.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+
+using namespace mlir;
+
+namespace qopt {
+namespace {
+
+/// The instructions for vectors of `lanes` floats. Those of 512 bits take a
+/// rounding mode; 8 is "to nearest even, whatever the control register says".
+struct PackInstructions {
+  int64_t lanes;
+  StringRef minimum, convert, toI16, toUnsigned, toSigned;
+};
+
+constexpr PackInstructions kX86[] = {
+    {16, "llvm.x86.avx512.min.ps.512", "llvm.x86.avx512.mask.cvtps2dq.512",
+     "llvm.x86.avx512.packssdw.512", "llvm.x86.avx512.packuswb.512",
+     "llvm.x86.avx512.packsswb.512"},
+    {8, "llvm.x86.avx.min.ps.256", "llvm.x86.avx.cvt.ps2dq.256",
+     "llvm.x86.avx2.packssdw", "llvm.x86.avx2.packuswb",
+     "llvm.x86.avx2.packsswb"},
+    {4, "llvm.x86.sse.min.ps", "llvm.x86.sse2.cvtps2dq",
+     "llvm.x86.sse2.packssdw.128", "llvm.x86.sse2.packuswb.128",
+     "llvm.x86.sse2.packsswb.128"}};
+
+Value splat(OpBuilder &b, Location loc, VectorType type, Attribute value) {
+  return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, value));
+}
+
+// round_pack(a, b, c, d) -> pack(pack(int(min(a, top)), ..) + z, ..)
+class LowerToPacks : public OpRewritePattern<RoundPackOp> {
+public:
+  LowerToPacks(MLIRContext *context, const TargetInfo &target)
+      : OpRewritePattern(context, /*benefit=*/2),
+        maxLanes(target.arch == TargetInfo::Arch::X86_64 ? target.lanes(32)
+                                                         : 0) {}
+
+  LogicalResult matchAndRewrite(RoundPackOp op,
+                                PatternRewriter &rewriter) const override {
+    auto type = cast<VectorType>(op.getA().getType());
+    const auto *found =
+        llvm::find_if(kX86, [&](const PackInstructions &instructions) {
+          return instructions.lanes == type.getNumElements() &&
+                 instructions.lanes <= maxLanes;
+        });
+    if (found == std::end(kX86))
+      return rewriter.notifyMatchFailure(op, "no instructions of this width");
+    rewriter.replaceOp(op, Builder(rewriter, op, *found).run());
+    return success();
+  }
+
+private:
+  class Builder {
+  public:
+    Builder(PatternRewriter &b, RoundPackOp op, const PackInstructions &use)
+        : b(b), op(op), loc(op.getLoc()), use(use) {}
+
+    Value run() {
+      ArrayRef<int32_t> range = op.getRange();
+      bool isSigned = range[0] < 0;
+      Value low = toI16(op.getA(), op.getB()),
+            high = toI16(op.getC(), op.getD());
+      auto type = cast<VectorType>(op.getResult().getType());
+      Value bytes =
+          call(isSigned ? use.toSigned : use.toUnsigned, type, {low, high});
+      if (range[0] == (isSigned ? -128 : 0))
+        return bytes;
+      Value bottom = splat(b, loc, type, b.getI8IntegerAttr(int8_t(range[0])));
+      if (isSigned)
+        return arith::MaxSIOp::create(b, loc, bytes, bottom);
+      return arith::MaxUIOp::create(b, loc, bytes, bottom);
+    }
+
+  private:
+    Value call(StringRef intrinsic, Type type, ArrayRef<Value> operands) {
+      return LLVM::CallIntrinsicOp::create(b, loc, type,
+                                           b.getStringAttr(intrinsic), operands)
+          .getResults();
+    }
+
+    Value constant(Type type, int64_t value) {
+      return LLVM::ConstantOp::create(b, loc, type,
+                                      b.getIntegerAttr(type, value));
+    }
+
+    Value toI32(Value reals) {
+      auto type = cast<VectorType>(reals.getType());
+      Value top =
+          splat(b, loc, type,
+                b.getF32FloatAttr(float(op.getRange()[1] - op.getZeroPoint())));
+      auto integers = type.clone(b.getI32Type());
+      if (type.getNumElements() != 16)
+        return call(use.convert, integers,
+                    {call(use.minimum, type, {reals, top})});
+      Value current = constant(b.getI32Type(), 4);
+      Value least = call(use.minimum, type, {reals, top, current});
+      return call(use.convert, integers,
+                  {least, splat(b, loc, integers, b.getI32IntegerAttr(0)),
+                   constant(b.getI16Type(), -1), constant(b.getI32Type(), 8)});
+    }
+
+    Value toI16(Value first, Value second) {
+      auto type = VectorType::get({2 * use.lanes}, b.getI16Type());
+      Value packed = call(use.toI16, type, {toI32(first), toI32(second)});
+      if (op.getZeroPoint() == 0)
+        return packed;
+      return call(("llvm.sadd.sat"), type,
+                  {packed, splat(b, loc, type,
+                                 b.getI16IntegerAttr(op.getZeroPoint()))});
+    }
+
+    PatternRewriter &b;
+    RoundPackOp op;
+    Location loc;
+    const PackInstructions &use;
+  };
+
+  int64_t maxLanes;
+};
+
+// round_pack(a, b, c, d) -> shuffle(trunc(bits(clamp(a) + 1.5 * 2^23) + z), ..)
+struct LowerToArith : OpRewritePattern<RoundPackOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  /// The low byte of each i32 is the result; docs/Numerics.md, section 1.
+  static Value roundToBytes(PatternRewriter &b, RoundPackOp op, Value reals) {
+    Location loc = op.getLoc();
+    auto type = cast<VectorType>(reals.getType());
+    auto bound = [&](int32_t value) {
+      return splat(b, loc, type,
+                   b.getF32FloatAttr(float(value - op.getZeroPoint())));
+    };
+    Value lo = bound(op.getRange()[0]), hi = bound(op.getRange()[1]);
+    Value above =
+        arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, reals, lo);
+    reals = arith::SelectOp::create(b, loc, above, reals, lo);
+    Value below =
+        arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, reals, hi);
+    reals = arith::SelectOp::create(b, loc, below, reals, hi);
+    Value biased = arith::AddFOp::create(
+        b, loc, reals, splat(b, loc, type, b.getF32FloatAttr(12582912.0f)));
+    auto integers = type.clone(b.getI32Type());
+    Value bits = arith::BitcastOp::create(b, loc, integers, biased);
+    // The bias has no bits in the low byte.
+    bits = arith::AddIOp::create(
+        b, loc, bits,
+        splat(b, loc, integers, b.getI32IntegerAttr(op.getZeroPoint())));
+    return arith::TruncIOp::create(b, loc, type.clone(b.getI8Type()), bits);
+  }
+
+  LogicalResult matchAndRewrite(RoundPackOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    int64_t lanes = cast<VectorType>(op.getA().getType()).getNumElements();
+    SmallVector<Value> bytes =
+        llvm::map_to_vector(op.getOperands(), [&](Value v) {
+          return roundToBytes(rewriter, op, v);
+        });
+    SmallVector<int64_t> twice =
+        llvm::to_vector(llvm::seq<int64_t>(0, 2 * lanes));
+    Value low =
+        vector::ShuffleOp::create(rewriter, loc, bytes[0], bytes[1], twice);
+    Value high =
+        vector::ShuffleOp::create(rewriter, loc, bytes[2], bytes[3], twice);
+    SmallVector<int64_t> order;
+    for (int64_t i = 0; i < lanes; i += 4)
+      for (int64_t part = 0; part < 4; ++part)
+        for (int64_t j = 0; j < 4; ++j)
+          order.push_back(part * lanes + i + j);
+    rewriter.replaceOpWithNewOp<vector::ShuffleOp>(op, low, high, order);
+    return success();
+  }
+};
+
+} // namespace
+
+void populateRoundPackPatterns(RewritePatternSet &patterns,
+                               const TargetInfo &target) {
+  patterns.add<LowerToPacks>(patterns.getContext(), target);
+  patterns.add<LowerToArith>(patterns.getContext());
+}
+
+} // namespace qopt

@@ -1,0 +1,73 @@
+//===- RoundedBytes.cpp - Bodies that end in a quantization ---------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "RoundedBytes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace qopt {
+
+/// The float constant `value`.
+static std::optional<float> matchFloat(Value value) {
+  APFloat constant(0.0f);
+  if (!value.getType().isF32() ||
+      !matchPattern(value, m_ConstantFloat(&constant)))
+    return std::nullopt;
+  return constant.convertToFloat();
+}
+
+/// select(x `predicate` bound, x, bound): x, and the bound, which is an integer
+/// below 2^16.
+static std::optional<std::pair<Value, int32_t>>
+matchBound(Value value, arith::CmpFPredicate predicate) {
+  auto select = value.getDefiningOp<arith::SelectOp>();
+  auto compare =
+      select ? select.getCondition().getDefiningOp<arith::CmpFOp>() : nullptr;
+  if (!compare || compare.getPredicate() != predicate ||
+      compare.getLhs() != select.getTrueValue() ||
+      compare.getRhs() != select.getFalseValue())
+    return std::nullopt;
+  std::optional<float> bound = matchFloat(select.getFalseValue());
+  if (!bound || !(std::abs(*bound) < 65536.0f) ||
+      *bound != float(int32_t(*bound)))
+    return std::nullopt;
+  return std::make_pair(select.getTrueValue(), int32_t(*bound));
+}
+
+std::optional<RoundedBytes> matchRoundedBytes(Block &body) {
+  auto trunc =
+      body.getTerminator()->getOperand(0).getDefiningOp<arith::TruncIOp>();
+  if (!trunc || !trunc.getType().isInteger(8))
+    return std::nullopt;
+  auto add = trunc.getIn().getDefiningOp<arith::AddIOp>();
+  APInt unbias;
+  if (!add || !matchPattern(add.getRhs(), m_ConstantInt(&unbias)))
+    return std::nullopt;
+  auto bits = add.getLhs().getDefiningOp<arith::BitcastOp>();
+  auto sum = bits ? bits.getIn().getDefiningOp<arith::AddFOp>() : nullptr;
+  // Adding 1.5 * 2^23 rounds; its bits are subtracted again.
+  if (!sum || matchFloat(sum.getRhs()) != 12582912.0f)
+    return std::nullopt;
+  auto hi = matchBound(sum.getLhs(), arith::CmpFPredicate::OLT);
+  if (!hi)
+    return std::nullopt;
+  auto lo = matchBound(hi->first, arith::CmpFPredicate::OGT);
+  if (!lo)
+    return std::nullopt;
+  int64_t zeroPoint = unbias.getSExtValue() + 0x4B400000;
+  int64_t least = lo->second + zeroPoint, most = hi->second + zeroPoint;
+  bool isByte = (least >= 0 && most <= 255) || (least >= -128 && most <= 127);
+  if (!isByte || least > most || zeroPoint < -128 || zeroPoint > 255)
+    return std::nullopt;
+  return RoundedBytes{lo->first, int32_t(least), int32_t(most),
+                      int32_t(zeroPoint)};
+}
+
+} // namespace qopt

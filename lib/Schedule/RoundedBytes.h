@@ -1,0 +1,27 @@
+//===- RoundedBytes.h - Bodies that end in a quantization -----*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_LIB_SCHEDULE_ROUNDEDBYTES_H
+#define QOPT_LIB_SCHEDULE_ROUNDEDBYTES_H
+
+#include "mlir/IR/Block.h"
+#include <optional>
+
+namespace qopt {
+
+/// A body that yields clamp(rne(real) + zeroPoint, lo, hi) as i8, in the
+/// spelling of convert-qopt-to-linalg.
+struct RoundedBytes {
+  mlir::Value real;
+  int32_t lo, hi, zeroPoint;
+};
+
+std::optional<RoundedBytes> matchRoundedBytes(mlir::Block &body);
+
+} // namespace qopt
+
+#endif // QOPT_LIB_SCHEDULE_ROUNDEDBYTES_H
