@@ -14,6 +14,7 @@
 
 #include "qopt/Schedule/NestEmitter.h"
 #include "DepthwiseEmitter.h"
+#include "RoundedBytes.h"
 #include "VectorBody.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/DotContraction.h"
@@ -52,6 +53,11 @@ private:
                       SmallVector<int64_t> count);
   Value emitTile(Value dest, ArrayRef<AffineExpr> base,
                  ArrayRef<int64_t> count);
+  Value writeTile(ArrayRef<Position> positions, ArrayRef<Value> values,
+                  Value tile);
+  Value writeRounded(ArrayRef<Position> positions, ArrayRef<Value> values,
+                     Value tile);
+  Value roundAndPack(ArrayRef<Value> reals, int64_t lanes);
   SmallVector<Position> laneGroups(const Position &start, int64_t count);
   SmallVector<Position> tilePositions(ArrayRef<AffineExpr> base,
                                       ArrayRef<int64_t> count);
@@ -61,7 +67,8 @@ private:
                                   ArrayRef<Position> at);
   SmallVector<Value> emitOp(linalg::LinalgOp op, ArrayRef<Position> loops);
   SmallVector<Value> emitElementwise(linalg::LinalgOp op,
-                                     ArrayRef<Position> loops);
+                                     ArrayRef<Position> loops,
+                                     Value wanted = {});
   SmallVector<Value> emitReduction(linalg::LinalgOp op,
                                    SmallVector<Position> loops);
   SmallVector<Value> emitDot(const DotContraction &dot,
@@ -72,7 +79,7 @@ private:
                   bool unroll, SmallVector<Position> &loops,
                   SmallVector<Value> &accumulators);
   void reduceOnce(linalg::LinalgOp op, ArrayRef<Position> loops,
-                  SmallVector<Value> &accumulators);
+                  SmallVector<Value> &accumulators, Value wanted = {});
   bool canUseDot(const DotContraction &dot, ArrayRef<Position> loops) const;
   void dotSegments(const DotContraction &dot, ArrayRef<unsigned> segments,
                    SmallVector<Position> &loops,
@@ -102,6 +109,8 @@ private:
   DepthwiseEmitter depthwise;
   llvm::MapVector<Operation *, DotContraction> dots;
   llvm::MapVector<Operation *, DepthwiseDot> depthwiseDots;
+  /// How the root's body ends, if its vectors are rounded and packed at once.
+  std::optional<RoundedBytes> rounded;
   DenseMap<Operation *, Value> packedWeights, activations;
   DenseMap<Operation *, int64_t> pairBounds;
   bool failed = false;
@@ -169,6 +178,9 @@ FailureOr<Value> NestEmitter::run() {
              !region.producerOf(taps->lhs))
       depthwiseDots.insert({op, *taps});
   auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
+  if (root.getNumReductionLoops() == 0 && schedule.lanes > 1 &&
+      schedule.laneDim == type.getRank() - 1)
+    rounded = matchRoundedBytes(*root.getBlock());
   SmallVector<AffineExpr> base(type.getRank(), b.getAffineConstantExpr(0));
   SmallVector<int64_t> count(type.getShape());
   Value result = emitTiles(0, destination(), base, count);
@@ -325,17 +337,70 @@ Value NestEmitter::emitTile(Value tile, ArrayRef<AffineExpr> base,
                             ArrayRef<int64_t> count) {
   dest = tile;
   SmallVector<Position> positions = tilePositions(base, count);
-  SmallVector<Value> values =
-      emitOp(region.root, loopsOf(region.root, positions));
-  if (failed)
-    return tile;
-  size_t step = positions[0].group ? 4 : 1;
-  for (size_t i = 0; i < positions.size(); i += step)
-    tile = positions[i].group
-               ? access.writeGroup(ArrayRef<Value>(values).slice(i, 4), tile,
-                                   positions[i])
-               : access.write(values[i], tile, positions[i]);
+  SmallVector<Position> loops = loopsOf(region.root, positions);
+  SmallVector<Value> values = rounded
+                                  ? emitElementwise(root, loops, rounded->real)
+                                  : emitOp(region.root, loops);
+  return failed ? tile : writeTile(positions, values, tile);
+}
+
+Value NestEmitter::writeTile(ArrayRef<Position> positions,
+                             ArrayRef<Value> values, Value tile) {
+  if (rounded)
+    return writeRounded(positions, values, tile);
+  for (size_t i = 0; i < positions.size();) {
+    const Position &at = positions[i];
+    bool group = at.group != 0;
+    tile = group ? access.writeGroup(values.slice(i, 4), tile, at)
+                 : access.write(values[i], tile, at);
+    i += group ? 4 : 1;
+  }
   return tile;
+}
+
+/// Four vectors at a time become bytes. Groups are packed into their natural
+/// order; other vectors follow each other after a shuffle.
+Value NestEmitter::writeRounded(ArrayRef<Position> positions,
+                                ArrayRef<Value> values, Value tile) {
+  llvm::MapVector<int64_t, SmallVector<size_t>> byLanes;
+  for (auto [i, at] : llvm::enumerate(positions)) {
+    if (at.group == 0)
+      byLanes[at.lanes].push_back(i);
+    else if (at.part == 0)
+      tile = access.write(
+          access.narrow(roundAndPack(values.slice(i, 4), at.lanes),
+                        VectorType::get({at.group}, b.getI8Type())),
+          tile, at.run());
+  }
+  for (const auto &[lanes, indices] : byLanes) {
+    int64_t width = std::max<int64_t>(4, llvm::PowerOf2Ceil(lanes));
+    SmallVector<int64_t> natural;
+    for (int64_t part = 0; part < 4; ++part)
+      for (int64_t i = 0; i < width; ++i)
+        natural.push_back(i / 4 * 16 + part * 4 + i % 4);
+    for (size_t i = 0; i < indices.size(); i += 4) {
+      ArrayRef<size_t> four =
+          ArrayRef(indices).slice(i, std::min<size_t>(4, indices.size() - i));
+      SmallVector<Value, 4> parts = llvm::map_to_vector(
+          four, [&](size_t index) { return values[index]; });
+      parts.resize(4, parts.back());
+      Value bytes = roundAndPack(parts, width);
+      bytes = vector::ShuffleOp::create(b, loc, bytes, bytes, natural);
+      tile = access.writeParts(
+          bytes, width, tile,
+          llvm::map_to_vector(four, [&](size_t n) { return positions[n]; }));
+    }
+  }
+  return tile;
+}
+
+Value NestEmitter::roundAndPack(ArrayRef<Value> reals, int64_t lanes) {
+  SmallVector<Value, 4> parts = llvm::map_to_vector(
+      reals, [&](Value real) { return access.widen(real, lanes); });
+  return RoundPackOp::create(
+      b, loc, VectorType::get({4 * lanes}, b.getI8Type()), parts[0], parts[1],
+      parts[2], parts[3], b.getDenseI32ArrayAttr({rounded->lo, rounded->hi}),
+      b.getI32IntegerAttr(rounded->zeroPoint));
 }
 
 //===----------------------------------------------------------------------===//
@@ -396,9 +461,10 @@ SmallVector<Value> NestEmitter::emitOp(linalg::LinalgOp op,
 }
 
 SmallVector<Value> NestEmitter::emitElementwise(linalg::LinalgOp op,
-                                                ArrayRef<Position> loops) {
+                                                ArrayRef<Position> loops,
+                                                Value wanted) {
   SmallVector<Value> results(loops.size());
-  reduceOnce(op, loops, results);
+  reduceOnce(op, loops, results, wanted);
   return results;
 }
 
@@ -414,9 +480,10 @@ SmallVector<Value> NestEmitter::initialAccumulators(linalg::LinalgOp op,
 }
 
 /// Runs the body of `op` once at each position. `accumulators` are the values
-/// of the init on entry, where the body reads it, and the results on return.
+/// of the init on entry, where the body reads it, and the results on return, or
+/// the values `wanted` of the body.
 void NestEmitter::reduceOnce(linalg::LinalgOp op, ArrayRef<Position> loops,
-                             SmallVector<Value> &accumulators) {
+                             SmallVector<Value> &accumulators, Value wanted) {
   SmallVector<SmallVector<Value>> arguments(loops.size());
   for (OpOperand &operand : op->getOpOperands()) {
     SmallVector<Value> values(loops.size());
@@ -435,7 +502,7 @@ void NestEmitter::reduceOnce(linalg::LinalgOp op, ArrayRef<Position> loops,
     return;
   for (auto [i, position] : llvm::enumerate(loops)) {
     Value result =
-        emitVectorBody(access, *op.getBlock(), arguments[i], position);
+        emitVectorBody(access, *op.getBlock(), arguments[i], position, wanted);
     failed |= !result;
     accumulators[i] = result;
     if (failed)

@@ -31,7 +31,8 @@ static constexpr StringLiteral kKernelNames[] = {"vector", "dot",
 DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
   Builder b(context);
   NamedAttrList list(
-      {b.getNamedAttr("kernel", b.getStringAttr(kKernelNames[unsigned(kernel)])),
+      {b.getNamedAttr("kernel",
+                      b.getStringAttr(kKernelNames[unsigned(kernel)])),
        b.getNamedAttr("lanes", b.getI64IntegerAttr(lanes)),
        b.getNamedAttr("lane_dim", b.getI64IntegerAttr(laneDim)),
        b.getNamedAttr("tile", b.getDenseI64ArrayAttr(tile)),
@@ -432,7 +433,8 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
   };
   auto fits = [&](int64_t rows, int64_t blocks) {
     return rows * blocks <= budget &&
-           (schedule.kernel != Schedule::Kernel::Dot || reductions > 1 || rows * blocks == 1 ||
+           (schedule.kernel != Schedule::Kernel::Dot || reductions > 1 ||
+            rows * blocks == 1 ||
             form.registers(rows, blocks) <= target.numVectorRegisters);
   };
   for (int64_t blocks = 1; blocks <= std::min(vectors, budget); ++blocks) {
@@ -553,8 +555,7 @@ std::optional<DepthwiseSchedule> ScheduleChooser::chooseDepthwise() const {
   const Member *member = heaviest();
   std::optional<DepthwiseDot> dot = matchDepthwiseDot(member->op);
   int64_t lane = type.getRank() - 1;
-  if (!dot || region.producerOf(dot->lhs) ||
-      !hasQuads(target, *dot) ||
+  if (!dot || region.producerOf(dot->lhs) || !hasQuads(target, *dot) ||
       llvm::count_if(members, [](const Member &member) {
         return member.isReduction();
       }) != 1)

@@ -399,6 +399,35 @@ Value TensorAccess::writeGroup(ArrayRef<Value> parts, Value tensor,
   return write(run, tensor, first.run());
 }
 
+/// Whether each position starts where the whole vector before it ends.
+static bool areNeighbours(ArrayRef<Position> positions, int64_t width) {
+  for (size_t i = 0; i < positions.size(); ++i) {
+    ArrayRef<AffineExpr> here = positions[i].index, first = positions[0].index;
+    if (positions[i].lanes != width || here.drop_back() != first.drop_back() ||
+        simplified(here.back() - first.back()) !=
+            getAffineConstantExpr(i * width, here.back().getContext()))
+      return false;
+  }
+  return true;
+}
+
+Value TensorAccess::writeParts(Value values, int64_t width, Value tensor,
+                               ArrayRef<Position> positions) {
+  auto slice = [&](int64_t first, int64_t size) -> Value {
+    return vector::ExtractStridedSliceOp::create(
+        b, loc, values, ArrayRef<int64_t>{first}, ArrayRef<int64_t>{size},
+        ArrayRef<int64_t>{1});
+  };
+  if (areNeighbours(positions, width)) {
+    Position all = positions[0];
+    all.lanes = width * positions.size();
+    return write(slice(0, all.lanes), tensor, all);
+  }
+  for (auto [i, at] : llvm::enumerate(positions))
+    tensor = write(slice(i * width, at.lanes), tensor, at);
+  return tensor;
+}
+
 Value TensorAccess::toVector(Value value, int64_t lanes) {
   if (isa<VectorType>(value.getType()))
     return value;
@@ -457,18 +486,22 @@ public:
   BodyEmitter(TensorAccess &access, const Position &position)
       : access(access), b(access.b), loc(access.loc), position(position) {}
 
-  Value run(Block &block, ArrayRef<Value> arguments) {
+  Value run(Block &block, ArrayRef<Value> arguments, Value wanted) {
+    if (!wanted)
+      wanted = block.getTerminator()->getOperand(0);
     for (auto [argument, value] :
          llvm::zip_equal(block.getArguments(), arguments))
       if (value)
         map.map(argument, value);
     for (Operation &op : block.without_terminator()) {
+      if (map.contains(wanted))
+        break;
       Value result = emit(op);
       if (!result)
         return {};
       map.map(op.getResult(0), result);
     }
-    return map.lookupOrDefault(block.getTerminator()->getOperand(0));
+    return map.lookupOrDefault(wanted);
   }
 
 private:
@@ -573,8 +606,9 @@ private:
 } // namespace
 
 Value emitVectorBody(TensorAccess &access, Block &block,
-                     ArrayRef<Value> arguments, const Position &position) {
-  return BodyEmitter(access, position).run(block, arguments);
+                     ArrayRef<Value> arguments, const Position &position,
+                     Value wanted) {
+  return BodyEmitter(access, position).run(block, arguments, wanted);
 }
 
 } // namespace qopt

@@ -85,6 +85,11 @@ public:
   mlir::Value writeGroup(llvm::ArrayRef<mlir::Value> parts, mlir::Value tensor,
                          const Position &first);
 
+  /// Writes the vectors of `width` lanes that `values` consists of, each as far
+  /// as its position has lanes; in one piece where they are neighbours.
+  mlir::Value writeParts(mlir::Value values, int64_t width, mlir::Value tensor,
+                         llvm::ArrayRef<Position> positions);
+
   mlir::Value toVector(mlir::Value value, int64_t lanes);
   /// A vector of `lanes` lanes that starts with those of `value`.
   mlir::Value widen(mlir::Value value, int64_t lanes);
@@ -119,11 +124,11 @@ private:
 };
 
 /// Runs the scalar body `block` on `arguments`, scalars or vectors of
-/// `position.lanes` lanes; returns what it yields, null if it has no vector
-/// form. `position` gives the values of linalg.index.
+/// `position.lanes` lanes; returns what it yields, or the value `wanted` of it,
+/// null if it has no vector form. `position` gives the values of linalg.index.
 mlir::Value emitVectorBody(TensorAccess &access, mlir::Block &block,
                            llvm::ArrayRef<mlir::Value> arguments,
-                           const Position &position);
+                           const Position &position, mlir::Value wanted = {});
 
 } // namespace qopt
 

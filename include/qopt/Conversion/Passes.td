@@ -52,13 +52,17 @@ def ConvertQdqToIntegerPass : Pass<"convert-qdq-to-integer", "::mlir::ModuleOp">
 }
 
 def ConvertQoptDotPass : Pass<"convert-qopt-dot"> {
-  let summary = "Lower qopt.dot to the target's instruction";
+  let summary = "Lower qopt.dot and qopt.round_pack to the target's instructions";
   let description = [{
     `qopt.dot` becomes the target's dot-product instruction for its width and
     signs (`vpdpbusd`, `sdot`, `udot`, `usdot`); on x86 without one, pairs of
     products: `pmaddubsw` where `pair_bound` proves that 16 bits hold the sum, of
     several dots onto one accumulator if it can, else `pmaddwd`; and plain
     vector arithmetic elsewhere. All forms agree to the bit: sums wrap.
+
+    `qopt.round_pack` becomes x86's conversion, which rounds to nearest even, and
+    two packing instructions, which saturate; elsewhere a clamp, the addition of
+    1.5 * 2^23, and a truncation.
   }];
   let options = [
     Option<"target", "target", "std::string", /*default=*/"\"native\"",

@@ -11,9 +11,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "RoundPack.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Target/DotForm.h"
@@ -286,6 +289,9 @@ struct ConvertQoptDot : qopt::impl::ConvertQoptDotPassBase<ConvertQoptDot> {
       }
       info = *known;
     }
+    RewritePatternSet patterns(&getContext());
+    populateRoundPackPatterns(patterns, info);
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
     DotLowering(&getContext(), info).run(getOperation());
   }
 };

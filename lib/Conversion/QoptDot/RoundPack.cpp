@@ -194,8 +194,9 @@ struct LowerToArith : OpRewritePattern<RoundPackOp> {
 } // namespace
 
 void populateRoundPackPatterns(RewritePatternSet &patterns,
-                               const TargetInfo &target) {
-  patterns.add<LowerToPacks>(patterns.getContext(), target);
+                               const std::optional<TargetInfo> &target) {
+  if (target)
+    patterns.add<LowerToPacks>(patterns.getContext(), *target);
   patterns.add<LowerToArith>(patterns.getContext());
 }
 

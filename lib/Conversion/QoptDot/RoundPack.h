@@ -10,13 +10,14 @@
 
 #include "mlir/IR/PatternMatch.h"
 #include "qopt/Target/TargetInfo.h"
+#include <optional>
 
 namespace qopt {
 
 /// qopt.round_pack as the instructions of `target`, or as vector arithmetic
-/// where its vectors are too short for them.
+/// where its vectors are too short for them, or no target is given.
 void populateRoundPackPatterns(mlir::RewritePatternSet &patterns,
-                               const TargetInfo &target);
+                               const std::optional<TargetInfo> &target);
 
 } // namespace qopt
 

@@ -255,3 +255,19 @@ func.func @lookup_c3_bounds(%x: tensor<8xi8>, %t: tensor<3x256xi8>, %e: tensor<8
   %0 = qopt.lookup ins(%x, %t : tensor<8xi8>, tensor<3x256xi8>) outs(%e : tensor<8xi8>) params affine_map<(d0) -> (d0)> -> tensor<8xi8>
   return %0 : tensor<8xi8>
 }
+
+// -----
+
+func.func @round_pack_c1(%a: vector<16xf32>) -> vector<16xi8> {
+  // expected-error @+1 {{expects operands of a multiple of 4 lanes and a result of four times as many, got 'vector<16xf32>' and 'vector<16xi8>'}}
+  %0 = qopt.round_pack %a, %a, %a, %a range [0, 255] zero_point 9 : vector<16xf32> -> vector<16xi8>
+  return %0 : vector<16xi8>
+}
+
+// -----
+
+func.func @round_pack_c2(%a: vector<4xf32>) -> vector<16xi8> {
+  // expected-error @+1 {{expects a range within [0, 255] or [-128, 127] and a zero point in [-128, 255], got [-1, 200] and 9}}
+  %0 = qopt.round_pack %a, %a, %a, %a range [-1, 200] zero_point 9 : vector<4xf32> -> vector<16xi8>
+  return %0 : vector<16xi8>
+}

@@ -69,3 +69,10 @@ func.func @dot(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8>) -> ve
   %0 = qopt.dot %acc, %a, %b unsigned_a : vector<16xi32>, vector<64xi8>, vector<64xi8>
   return %0 : vector<16xi32>
 }
+
+// CHECK-LABEL: func.func @round_pack
+func.func @round_pack(%a: vector<16xf32>) -> vector<64xi8> {
+  // CHECK: qopt.round_pack %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} range [0, 255] zero_point 9 : vector<16xf32> -> vector<64xi8>
+  %0 = qopt.round_pack %a, %a, %a, %a range [0, 255] zero_point 9 : vector<16xf32> -> vector<64xi8>
+  return %0 : vector<64xi8>
+}

@@ -556,3 +556,30 @@ LogicalResult DotOp::verify() {
            << *getPairBound();
   return success();
 }
+
+//===----------------------------------------------------------------------===//
+// RoundPackOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult RoundPackOp::verify() {
+  // qopt_round_pack_c1
+  int64_t lanes = cast<VectorType>(getA().getType()).getNumElements();
+  int64_t bytes = cast<VectorType>(getResult().getType()).getNumElements();
+  if (lanes % 4 != 0 || bytes != 4 * lanes)
+    return emitOpError("expects operands of a multiple of 4 lanes and a result "
+                       "of four times as many, got ")
+           << getA().getType() << " and " << getResult().getType();
+  // qopt_round_pack_c2
+  ArrayRef<int32_t> range = getRange();
+  auto within = [&](int32_t lo, int32_t hi) {
+    return lo <= range[0] && range[1] <= hi;
+  };
+  int32_t zeroPoint = getZeroPoint();
+  if (range.size() != 2 || range[0] > range[1] ||
+      (!within(0, 255) && !within(-128, 127)) || zeroPoint < -128 ||
+      zeroPoint > 255)
+    return emitOpError("expects a range within [0, 255] or [-128, 127] and a "
+                       "zero point in [-128, 255], got [")
+           << range << "] and " << zeroPoint;
+  return success();
+}

@@ -351,4 +351,37 @@ def Qopt_DotOp : Qopt_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
   let hasVerifier = 1;
 }
 
+def Qopt_RoundPackOp : Qopt_Op<"round_pack", [Pure, AllTypesMatch<["a", "b", "c", "d"]>]> {
+  let summary = "Four vectors of floats rounded, clamped and packed to bytes";
+  let description = [{
+    The end of a quantization: every number becomes a byte, and four vectors
+    become one.
+    ```
+    result[16 * i + 4 * q + j] = clamp(rne(x_q[4 * i + j]) + zero_point, lo, hi),   x_0 .. x_3 = a, b, c, d,   j < 4
+    ```
+    The order is the one in which x86 packs (`vpackssdw`, `vpackuswb`), the
+    inverse of interleaving four rows of bytes. What becomes of a NaN is not
+    defined; infinities are clamped.
+
+    Constraints:
+    - (C1) The operands have a multiple of 4 lanes, the result four times as many.
+    - (C2) `lo <= hi`, both in [0, 255] or both in [-128, 127]; `zero_point` in
+      [-128, 255].
+
+    ```mlir
+    %r = qopt.round_pack %a, %b, %c, %d range [0, 255] zero_point 9 : vector<16xf32> -> vector<64xi8>
+    ```
+  }];
+  let arguments = (ins
+    VectorOfRankAndType<[1], [F32]>:$a, VectorOfRankAndType<[1], [F32]>:$b,
+    VectorOfRankAndType<[1], [F32]>:$c, VectorOfRankAndType<[1], [F32]>:$d,
+    DenseI32ArrayAttr:$range, I32Attr:$zero_point);
+  let results = (outs VectorOfRankAndType<[1], [I8]>:$result);
+  let assemblyFormat = [{
+    $a `,` $b `,` $c `,` $d `range` $range `zero_point` $zero_point
+    attr-dict `:` type($a) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
 #endif // QOPT_DIALECT_QOPT_IR_QOPTOPS_TD
