@@ -68,6 +68,7 @@ void buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &options) {
     return buildPlannedPipeline(pm);
   case Phase::Llvm:
     pm.addPass(createConvertQoptDotPass({options.target.name}));
+    pm.addPass(createConvertTableLookupPass({options.target.name}));
     return buildLlvmPipeline(pm, options.target);
   }
 }

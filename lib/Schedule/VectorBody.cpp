@@ -577,8 +577,13 @@ private:
                       b.getIndexType());
   }
 
-  /// A table: one access for each lane.
+  /// A table: for positions that are bytes, what convert-table-lookup knows,
+  /// otherwise one access for each lane.
   Value emitExtract(ArrayRef<Value> operands) {
+    if (auto codes = operands.back().getDefiningOp<arith::IndexCastUIOp>();
+        codes && operands.size() == 2 &&
+        getElementTypeOrSelf(codes.getIn().getType()).isInteger(8))
+      return emitLookup(operands[0], codes.getOut());
     SmallVector<Value> elements;
     for (int64_t i = 0; i < position.lanes; ++i) {
       SmallVector<Value> indices;
@@ -594,6 +599,20 @@ private:
     return vector::FromElementsOp::create(
         b, loc, VectorType::get({position.lanes}, elements[0].getType()),
         elements);
+  }
+
+  Value emitLookup(Value table, Value positions) {
+    auto constant = [&](TypedAttr value) -> Value {
+      return arith::ConstantOp::create(b, loc, value);
+    };
+    auto type = VectorType::get({position.lanes},
+                                getElementTypeOrSelf(table.getType()));
+    Value all = constant(DenseElementsAttr::get(
+        VectorType::get({position.lanes}, b.getI1Type()), true));
+    Value zero = constant(cast<TypedAttr>(b.getIndexAttr(0)));
+    return vector::GatherOp::create(b, loc, type, table, ValueRange{zero},
+                                    positions, all,
+                                    constant(b.getZeroAttr(type)));
   }
 
   TensorAccess &access;

@@ -37,6 +37,9 @@ static constexpr TargetInfo::Arch kArm = TargetInfo::Arch::AArch64;
 // the clock drop of its first implementations; on the cores that have VNNI it
 // costs half the throughput.
 static constexpr Row kRows[] = {
+    {"x86-64-v4-vbmi", kX86, "x86-64-v4",
+     "+avx512vbmi,+avx512vnni,-prefer-256-bit", 512, 32,
+     "avx512vbmi,avx512vnni,avx512bw,avx512dq,avx512vl,avx512cd"},
     {"x86-64-v4-vnni", kX86, "x86-64-v4", "+avx512vnni,-prefer-256-bit", 512,
      32, "avx512vnni,avx512bw,avx512dq,avx512vl,avx512cd"},
     {"x86-64-v3-avxvnni", kX86, "x86-64-v3", "+avxvnni", 256, 16,
@@ -85,6 +88,7 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   info.hasVnni512 = StringRef(row.features).contains("avx512vnni");
   info.hasVnni256 =
       info.hasVnni512 || StringRef(row.features).contains("avxvnni");
+  info.hasVbmi = StringRef(row.features).contains("avx512vbmi");
   info.hasDotProd = is_contained(extra, "dotprod");
   info.hasI8mm = is_contained(extra, "i8mm");
   if (info.hasVnni512)
@@ -121,9 +125,10 @@ bool TargetInfo::runsOnHost() const {
 std::optional<TargetInfo> TargetInfo::formForHost() const {
   if (runsOnHost())
     return *this;
-  const Row &strongest = kRows[0];
-  if (!hasVnni256 || hasVnni512 ||
-      !hostMeets(strongest, sys::getHostCPUFeatures()))
+  const Row &evex = *find_if(kRows, [](const Row &row) {
+    return row.name == StringRef("x86-64-v4-vnni");
+  });
+  if (!hasVnni256 || hasVnni512 || !hostMeets(evex, sys::getHostCPUFeatures()))
     return std::nullopt;
   TargetInfo twin = *this;
   twin.features = "+avx512f,+avx512vl,+avx512vnni";

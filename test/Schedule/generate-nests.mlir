@@ -107,3 +107,22 @@ func.func @overlapping(%x: tensor<1x9x9x64xi8>) -> tensor<1x4x4x64xi8> {
   } -> tensor<1x4x4x64xi8>
   return %r : tensor<1x4x4x64xi8>
 }
+
+// -----
+
+// A table on bytes is one lookup for a whole register of them.
+// CHECK-LABEL: func.func @table
+// CHECK: vector.gather {{.*}} : tensor<256xi8>, vector<64xindex>, vector<64xi1>, vector<64xi8> into vector<64xi8>
+// CHECK-NOT: tensor.extract
+// CHECK: return
+#id = affine_map<(d0) -> (d0)>
+func.func @table(%x: tensor<640xi8>, %t: tensor<256xi8>, %e: tensor<640xi8>) -> tensor<640xi8> {
+  %r = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+    ins(%x : tensor<640xi8>) outs(%e : tensor<640xi8>) {
+  ^bb0(%a: i8, %o: i8):
+    %i = arith.index_castui %a : i8 to index
+    %0 = tensor.extract %t[%i] : tensor<256xi8>
+    linalg.yield %0 : i8
+  } -> tensor<640xi8>
+  return %r : tensor<640xi8>
+}

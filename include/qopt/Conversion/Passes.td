@@ -91,4 +91,24 @@ def ConvertQoptToLinalgPass : Pass<"convert-qopt-to-linalg"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def ConvertTableLookupPass : Pass<"convert-table-lookup"> {
+  let summary = "Lower lookups in tables of bytes to the target's instructions";
+  let description = [{
+    A `vector.gather` whose positions are bytes, `vector<Nxi8>` extended without
+    sign, reads a table of at most 256 elements. Where the target has AVX-512
+    VBMI, a table of bytes is four registers, and the lookup two `vpermi2b` and a
+    blend; elsewhere it is one load for each lane.
+
+    Expects buffers. Leaves other gathers alone.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"native\"",
+           "Name of the target; `portable` takes no instruction of any">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 #endif // QOPT_CONVERSION_PASSES_TD

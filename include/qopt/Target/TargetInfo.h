@@ -43,6 +43,8 @@ struct TargetInfo {
   bool hasVnni512 = false;
   /// vpdpbusd on 128/256-bit registers (AVX-VNNI, or AVX-512 VNNI with VL).
   bool hasVnni256 = false;
+  /// vpermi2b (AVX-512 VBMI): tables of 256 bytes in four registers.
+  bool hasVbmi = false;
   /// sdot/udot and smmla/usdot (Arm).
   bool hasDotProd = false;
   bool hasI8mm = false;

@@ -301,19 +301,21 @@ linalg::GenericOp lower(RewriterBase &rewriter, LookupOp op,
   Value table = operands.getTable();
   BodyBuilder builder(rewriter, op.getLoc(), operands.getInit());
   builder.addInput(operands.getInput());
-  return builder.build([&](OpBuilder &b, Location loc,
-                           ValueRange args) -> Value {
-    SmallVector<Value> position = tableRow(b, loc, op.getParams());
-    Value code = extend(b, loc, args[0], op.getUnsignedInput());
-    if (!op.getUnsignedInput())
-      code =
-          arith::AddIOp::create(b, loc, code, constantInt(b, loc, length / 2));
-    position.push_back(
-        arith::IndexCastUIOp::create(b, loc, b.getIndexType(), code));
-    if (isa<MemRefType>(table.getType()))
-      return memref::LoadOp::create(b, loc, table, position);
-    return tensor::ExtractOp::create(b, loc, table, position);
-  });
+  return builder.build(
+      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        SmallVector<Value> position = tableRow(b, loc, op.getParams());
+        // Bytes are positions as they are, so that nothing is wider than a
+        // byte.
+        Value code = args[0];
+        if (!op.getUnsignedInput())
+          code = arith::AddIOp::create(b, loc, extend(b, loc, code, false),
+                                       constantInt(b, loc, length / 2));
+        position.push_back(
+            arith::IndexCastUIOp::create(b, loc, b.getIndexType(), code));
+        if (isa<MemRefType>(table.getType()))
+          return memref::LoadOp::create(b, loc, table, position);
+        return tensor::ExtractOp::create(b, loc, table, position);
+      });
 }
 
 template <typename OpTy>
