@@ -10,10 +10,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Support/DebugStringHelper.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Pipelines/Phases.h"
 #include "qopt/Pipelines/Pipelines.h"
+#include "qopt/Schedule/Regions.h"
 #include "qopt/Target/ModelInfo.h"
 #include "qopt/Transforms/Structured.h"
 
@@ -231,7 +233,40 @@ static LogicalResult verifyInteger(ModuleOp module, Phase phase) {
   return failure(walk.wasInterrupted());
 }
 
-/// Of the dialect only what works on vectors is left.
+/// The memory of a nest's result: a destination without contents. What is put
+/// together from several results is a bufferization.alloc_tensor.
+static bool isStored(Operation *op) {
+  return isa<tensor::EmptyOp>(op) && isa<func::FuncOp>(op->getParentOp()) &&
+         !op->use_empty();
+}
+
+/// Every tensor of more than bytes in memory is one that the schedule declared,
+/// with what keeps it from being computed in registers.
+static LogicalResult verifyStored(func::FuncOp func, Phase phase) {
+  auto declared = func->getAttrOfType<ArrayAttr>(QoptDialect::kStoredAttrName);
+  if (!declared)
+    return success();
+  DenseMap<Type, int64_t> left;
+  for (auto entry : declared.getAsRange<DictionaryAttr>())
+    if (auto type = entry.getAs<TypeAttr>("type"))
+      ++left[type.getValue()];
+  WalkResult walk = func.walk([&](Operation *op) {
+    if (!isStored(op))
+      return WalkResult::advance();
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    if (!isWide(type) || --left[type] >= 0)
+      return WalkResult::advance();
+    return WalkResult(violation(
+        *op->user_begin(), phase,
+        "the intermediate " + debugString(type) + " is stored",
+        "qopt-assign-schedule found nothing that keeps it from being fused, "
+        "qopt-generate-nests should have computed it in registers"));
+  });
+  return failure(walk.wasInterrupted());
+}
+
+/// Of the dialect only what works on vectors is left; no intermediate tensor of
+/// a fused region is in memory.
 static LogicalResult verifyScheduled(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
     if (isa_and_present<QoptDialect>(op->getDialect()) &&
@@ -239,19 +274,27 @@ static LogicalResult verifyScheduled(ModuleOp module, Phase phase) {
       return WalkResult(
           violation(op, phase, "'" + op->getName().getStringRef() + "' is left",
                     "convert-qopt-to-linalg should have converted it"));
+    if (auto func = dyn_cast<func::FuncOp>(op))
+      return WalkResult(verifyStored(func, phase));
     return WalkResult::advance();
   });
   return failure(walk.wasInterrupted());
 }
 
-/// A copy of a whole buffer of the arena into another is one that bufferization
-/// added to keep a value from being overwritten. Slices are copied where the
-/// model asks for it (concatenation, padding), inputs and outputs where it
-/// returns an input, a constant or one value twice.
+/// A copy inside the arena is one that bufferization added to keep a value from
+/// being overwritten. The caller gets copies of what has another place, too: an
+/// input, a constant, a value that is returned twice or part of another.
 static bool isUnexpectedCopy(Operation *op) {
   auto copy = dyn_cast<memref::CopyOp>(op);
-  return copy && copy.getSource().getDefiningOp<memref::ViewOp>() &&
-         copy.getTarget().getDefiningOp<memref::ViewOp>();
+  auto isInArena = [](Value value) {
+    while (auto view = value.getDefiningOp<ViewLikeOpInterface>()) {
+      if (isa<memref::ViewOp>(view))
+        return true;
+      value = view.getViewSource();
+    }
+    return false;
+  };
+  return copy && isInArena(copy.getSource()) && isInArena(copy.getTarget());
 }
 
 /// No tensor, no allocation, no copy that the schedule did not ask for; the

@@ -8,6 +8,8 @@
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/Passes.h"
 #include "qopt/Schedule/Schedule.h"
+#include "qopt/Transforms/Structured.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -16,6 +18,25 @@ namespace qopt {
 #include "qopt/Schedule/Passes.h.inc"
 
 namespace {
+
+/// Declares what is stored in more than bytes, and why: all other tensors of
+/// that kind are in registers.
+ArrayAttr describeStored(ArrayRef<FusedRegion> regions, Builder &b) {
+  SmallVector<Attribute> entries;
+  for (const FusedRegion &region : regions) {
+    auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
+    StringRef why = whyStored(region, regions);
+    if (!isWide(type) || why.empty())
+      continue;
+    std::string name =
+        llvm::join(sourceNames(linalg::LinalgOp(region.root).getLoc()), "+");
+    entries.push_back(
+        b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(name)),
+                             b.getNamedAttr("type", TypeAttr::get(type)),
+                             b.getNamedAttr("why", b.getStringAttr(why))}));
+  }
+  return b.getArrayAttr(entries);
+}
 
 struct AssignSchedule : impl::AssignSchedulePassBase<AssignSchedule> {
   using AssignSchedulePassBase::AssignSchedulePassBase;
@@ -31,7 +52,11 @@ struct AssignSchedule : impl::AssignSchedulePassBase<AssignSchedule> {
       func.emitError("expects at least 1 thread, got ") << threads.getValue();
       return signalPassFailure();
     }
-    for (const FusedRegion &region : findFusedRegions(func)) {
+    SmallVector<FusedRegion> regions = findFusedRegions(func);
+    Builder b(&getContext());
+    if (!func->hasAttr(QoptDialect::kStoredAttrName))
+      func->setAttr(QoptDialect::kStoredAttrName, describeStored(regions, b));
+    for (const FusedRegion &region : regions) {
       Operation *root = region.root;
       if (!root->hasAttr(QoptDialect::kScheduleAttrName))
         root->setAttr(

@@ -59,6 +59,23 @@ static bool isInnermost(AffineMap map, unsigned loop) {
   return factorOf(map.getResults().back(), loop, map.getNumDims()) == 1;
 }
 
+/// Whether `value` lives among other channels, in a larger buffer that it is
+/// taken from or computed into: there are gaps between its columns.
+static bool isPartOfChannels(Value value) {
+  auto channels = [](Type type) {
+    return cast<RankedTensorType>(type).getShape().back();
+  };
+  int64_t own = channels(value.getType());
+  if (auto slice = value.getDefiningOp<tensor::ExtractSliceOp>())
+    if (channels(slice.getSourceType()) != own)
+      return true;
+  return llvm::any_of(value.getUsers(), [&](Operation *user) {
+    auto insert = dyn_cast<tensor::InsertSliceOp>(user);
+    return insert && insert.getSource() == value &&
+           channels(insert.getDestType()) != own;
+  });
+}
+
 /// The reduction loop over the second to last dimension of `lhs` that, before
 /// `channel`, makes one contiguous run: neighbouring columns, all channels.
 static std::optional<unsigned> rowLoop(const DotContraction &dot,
@@ -69,10 +86,8 @@ static std::optional<unsigned> rowLoop(const DotContraction &dot,
   if (rank < 2)
     return std::nullopt;
   auto shape = cast<RankedTensorType>(dot.lhs.getType()).getShape();
-  // A part of the channels of a larger buffer: there are gaps between columns.
-  if (auto slice = dot.lhs.getDefiningOp<tensor::ExtractSliceOp>())
-    if (slice.getSourceType().getShape().back() != shape.back())
-      return std::nullopt;
+  if (isPartOfChannels(dot.lhs))
+    return std::nullopt;
   // The last dimension is the channel alone and is read from end to end.
   if (map.getResult(rank - 1) != getAffineDimExpr(channel, map.getContext()) ||
       shape.back() != dot.extents[channel])

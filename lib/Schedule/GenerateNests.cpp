@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "InPlace.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -27,6 +28,7 @@ struct GenerateNests : impl::GenerateNestsPassBase<GenerateNests> {
     // Roots are replaced only after all regions are known: a nest hides the
     // operations that it was made of.
     SmallVector<FusedRegion> regions = findFusedRegions(getOperation());
+    reuseDyingInputs(regions);
     llvm::SetVector<Operation *> done;
     for (const FusedRegion &region : regions) {
       if (!region.root->hasAttr(QoptDialect::kScheduleAttrName))

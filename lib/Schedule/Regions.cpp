@@ -232,4 +232,44 @@ SmallVector<FusedRegion> findFusedRegions(func::FuncOp func) {
   return regions;
 }
 
+bool isWide(ShapedType type) {
+  return type.getElementType().isIntOrFloat() &&
+         type.getElementTypeBitWidth() > 8;
+}
+
+/// What keeps `use` from computing what it reads; empty if nothing does.
+static StringRef whyNotFused(linalg::LinalgOp producer, OpOperand &use) {
+  if (isa<func::ReturnOp>(use.getOwner()))
+    return "is returned";
+  auto consumer = dyn_cast<linalg::LinalgOp>(use.getOwner());
+  if (!consumer)
+    return "is moved as a whole";
+  if (!canGenerate(consumer))
+    return "its reader has no loop nest";
+  if (!consumer.payloadUsesValueFromOperand(&use))
+    return "is overwritten";
+  if (canFuse(producer, use))
+    return "";
+  return isInjective(consumer.getMatchingIndexingMap(&use),
+                     consumer.getStaticLoopRanges())
+             ? "its weights would be fetched again"
+             : "its elements are read more than once";
+}
+
+StringRef whyStored(const FusedRegion &region, ArrayRef<FusedRegion> regions) {
+  SmallPtrSet<const FusedRegion *, 4> readers;
+  for (OpOperand &use : region.root->getUses()) {
+    if (StringRef why = whyNotFused(region.root, use); !why.empty())
+      return why;
+    for (const FusedRegion &other : regions)
+      if (other.contains(use.getOwner()))
+        readers.insert(&other);
+  }
+  if (readers.size() > 1)
+    return "several nests read it";
+  if (region.root->use_empty() || region.root->hasOneUse())
+    return "";
+  return "its elements are read at several places";
+}
+
 } // namespace qopt

@@ -15,3 +15,26 @@ func.func @tensors() {
   %0 = tensor.empty() : tensor<4xf32>
   return
 }
+
+// -----
+
+// Between parts of the arena, whatever the views.
+func.func @copy_in_arena(%arena: memref<64xi8>) {
+  %c0 = arith.constant 0 : index
+  %c32 = arith.constant 32 : index
+  %a = memref.view %arena[%c0][] : memref<64xi8> to memref<4xi8>
+  %b = memref.view %arena[%c32][] : memref<64xi8> to memref<8xi8>
+  %part = memref.subview %b[2] [4] [1] : memref<8xi8> to memref<4xi8, strided<[1], offset: 2>>
+  // expected-error @below {{phase 'planned': unexpected copy of memref<4xi8>}}
+  // expected-note @below {{the schedule should have computed it in place}}
+  memref.copy %a, %part : memref<4xi8> to memref<4xi8, strided<[1], offset: 2>>
+  return
+}
+
+// -----
+
+// An input that is returned has to be copied.
+func.func @copy_to_caller(%x: memref<4xi8>, %y: memref<4xi8>) {
+  memref.copy %x, %y : memref<4xi8> to memref<4xi8>
+  return
+}

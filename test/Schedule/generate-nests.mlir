@@ -126,3 +126,112 @@ func.func @table(%x: tensor<640xi8>, %t: tensor<256xi8>, %e: tensor<640xi8>) -> 
   } -> tensor<640xi8>
   return %r : tensor<640xi8>
 }
+
+// -----
+
+// What is read for the last time, and where the result is written, is
+// overwritten, element after element.
+// CHECK-LABEL: func.func @in_place
+// CHECK: %[[E:.*]] = tensor.empty() : tensor<8x8xi8>
+// CHECK: %[[A:.*]] = scf.for {{.*}} iter_args(%{{.*}} = %[[E]])
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[E]])
+// CHECK: scf.for {{.*}} iter_args(%[[D:.*]] = %[[A]])
+// CHECK: vector.transfer_read %[[D]]
+// CHECK-NOT: %[[A]][
+// CHECK: return
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#turned = affine_map<(d0, d1) -> (d1, d0)>
+func.func @in_place(%x: tensor<8x8xi8>) -> (tensor<8x8xi8>, tensor<8x8xi8>) {
+  %e = tensor.empty() : tensor<8x8xi8>
+  %a = linalg.add ins(%x, %x : tensor<8x8xi8>, tensor<8x8xi8>) outs(%e : tensor<8x8xi8>) -> tensor<8x8xi8>
+  %f = tensor.empty() : tensor<8x8xi8>
+  %t = linalg.generic {indexing_maps = [#turned, #id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%a, %x : tensor<8x8xi8>, tensor<8x8xi8>) outs(%f : tensor<8x8xi8>) {
+  ^bb0(%u: i8, %v: i8, %o: i8):
+    %s = arith.addi %u, %v : i8
+    linalg.yield %s : i8
+  } -> tensor<8x8xi8>
+  %g = tensor.empty() : tensor<8x8xi8>
+  %r = linalg.sub ins(%a, %t : tensor<8x8xi8>, tensor<8x8xi8>) outs(%g : tensor<8x8xi8>) -> tensor<8x8xi8>
+  return %t, %r : tensor<8x8xi8>, tensor<8x8xi8>
+}
+
+// -----
+
+// Must not fire: read at another position, or read again by a later nest.
+// CHECK-LABEL: func.func @kept
+// CHECK: %[[E:.*]] = tensor.empty() : tensor<8x8xi8>
+// CHECK-COUNT-4: scf.for {{.*}} iter_args(%{{.*}} = %[[E]])
+// CHECK: return
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#turned = affine_map<(d0, d1) -> (d1, d0)>
+func.func @kept(%x: tensor<8x8xi8>) -> (tensor<8x8xi8>, tensor<8x8xi8>, tensor<8x8xi8>, tensor<8x8xi8>) {
+  %e = tensor.empty() : tensor<8x8xi8>
+  %a = linalg.add ins(%x, %x : tensor<8x8xi8>, tensor<8x8xi8>) outs(%e : tensor<8x8xi8>) -> tensor<8x8xi8>
+  %f = tensor.empty() : tensor<8x8xi8>
+  %r = linalg.generic {indexing_maps = [#id, #turned, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%a, %a : tensor<8x8xi8>, tensor<8x8xi8>) outs(%f : tensor<8x8xi8>) {
+  ^bb0(%u: i8, %v: i8, %o: i8):
+    %s = arith.addi %u, %v : i8
+    linalg.yield %s : i8
+  } -> tensor<8x8xi8>
+  %g = tensor.empty() : tensor<8x8xi8>
+  %b = linalg.sub ins(%r, %x : tensor<8x8xi8>, tensor<8x8xi8>) outs(%g : tensor<8x8xi8>) -> tensor<8x8xi8>
+  %h = tensor.empty() : tensor<8x8xi8>
+  %c = linalg.sub ins(%r, %b : tensor<8x8xi8>, tensor<8x8xi8>) outs(%h : tensor<8x8xi8>) -> tensor<8x8xi8>
+  return %a, %r, %b, %c : tensor<8x8xi8>, tensor<8x8xi8>, tensor<8x8xi8>, tensor<8x8xi8>
+}
+
+// -----
+
+// Windows that do not overlap ask for each element once: the convolution is
+// computed under the maximum, and neither its sums nor its bytes are stored.
+// CHECK-LABEL: func.func @conv_pool
+// CHECK-NOT: tensor<1x8x8x16x{{i32|i8}}>
+// CHECK: scf.for {{.*}} -> (tensor<1x4x4x16xi8>)
+// CHECK: qopt.dot
+// CHECK: arith.maxui {{.*}} : vector<16xi8>
+// CHECK-NOT: tensor<1x8x8x16x{{i32|i8}}>
+// CHECK: return
+#id = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+func.func @conv_pool(%x: tensor<1x10x10x16xi8>) -> tensor<1x4x4x16xi8> {
+  %w = arith.constant dense<3> : tensor<16x3x3x16xi8>
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<1x8x8x16xi32>
+  %sums = linalg.fill ins(%zero : i32) outs(%e : tensor<1x8x8x16xi32>) -> tensor<1x8x8x16xi32>
+  %c = linalg.generic {
+    indexing_maps = [affine_map<(n, h, w, o, kh, kw, c) -> (n, h + kh, w + kw, c)>,
+                     affine_map<(n, h, w, o, kh, kw, c) -> (o, kh, kw, c)>,
+                     affine_map<(n, h, w, o, kh, kw, c) -> (n, h, w, o)>],
+    iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+    ins(%x, %w : tensor<1x10x10x16xi8>, tensor<16x3x3x16xi8>) outs(%sums : tensor<1x8x8x16xi32>) {
+  ^bb0(%a: i8, %k: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %k : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<1x8x8x16xi32>
+  %f = tensor.empty() : tensor<1x8x8x16xi8>
+  %q = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+    ins(%c : tensor<1x8x8x16xi32>) outs(%f : tensor<1x8x8x16xi8>) {
+  ^bb0(%a: i32, %o: i8):
+    %0 = arith.trunci %a : i32 to i8
+    linalg.yield %0 : i8
+  } -> tensor<1x8x8x16xi8>
+  %least = arith.constant 0 : i8
+  %g = tensor.empty() : tensor<1x4x4x16xi8>
+  %init = linalg.fill ins(%least : i8) outs(%g : tensor<1x4x4x16xi8>) -> tensor<1x4x4x16xi8>
+  %window = tensor.empty() : tensor<2x2xi8>
+  %r = linalg.generic {
+    indexing_maps = [affine_map<(n, h, w, c, kh, kw) -> (n, h * 2 + kh, w * 2 + kw, c)>,
+                     affine_map<(n, h, w, c, kh, kw) -> (kh, kw)>,
+                     affine_map<(n, h, w, c, kh, kw) -> (n, h, w, c)>],
+    iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+    ins(%q, %window : tensor<1x8x8x16xi8>, tensor<2x2xi8>) outs(%init : tensor<1x4x4x16xi8>) {
+  ^bb0(%a: i8, %k: i8, %o: i8):
+    %0 = arith.maxui %o, %a : i8
+    linalg.yield %0 : i8
+  } -> tensor<1x4x4x16xi8>
+  return %r : tensor<1x4x4x16xi8>
+}

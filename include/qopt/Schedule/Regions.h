@@ -50,6 +50,14 @@ bool isInjective(mlir::AffineMap map, llvm::ArrayRef<int64_t> extents);
 ///    contractions are not computed side by side.
 llvm::SmallVector<FusedRegion> findFusedRegions(mlir::func::FuncOp func);
 
+/// Whether elements take more than a byte: sums, floats.
+bool isWide(mlir::ShapedType type);
+
+/// What keeps the readers of `region`'s result from computing it themselves:
+/// why it is stored. Empty if nothing does, and if there are no readers.
+llvm::StringRef whyStored(const FusedRegion &region,
+                          llvm::ArrayRef<FusedRegion> regions);
+
 } // namespace qopt
 
 #endif // QOPT_SCHEDULE_REGIONS_H

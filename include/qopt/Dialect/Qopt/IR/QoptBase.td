@@ -57,6 +57,10 @@ def Qopt_Dialect : Dialect {
     /// Dictionary attribute on the root of a fused region: its schedule.
     static constexpr ::llvm::StringLiteral kScheduleAttrName = "qopt.schedule";
 
+    /// Array attribute on a scheduled function: one dictionary {name, type,
+    /// why} per tensor of more than bytes that a nest stores.
+    static constexpr ::llvm::StringLiteral kStoredAttrName = "qopt.stored";
+
     /// Integer attribute on a loop whose iterations do not depend on each
     /// other: into how many tasks it may be cut.
     static constexpr ::llvm::StringLiteral kTasksAttrName = "qopt.tasks";
