@@ -2,6 +2,8 @@
 # say `REQUIRES: models`; without them they are reported as unsupported.
 import importlib.util
 import os
+import platform
+import shutil
 import sys
 
 import lit.formats
@@ -22,6 +24,11 @@ if os.path.isdir(models):
 else:
     lit_config.note(f"no models in {models}: set QOPT_MODELS; their tests are skipped")
 
+if platform.machine() == "x86_64":
+    config.available_features.add("x86")
+if shutil.which("qemu-x86_64"):
+    config.available_features.add("qemu-x86")
+
 if importlib.util.find_spec("numpy"):
     config.available_features.add("numpy")
 
@@ -41,5 +48,5 @@ config.substitutions += [
 ]
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 llvm_config.add_tool_substitutions(
-    ["qopt-random-graphs", "qopt", "clang", "llvm-nm"],
+    ["qopt-random-graphs", "qopt", "clang", "llvm-nm", "llvm-objdump"],
     [os.path.join(config.qopt_obj_root, "bin"), config.llvm_tools_dir])

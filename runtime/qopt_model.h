@@ -31,7 +31,8 @@ enum {
 enum {
   QOPT_OK = 0,
   QOPT_ERROR_NULL_POINTER = 1, /* an argument, an input or an output is null */
-  QOPT_ERROR_ARENA_ALIGNMENT = 2 /* the arena is not aligned to 64 bytes */
+  QOPT_ERROR_ARENA_ALIGNMENT = 2, /* the arena is not aligned to 64 bytes */
+  QOPT_ERROR_UNSUPPORTED_CPU = 3  /* the CPU runs none of several versions */
 };
 
 typedef struct qopt_tensor_info {

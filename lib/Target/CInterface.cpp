@@ -92,7 +92,7 @@ private:
 };
 } // namespace
 
-static void addInfoFunction(Module &module, const ModelInfo &info) {
+void qopt::addInfoFunction(Module &module, const ModelInfo &info) {
   LLVMContext &context = module.getContext();
   Constant *value = InfoBuilder(module).modelInfo(info);
   auto *type = FunctionType::get(PointerType::getUnqual(context), false);
@@ -112,7 +112,7 @@ namespace {
 /// parameters, `qopt_parallel_for parallel_for, void *pool`.
 class RunBuilder {
 public:
-  RunBuilder(Module &module, const ModelInfo &info, StringRef suffix,
+  RunBuilder(Module &module, const ModelInfo &info, const Twine &suffix,
              unsigned parameters)
       : context(module.getContext()), b(context) {
     SmallVector<Type *> types(parameters, b.getPtrTy());
@@ -326,8 +326,8 @@ static void annotateModel(Function &model, const ModelInfo &info) {
   model.addFnAttr(Attribute::NoUnwind);
 }
 
-Error qopt::addCInterface(Module &module, StringRef functionName,
-                          const ModelInfo &info) {
+Error qopt::addRunFunctions(Module &module, StringRef functionName,
+                            const ModelInfo &info, StringRef suffix) {
   Function *model = module.getFunction(functionName);
   bool hasTasks = info.threads > 1;
   size_t expected = info.inputs.size() + info.outputs.size() + 1 + hasTasks;
@@ -347,16 +347,15 @@ Error qopt::addCInterface(Module &module, StringRef functionName,
   annotateModel(*model, info);
   for (Function *part : buildTasks(module, info))
     annotateModel(*part, info);
-  RunBuilder run(module, info, "_run", 3);
+  RunBuilder run(module, info, "_run" + suffix, 3);
   if (!hasTasks) {
     run.build(model, info, nullptr, nullptr);
   } else {
     run.build(
         model, info, TaskBuilder(module, info).buildSerialFor(),
         ConstantPointerNull::get(PointerType::getUnqual(module.getContext())));
-    RunBuilder parallel(module, info, "_run_parallel", 5);
+    RunBuilder parallel(module, info, "_run_parallel" + suffix, 5);
     parallel.build(model, info, parallel.argument(3), parallel.argument(4));
   }
-  addInfoFunction(module, info);
   return Error::success();
 }

@@ -15,10 +15,14 @@
 namespace qopt {
 
 /// Makes every definition internal, tells LLVM that the model's arguments do
-/// not alias, and adds the two exported functions. `functionName` is the
+/// not alias, and adds the exported NAME_run with `suffix`, and
+/// NAME_run_parallel with it where there are tasks. `functionName` is the
 /// model's function in `module`. Expects the module's data layout to be set.
-llvm::Error addCInterface(llvm::Module &module, llvm::StringRef functionName,
-                          const ModelInfo &info);
+llvm::Error addRunFunctions(llvm::Module &module, llvm::StringRef functionName,
+                            const ModelInfo &info, llvm::StringRef suffix = "");
+
+/// Adds NAME_info.
+void addInfoFunction(llvm::Module &module, const ModelInfo &info);
 
 } // namespace qopt
 

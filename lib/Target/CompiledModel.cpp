@@ -80,6 +80,22 @@ static ModelInfo readModelInfo(const qopt_model_info &model) {
   return info;
 }
 
+/// The suffix of the functions of one version; none without a `level`. One that
+/// this host cannot run is refused.
+static Expected<std::string> suffixOf(const ModelInfo &info, StringRef level) {
+  if (level.empty())
+    return std::string();
+  if (!is_contained(info.versions(), level))
+    return createStringError("expected a level of '" + info.target +
+                             "', got '" + level + "'");
+  Expected<TargetInfo> target = TargetInfo::get(level);
+  if (!target)
+    return target.takeError();
+  if (!target->runsOnHost())
+    return createStringError("this host cannot run " + level);
+  return versionSuffix(level);
+}
+
 //===----------------------------------------------------------------------===//
 // From memory
 //===----------------------------------------------------------------------===//
@@ -110,7 +126,11 @@ CompiledModel::compile(mlir::ModuleOp module, const EmitOptions &options) {
 }
 
 Expected<std::unique_ptr<CompiledModel>>
-CompiledModel::loadObject(StringRef object, const ModelInfo &info) {
+CompiledModel::loadObject(StringRef object, const ModelInfo &info,
+                          StringRef level) {
+  Expected<std::string> suffix = suffixOf(info, level);
+  if (!suffix)
+    return suffix.takeError();
   InitializeNativeTarget();
   InitializeNativeTargetAsmPrinter();
   Expected<std::unique_ptr<orc::LLJIT>> jit = orc::LLJITBuilder().create();
@@ -131,14 +151,15 @@ CompiledModel::loadObject(StringRef object, const ModelInfo &info) {
   if (Error error = (*jit)->addObjectFile(
           MemoryBuffer::getMemBufferCopy(object, info.name)))
     return error;
-  Expected<orc::ExecutorAddr> run = (*jit)->lookup(info.name + "_run");
+  Expected<orc::ExecutorAddr> run =
+      (*jit)->lookup(info.name + "_run" + *suffix);
   if (!run)
     return run.takeError();
   std::unique_ptr<CompiledModel> model(new CompiledModel());
   model->library->jit = std::move(*jit);
   model->runFunction = run->toPtr<decltype(CompiledModel::runFunction)>();
   Expected<orc::ExecutorAddr> parallel =
-      model->library->jit->lookup(info.name + "_run_parallel");
+      model->library->jit->lookup(info.name + "_run_parallel" + *suffix);
   if (parallel)
     model->runParallel =
         parallel->toPtr<decltype(CompiledModel::runParallel)>();
@@ -191,7 +212,8 @@ static Error checkArchitecture(StringRef path) {
 }
 
 Expected<std::unique_ptr<CompiledModel>>
-CompiledModel::loadSharedObject(StringRef path, StringRef name) {
+CompiledModel::loadSharedObject(StringRef path, StringRef name,
+                                StringRef level) {
   std::string modelName = name.str();
   if (modelName.empty()) {
     Expected<SmallVector<std::string>> models = listModels(path);
@@ -217,22 +239,18 @@ CompiledModel::loadSharedObject(StringRef path, StringRef name) {
   model->library->handle = handle;
   auto info = reinterpret_cast<const qopt_model_info *(*)()>(
       dlsym(handle, (modelName + "_info").c_str()));
+  if (info)
+    model->model = readModelInfo(*info());
+  Expected<std::string> suffix = suffixOf(model->model, level);
+  if (!suffix)
+    return createStringError(path + ": " + toString(suffix.takeError()));
   model->runFunction = reinterpret_cast<decltype(CompiledModel::runFunction)>(
-      dlsym(handle, (modelName + "_run").c_str()));
+      dlsym(handle, (modelName + "_run" + *suffix).c_str()));
   model->runParallel = reinterpret_cast<decltype(CompiledModel::runParallel)>(
-      dlsym(handle, (modelName + "_run_parallel").c_str()));
+      dlsym(handle, (modelName + "_run_parallel" + *suffix).c_str()));
   if (!info || !model->runFunction)
     return createStringError(path + ": expected the model '" + modelName +
                              "', got no such symbols");
-  model->model = readModelInfo(*info());
-  Expected<TargetInfo> target = TargetInfo::get(model->model.target);
-  if (!target)
-    return createStringError(path + ": " + toString(target.takeError()));
-  if (!target->runsOnHost())
-    return createStringError(path +
-                             ": expected code that this host can run, "
-                             "got code for '" +
-                             target->name + "'");
   return model;
 }
 

@@ -7,11 +7,14 @@
 
 #include "qopt/Target/Emit.h"
 #include "CInterface.h"
+#include "CpuDispatch.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "qopt/Support/Version.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
+#include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -83,35 +86,62 @@ Expected<ModelInfo> qopt::getModelInfo(mlir::ModuleOp module,
   return *info;
 }
 
+Expected<ModelInfo> qopt::getModelInfo(ArrayRef<ModelVersion> versions,
+                                       const EmitOptions &options) {
+  std::optional<ModelInfo> all;
+  for (const ModelVersion &version : versions) {
+    EmitOptions one = options;
+    one.target = version.target;
+    Expected<ModelInfo> info = getModelInfo(version.module, one);
+    if (!info)
+      return info.takeError();
+    if (!all) {
+      all = std::move(*info);
+      continue;
+    }
+    all->target += "," + info->target;
+    all->arenaBytes = std::max(all->arenaBytes, info->arenaBytes);
+    all->liveBytes = std::max(all->liveBytes, info->liveBytes);
+    all->weightBytes = std::max(all->weightBytes, info->weightBytes);
+    all->threads = std::max(all->threads, info->threads);
+  }
+  return *all;
+}
+
+std::string qopt::versionSuffix(StringRef target) {
+  return "_" + makeCIdentifier(target);
+}
+
 //===----------------------------------------------------------------------===//
 // The target machine
 //===----------------------------------------------------------------------===//
 
 static Expected<std::unique_ptr<TargetMachine>>
-createTargetMachine(const EmitOptions &options) {
+createTargetMachine(const TargetInfo &info, unsigned optLevel) {
   InitializeAllTargetInfos();
   InitializeAllTargets();
   InitializeAllTargetMCs();
   InitializeAllAsmPrinters();
-  Triple triple(options.target.triple);
+  // Code that chooses between versions holds inline assembly.
+  InitializeAllAsmParsers();
+  Triple triple(info.triple);
   std::string message;
   const Target *target = TargetRegistry::lookupTarget(triple, message);
   if (!target)
-    return createStringError("this LLVM cannot generate code for " +
-                             options.target.name + ": " + message);
+    return createStringError("this LLVM cannot generate code for " + info.name +
+                             ": " + message);
   // One rounding per operation, as docs/Numerics.md says.
   TargetOptions targetOptions;
   targetOptions.AllowFPOpFusion = FPOpFusion::Strict;
-  CodeGenOptLevel level = options.optLevel == 0   ? CodeGenOptLevel::None
-                          : options.optLevel == 1 ? CodeGenOptLevel::Less
-                          : options.optLevel == 2 ? CodeGenOptLevel::Default
-                                                  : CodeGenOptLevel::Aggressive;
+  CodeGenOptLevel level = optLevel == 0   ? CodeGenOptLevel::None
+                          : optLevel == 1 ? CodeGenOptLevel::Less
+                          : optLevel == 2 ? CodeGenOptLevel::Default
+                                          : CodeGenOptLevel::Aggressive;
   std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
-      triple, options.target.cpu, options.target.features, targetOptions,
-      Reloc::PIC_, /*CM=*/std::nullopt, level));
+      triple, info.cpu, info.features, targetOptions, Reloc::PIC_,
+      /*CM=*/std::nullopt, level));
   if (!machine)
-    return createStringError("this LLVM cannot generate code for " +
-                             options.target.name);
+    return createStringError("this LLVM cannot generate code for " + info.name);
   return machine;
 }
 
@@ -214,26 +244,134 @@ static Error checkUndefinedSymbols(StringRef bytes) {
   return Error::success();
 }
 
-Expected<std::string> qopt::emitCode(mlir::ModuleOp module, CodeKind kind,
-                                     const EmitOptions &options) {
-  Expected<ModelInfo> info = getModelInfo(module, options);
+//===----------------------------------------------------------------------===//
+// One version, or several
+//===----------------------------------------------------------------------===//
+
+/// A version's LLVM module with its exported functions.
+static Expected<std::unique_ptr<Module>>
+translateVersion(const ModelVersion &version, TargetMachine &machine,
+                 const EmitOptions &options, LLVMContext &context,
+                 StringRef suffix) {
+  Expected<std::unique_ptr<Module>> code = translate(version.module, context);
+  if (!code)
+    return code.takeError();
+  (*code)->setDataLayout(machine.createDataLayout());
+  (*code)->setTargetTriple(machine.getTargetTriple());
+  EmitOptions one = options;
+  one.target = version.target;
+  Expected<ModelInfo> info = getModelInfo(version.module, one);
   if (!info)
     return info.takeError();
+  mlir::FailureOr<ModelInfo> recorded = ModelInfo::fromModule(version.module);
+  if (Error error = addRunFunctions(**code, recorded->name, *info, suffix))
+    return error;
+  return code;
+}
+
+/// Replaces constants by equal ones: those that versions share.
+static void mergeConstants(Module &module) {
+  DenseMap<Constant *, GlobalVariable *> known;
+  for (GlobalVariable &global : make_early_inc_range(module.globals())) {
+    if (!global.isConstant() || !global.hasLocalLinkage() ||
+        !global.hasInitializer())
+      continue;
+    // Values of a context are equal only if they are the same.
+    auto [entry, isNew] = known.try_emplace(global.getInitializer(), &global);
+    if (isNew)
+      continue;
+    GlobalVariable *first = entry->second;
+    if (global.getAlign() &&
+        (!first->getAlign() || *first->getAlign() < *global.getAlign()))
+      first->setAlignment(global.getAlign());
+    global.replaceAllUsesWith(first);
+    global.eraseFromParent();
+  }
+}
+
+/// NAME_run_parallel of a version without tasks: NAME_run.
+static Function *addSerialRun(Module &module, Function *run,
+                              const Twine &name) {
+  LLVMContext &context = module.getContext();
+  SmallVector<Type *> types(5, PointerType::getUnqual(context));
+  auto *function = Function::Create(
+      FunctionType::get(Type::getInt32Ty(context), types, false),
+      GlobalValue::ExternalLinkage, name, module);
+  IRBuilder<> b(BasicBlock::Create(context, "", function));
+  b.CreateRet(b.CreateCall(
+      run, {function->getArg(0), function->getArg(1), function->getArg(2)}));
+  return function;
+}
+
+/// Several versions in one module, each with the CPU and features of its
+/// target, and what chooses between them, which any CPU runs.
+static Expected<std::unique_ptr<Module>>
+linkVersions(ArrayRef<ModelVersion> versions, TargetMachine &machine,
+             const ModelInfo &info, const EmitOptions &options,
+             LLVMContext &context) {
+  auto all = std::make_unique<Module>(info.name, context);
+  all->setDataLayout(machine.createDataLayout());
+  all->setTargetTriple(machine.getTargetTriple());
+  SmallVector<TargetInfo> targets;
+  for (const ModelVersion &version : versions) {
+    auto code = translateVersion(version, machine, options, context,
+                                 versionSuffix(version.target.name));
+    if (!code)
+      return code.takeError();
+    for (Function &function : **code)
+      if (!function.isDeclaration()) {
+        function.addFnAttr("target-cpu", version.target.cpu);
+        function.addFnAttr("target-features", version.target.features);
+      }
+    if (Linker::linkModules(*all, std::move(*code)))
+      return make_error<InternalError>("the versions cannot be linked");
+    targets.push_back(version.target);
+  }
+  mergeConstants(*all);
+  SmallVector<Function *> runs, parallelRuns;
+  for (const TargetInfo &target : targets) {
+    std::string suffix = versionSuffix(target.name);
+    runs.push_back(all->getFunction(info.name + "_run" + suffix));
+    std::string name = info.name + "_run_parallel" + suffix;
+    Function *parallel = all->getFunction(name);
+    if (!parallel && info.threads > 1)
+      parallel = addSerialRun(*all, runs.back(), name);
+    parallelRuns.push_back(parallel);
+  }
+  if (Error error = addDispatch(*all, info.name + "_run", runs, targets))
+    return error;
+  if (info.threads > 1)
+    if (Error error = addDispatch(*all, info.name + "_run_parallel",
+                                  parallelRuns, targets))
+      return error;
+  return all;
+}
+
+Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
+                                     CodeKind kind,
+                                     const EmitOptions &options) {
+  Expected<ModelInfo> info = getModelInfo(versions, options);
+  if (!info)
+    return info.takeError();
+  TargetInfo base = versions.front().target;
+  if (versions.size() > 1) {
+    base.cpu = "x86-64";
+    base.features.clear();
+  }
   Expected<std::unique_ptr<TargetMachine>> machine =
-      createTargetMachine(options);
+      createTargetMachine(base, options.optLevel);
   if (!machine)
     return machine.takeError();
   LLVMContext context;
-  Expected<std::unique_ptr<Module>> code = translate(module, context);
+  Expected<std::unique_ptr<Module>> code =
+      versions.size() > 1
+          ? linkVersions(versions, **machine, *info, options, context)
+          : translateVersion(versions.front(), **machine, options, context, "");
   if (!code)
     return code.takeError();
-  (*code)->setDataLayout((*machine)->createDataLayout());
-  (*code)->setTargetTriple((*machine)->getTargetTriple());
   (*code)->setModuleIdentifier(info->name);
   (*code)->setSourceFileName(info->name);
-  mlir::FailureOr<ModelInfo> recorded = ModelInfo::fromModule(module);
-  if (Error error = addCInterface(**code, recorded->name, *info))
-    return error;
+  addInfoFunction(**code, *info);
   optimize(**code, **machine, options);
 
   if (kind == CodeKind::LlvmIr) {
@@ -251,4 +389,9 @@ Expected<std::string> qopt::emitCode(mlir::ModuleOp module, CodeKind kind,
   if (Error error = checkUndefinedSymbols(*object))
     return error;
   return object;
+}
+
+Expected<std::string> qopt::emitCode(mlir::ModuleOp module, CodeKind kind,
+                                     const EmitOptions &options) {
+  return emitCode(ModelVersion{module, options.target}, kind, options);
 }

@@ -110,6 +110,25 @@ static std::string parallelDeclaration(const ModelInfo &info) {
                  info.threads, info.name);
 }
 
+/// One run function per version, and what chooses between them.
+static std::string versionDeclarations(const ModelInfo &info) {
+  std::string text;
+  raw_string_ostream os(text);
+  SmallVector<StringRef> versions = info.versions();
+  if (versions.empty())
+    return text;
+  os << "/* " << info.name
+     << "_run calls the last of these that the CPU can run, and returns\n"
+        " * QOPT_ERROR_UNSUPPORTED_CPU if it can run none. All give the same "
+        "bits. */\n";
+  for (StringRef version : versions)
+    os << "int " << info.name << "_run" << versionSuffix(version)
+       << "(const void *const *inputs, void *const *outputs,\n    void "
+          "*arena);\n";
+  os << '\n';
+  return text;
+}
+
 std::string qopt::emitHeader(const ModelInfo &info) {
   std::string text;
   raw_string_ostream os(text);
@@ -136,7 +155,8 @@ std::string qopt::emitHeader(const ModelInfo &info) {
      << "/* Returns QOPT_OK or an error code. */\nint " << info.name
      << "_run(const void *const *inputs, void *const *outputs, void "
         "*arena);\n\n"
-     << parallelDeclaration(info) << "/* The same with types. */\n";
+     << versionDeclarations(info) << parallelDeclaration(info)
+     << "/* The same with types. */\n";
   writeWrapper(os, info, names);
   os << "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* QOPT_" << upper
      << "_H */\n";

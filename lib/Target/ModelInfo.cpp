@@ -24,6 +24,13 @@ int64_t TensorInfo::numBytes() const {
   return numElements() * dtypeSize(dtype);
 }
 
+SmallVector<StringRef> ModelInfo::versions() const {
+  SmallVector<StringRef> names;
+  if (StringRef(target).contains(','))
+    StringRef(target).split(names, ',');
+  return names;
+}
+
 FailureOr<DType> dtypeOf(Type elementType, bool isUnsigned) {
   if (elementType.isF32())
     return DType::F32;

@@ -171,3 +171,34 @@ Expected<TargetInfo> TargetInfo::get(StringRef name) {
     return unknownTarget(name);
   return makeTarget(*row, extra);
 }
+
+Expected<std::vector<TargetInfo>> TargetInfo::getList(StringRef names) {
+  SmallVector<StringRef> parts;
+  names.split(parts, ',');
+  std::vector<TargetInfo> targets;
+  for (StringRef part : parts) {
+    Expected<TargetInfo> target = get(part);
+    if (!target)
+      return target.takeError();
+    if (any_of(targets, [&](const TargetInfo &other) {
+          return other.name == target->name;
+        }))
+      return createStringError("expected different targets, got '" +
+                               target->name + "' twice");
+    targets.push_back(*target);
+  }
+  auto strength = [](const TargetInfo &target) {
+    return find_if(kRows,
+                   [&](const Row &row) { return row.name == target.name; });
+  };
+  if (targets.size() > 1)
+    for (const TargetInfo &target : targets)
+      if (target.arch != Arch::X86_64)
+        return createStringError("expected levels of x86-64 in a list of "
+                                 "targets, got '" +
+                                 target.name + "'");
+  sort(targets, [&](const TargetInfo &a, const TargetInfo &b) {
+    return strength(a) > strength(b);
+  });
+  return targets;
+}

@@ -43,6 +43,10 @@ private:
 
   ModelOptions model{subCommand};
   BuildOptions build{subCommand};
+  cl::opt<std::string> level{
+      "level",
+      cl::desc("Of a shared object with several versions, run this one"),
+      cl::value_desc("NAME"), cl::sub(subCommand)};
   cl::opt<double> seconds{"seconds", cl::desc("How long to measure"),
                           cl::init(1.0), cl::sub(subCommand)};
   cl::opt<int64_t> maxRuns{"runs", cl::desc("Stop after N runs"),
@@ -158,6 +162,7 @@ void BenchCommand::print(const ModelInfo &info, const Timing &timing) {
 llvm::Error BenchCommand::run() {
   if (!(seconds > 0) || maxRuns < 1)
     return usageError("--seconds, --runs: expected more than 0");
+  build.level = level;
   if (llvm::Error error = build.useThreads(threads))
     return error;
   Session session;

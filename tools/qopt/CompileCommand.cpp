@@ -16,6 +16,7 @@
 #include "qopt/Support/Recipe.h"
 #include "qopt/Support/Version.h"
 #include "qopt/Target/Emit.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
@@ -56,8 +57,10 @@ private:
   llvm::Error prepareDestinations(EmitKind kind) const;
   std::string dumpPath(Phase phase) const;
   llvm::Error checkNoFloat();
-  llvm::Error emit(ModuleOp module, EmitKind kind);
-  llvm::Error emitCodeAs(ModuleOp module, EmitKind kind,
+  llvm::Error writePhase(Session &session, Phase to, PhaseFn atPhase);
+  llvm::Error writeVersions(Session &session, EmitKind kind, PhaseFn atPhase);
+  llvm::Error emit(llvm::ArrayRef<ModelVersion> versions, EmitKind kind);
+  llvm::Error emitCodeAs(llvm::ArrayRef<ModelVersion> versions, EmitKind kind,
                          const EmitOptions &options, StringRef path);
   llvm::Error reportTo(EmitKind kind);
   llvm::Error write(StringRef path, StringRef bytes);
@@ -207,16 +210,17 @@ static llvm::Error makeExecutable(StringRef path) {
   return llvm::Error::success();
 }
 
-llvm::Error CompileCommand::emitCodeAs(ModuleOp module, EmitKind kind,
+llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
+                                       EmitKind kind,
                                        const EmitOptions &options,
                                        StringRef path) {
   CodeKind code = kind == EmitKind::Assembly ? CodeKind::Assembly
                   : kind == EmitKind::LlvmIr ? CodeKind::LlvmIr
                                              : CodeKind::Object;
-  auto info = getModelInfo(module, options);
+  auto info = getModelInfo(versions, options);
   if (!info)
     return info.takeError();
-  auto bytes = emitCode(module, code, options);
+  auto bytes = emitCode(versions, code, options);
   if (!bytes)
     return bytes.takeError();
   collector.getReport().objectBytes = bytes->size();
@@ -242,17 +246,16 @@ static std::string print(ModuleOp module) {
   return text;
 }
 
-llvm::Error CompileCommand::emit(ModuleOp module, EmitKind kind) {
+llvm::Error CompileCommand::emit(llvm::ArrayRef<ModelVersion> versions,
+                                 EmitKind kind) {
   auto loadOptions = model.loadOptions();
   if (!loadOptions)
     return loadOptions.takeError();
   std::string path = outputPath(kind, loadOptions->name);
-  if (kind == EmitKind::Mlir)
-    return write(path, print(module));
   auto options = build.emitOptions(loadOptions->name);
   if (!options)
     return options.takeError();
-  return emitCodeAs(module, kind, *options, path);
+  return emitCodeAs(versions, kind, *options, path);
 }
 
 llvm::Error CompileCommand::reportTo(EmitKind kind) {
@@ -267,10 +270,12 @@ llvm::Error CompileCommand::reportTo(EmitKind kind) {
     return recipe.takeError();
   report.recipe = recipe->name;
   report.compiler = "qopt " QOPT_VERSION;
-  auto options = build.emitOptions(report.model);
-  if (!options)
-    return options.takeError();
-  report.target = options->target.name;
+  auto targets = build.targets();
+  if (!targets)
+    return targets.takeError();
+  report.target = llvm::join(
+      llvm::map_range(*targets, [](const TargetInfo &t) { return t.name; }),
+      ",");
   uint64_t sourceBytes = 0;
   if (!llvm::sys::fs::file_size(model.path, sourceBytes))
     report.sourceBytes = sourceBytes;
@@ -316,6 +321,35 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
   return llvm::Error::success();
 }
 
+llvm::Error CompileCommand::writePhase(Session &session, Phase to,
+                                       PhaseFn atPhase) {
+  auto targets = build.targets();
+  if (!targets)
+    return targets.takeError();
+  if (targets->size() > 1 && to > Phase::Integer)
+    return usageError("--target: expected one target for MLIR of phase '" +
+                      phaseInfo(to).name + "', got " +
+                      llvm::Twine(targets->size()));
+  auto module = buildModel(session, model, build, to, atPhase);
+  if (!module)
+    return module.takeError();
+  auto loadOptions = model.loadOptions();
+  if (!loadOptions)
+    return loadOptions.takeError();
+  return write(outputPath(EmitKind::Mlir, loadOptions->name), print(**module));
+}
+
+llvm::Error CompileCommand::writeVersions(Session &session, EmitKind kind,
+                                          PhaseFn atPhase) {
+  auto built = buildVersions(session, model, build, atPhase);
+  if (!built)
+    return built.takeError();
+  SmallVector<ModelVersion> versions;
+  for (BuiltVersion &version : *built)
+    versions.push_back({*version.module, version.target});
+  return emit(versions, kind);
+}
+
 llvm::Error CompileCommand::run() {
   llvm::Expected<EmitKind> kind = chooseKind();
   if (!kind)
@@ -343,10 +377,10 @@ llvm::Error CompileCommand::run() {
       return checkNoFloat();
     return llvm::Error::success();
   };
-  auto module = buildModel(session, model, build, *to, atPhase);
-  if (!module)
-    return module.takeError();
-  if (llvm::Error error = emit(**module, *kind))
+  llvm::Error error = *kind == EmitKind::Mlir
+                          ? writePhase(session, *to, atPhase)
+                          : writeVersions(session, *kind, atPhase);
+  if (error)
     return error;
   if (*to == Phase::Llvm || !reportPath.empty())
     if (llvm::Error error = reportTo(*kind))

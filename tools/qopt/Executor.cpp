@@ -60,6 +60,16 @@ llvm::Error InterpreterExecutor::initialize(OwningOpRef<ModuleOp> owned) {
 static llvm::Expected<std::unique_ptr<CompiledModel>>
 compileInProcess(Session &session, const ModelOptions &model,
                  const BuildOptions &build) {
+  auto targets = build.targets();
+  if (!targets)
+    return targets.takeError();
+  if (targets->size() != 1)
+    return usageError("--target: expected one target to run in this process, "
+                      "got " +
+                      llvm::Twine(targets->size()));
+  auto module = buildModel(session, model, build, Phase::Llvm, nullptr);
+  if (!module)
+    return module.takeError();
   auto loadOptions = model.loadOptions();
   if (!loadOptions)
     return loadOptions.takeError();
@@ -106,9 +116,12 @@ llvm::Expected<std::unique_ptr<CompiledModel>>
 createCompiledModel(Session &session, const ModelOptions &model,
                     const BuildOptions &build) {
   StringRef path = model.path;
-  auto compiled = path.ends_with(".so")
-                      ? loadArtifact(model, build)
-                      : compileInProcess(session, model, build);
+  if (!build.level.empty() && !path.ends_with(".so"))
+    return usageError("--level: expected a shared object, got '" + path + "'");
+  auto compiled =
+      path.ends_with(".so")
+          ? CompiledModel::loadSharedObject(path, model.name, build.level)
+          : compileInProcess(session, model, build);
   if (!compiled || build.threads == 1)
     return compiled;
   if (!(*compiled)->hasTasks())

@@ -31,8 +31,11 @@ BuildOptions::BuildOptions(cl::SubCommand &command)
       calibration("calibration",
                   cl::desc("Ranges from a file that `qopt calibrate` wrote"),
                   cl::value_desc("FILE.json"), cl::sub(command)),
-      target("target", cl::desc("What the code is for"), cl::value_desc("NAME"),
-             cl::init("native"), cl::sub(command)),
+      target("target",
+             cl::desc("What the code is for; compile takes several levels of "
+                      "x86-64, NAME,NAME,..., for one object that chooses at "
+                      "run time"),
+             cl::value_desc("NAME"), cl::init("native"), cl::sub(command)),
       optLevel("O", cl::desc("LLVM's optimization level"), cl::Prefix,
                cl::value_desc("0-3"), cl::init(3), cl::sub(command)),
       noSchedule("no-schedule",
@@ -43,13 +46,20 @@ BuildOptions::BuildOptions(cl::SubCommand &command)
               cl::sub(command)),
       calibrationRun(command) {}
 
+llvm::Expected<std::vector<TargetInfo>> BuildOptions::targets() const {
+  auto list = TargetInfo::getList(target);
+  if (!list)
+    return usageError("--target: " + llvm::toString(list.takeError()));
+  return list;
+}
+
 llvm::Expected<EmitOptions>
 BuildOptions::emitOptions(llvm::StringRef name) const {
   EmitOptions options;
-  llvm::Expected<TargetInfo> info = TargetInfo::get(target);
-  if (!info)
-    return usageError("--target: " + llvm::toString(info.takeError()));
-  options.target = *info;
+  auto list = targets();
+  if (!list)
+    return list.takeError();
+  options.target = list->back();
   if (optLevel > 3)
     return usageError("-O: expected 0 to 3, got " +
                       llvm::Twine(optLevel.getValue()));
@@ -243,6 +253,19 @@ static llvm::Error correctBiasesFrom(ModuleOp calibrated, StringRef dataPath,
   return correctBiases(calibrated, samples, options);
 }
 
+static PhaseOptions phaseOptions(const BuildOptions &build,
+                                 const Recipe &recipe,
+                                 const TargetInfo &target) {
+  PhaseOptions options;
+  options.recipe = build.recipe;
+  options.quantize = recipe.quantize;
+  options.needsRanges = recipe.quantizeActivations;
+  options.target = target;
+  options.schedule = !build.noSchedule;
+  options.threads = build.threads;
+  return options;
+}
+
 llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
                                                  const ModelOptions &model,
                                                  const BuildOptions &build,
@@ -271,13 +294,7 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
 
   if (build.remarks)
     session.enableRemarks();
-  PhaseOptions options;
-  options.recipe = build.recipe;
-  options.quantize = recipe->quantize;
-  options.needsRanges = recipe->quantizeActivations;
-  options.target = emitOptions->target;
-  options.schedule = !build.noSchedule;
-  options.threads = build.threads;
+  PhaseOptions options = phaseOptions(build, *recipe, emitOptions->target);
   auto step = [&](ModuleOp module, Phase phase) -> llvm::Error {
     if (atPhase)
       if (llvm::Error error = atPhase(module, phase))
@@ -293,6 +310,58 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
     return llvm::Error::success();
   };
   return buildToPhase(session, model, to, options, step);
+}
+
+llvm::Expected<std::vector<BuiltVersion>>
+buildVersions(Session &session, const ModelOptions &model,
+              const BuildOptions &build, PhaseFn atPhase) {
+  auto targets = build.targets();
+  if (!targets)
+    return targets.takeError();
+  std::vector<BuiltVersion> versions;
+  if (targets->size() == 1) {
+    auto module = buildModel(session, model, build, Phase::Llvm, atPhase);
+    if (!module)
+      return module.takeError();
+    versions.push_back({std::move(*module), targets->front()});
+    return versions;
+  }
+  auto from = parsePhaseOption("compile-from", model.compileFrom);
+  if (!from)
+    return from.takeError();
+  if (*from > Phase::Integer)
+    return usageError("--compile-from: expected 'integer' or an earlier phase "
+                      "for several targets, got '" +
+                      model.compileFrom + "'");
+  auto recipe = loadRecipe(build.recipe);
+  if (!recipe)
+    return recipe.takeError();
+  // Up to here nothing depends on the target.
+  auto shared = buildModel(session, model, build, Phase::Integer, atPhase);
+  if (!shared)
+    return shared.takeError();
+  for (const TargetInfo &target : *targets) {
+    OwningOpRef<ModuleOp> module((*shared)->clone());
+    // The strongest version stands for all of them.
+    bool isLast = target.name == targets->back().name;
+    std::optional<llvm::Error> error;
+    auto step = [&](Phase phase) -> LogicalResult {
+      if (!atPhase || !isLast || phase == Phase::Integer)
+        return success();
+      error.emplace(atPhase(*module, phase));
+      return failure(static_cast<bool>(*error));
+    };
+    LogicalResult result =
+        compilePhases(*module, Phase::Integer, Phase::Llvm,
+                      phaseOptions(build, *recipe, target), step);
+    if (error && *error)
+      return std::move(*error);
+    if (failed(result))
+      return session.takeError(ExitCode::Internal,
+                               "the version for " + target.name + " failed");
+    versions.push_back({std::move(module), target});
+  }
+  return versions;
 }
 
 } // namespace qopt::cli

@@ -26,7 +26,14 @@ namespace qopt::cli {
 struct BuildOptions {
   explicit BuildOptions(llvm::cl::SubCommand &command);
 
-  /// --target and -O, checked.
+  /// Of a shared object with several versions, the one to run; empty for the
+  /// one that suits the CPU.
+  std::string level;
+
+  /// The targets of --target, weakest first.
+  llvm::Expected<std::vector<TargetInfo>> targets() const;
+
+  /// --target and -O, checked; of several targets, the strongest.
   llvm::Expected<EmitOptions> emitOptions(llvm::StringRef name) const;
 
   /// --threads of the commands that have it: long loops are cut into as many
@@ -72,6 +79,17 @@ buildToPhase(Session &session, const ModelOptions &model, Phase to,
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 buildModel(Session &session, const ModelOptions &model,
            const BuildOptions &build, Phase to, PhaseFn atPhase);
+
+struct BuiltVersion {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  TargetInfo target;
+};
+
+/// The model in phase `llvm` for each target of `build`. `atPhase` sees the
+/// phases of the strongest only.
+llvm::Expected<std::vector<BuiltVersion>>
+buildVersions(Session &session, const ModelOptions &model,
+              const BuildOptions &build, PhaseFn atPhase);
 
 } // namespace qopt::cli
 

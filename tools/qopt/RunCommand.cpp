@@ -31,6 +31,10 @@ private:
 
   ModelOptions model{subCommand};
   BuildOptions build{subCommand};
+  cl::opt<std::string> level{
+      "level",
+      cl::desc("Of a shared object with several versions, run this one"),
+      cl::value_desc("NAME"), cl::sub(subCommand)};
   cl::list<std::string> inputs{
       "input", cl::desc("Input array, in the order of the model's inputs"),
       cl::value_desc("FILE.npy"), cl::sub(subCommand)};
@@ -99,6 +103,7 @@ static void printSummary(const TensorInfo &info, const HostTensor &tensor) {
 }
 
 llvm::Error RunCommand::run() {
+  build.level = level;
   if (llvm::Error error = build.useThreads(threads))
     return error;
   if (llvm::Error error = checkFiles())

@@ -75,6 +75,29 @@ TEST(TargetInfo, NativeRunsOnTheHost) {
   EXPECT_FALSE(getOrFail(isX86 ? "aarch64" : "x86-64-v2").runsOnHost());
 }
 
+TEST(TargetInfo, ListsAreSortedByStrength) {
+  auto list = TargetInfo::getList("x86-64-v4-vnni,x86-64-v2,x86-64-v3");
+  ASSERT_TRUE(!!list) << llvm::toString(list.takeError());
+  ASSERT_EQ(list->size(), 3u);
+  EXPECT_EQ((*list)[0].name, "x86-64-v2");
+  EXPECT_EQ((*list)[1].name, "x86-64-v3");
+  EXPECT_EQ((*list)[2].name, "x86-64-v4-vnni");
+  EXPECT_EQ(TargetInfo::getList("aarch64")->size(), 1u);
+}
+
+TEST(TargetInfo, ImpossibleLists) {
+  auto message = [](llvm::StringRef names) {
+    auto list = TargetInfo::getList(names);
+    return list ? std::string() : llvm::toString(list.takeError());
+  };
+  EXPECT_EQ(message("x86-64-v2,x86-64-v2"),
+            "expected different targets, got 'x86-64-v2' twice");
+  EXPECT_EQ(message("x86-64-v2,aarch64+dotprod"),
+            "expected levels of x86-64 in a list of targets, got "
+            "'aarch64+dotprod'");
+  EXPECT_NE(message("x86-64-v2,").find("unknown target ''"), std::string::npos);
+}
+
 TEST(DotForm, FollowsTheTarget) {
   DotShape shape;
   shape.unsignedA = true;

@@ -39,11 +39,14 @@ public:
 
   /// Loads the bytes of an object for this host.
   static llvm::Expected<std::unique_ptr<CompiledModel>>
-  loadObject(llvm::StringRef object, const ModelInfo &info);
+  loadObject(llvm::StringRef object, const ModelInfo &info,
+             llvm::StringRef level = "");
 
-  /// Opens a shared library. Without a `name` it must hold one model.
+  /// Opens a shared library. Without a `name` it must hold one model. A `level`
+  /// names one of the model's versions, instead of the one that suits the CPU.
   static llvm::Expected<std::unique_ptr<CompiledModel>>
-  loadSharedObject(llvm::StringRef path, llvm::StringRef name = "");
+  loadSharedObject(llvm::StringRef path, llvm::StringRef name = "",
+                   llvm::StringRef level = "");
 
   ~CompiledModel();
   CompiledModel(const CompiledModel &) = delete;

@@ -44,6 +44,13 @@ private:
   std::string message;
 };
 
+/// One of the versions of a model that an object holds: the module, lowered for
+/// the target.
+struct ModelVersion {
+  mlir::ModuleOp module;
+  TargetInfo target;
+};
+
 bool isCIdentifier(llvm::StringRef name);
 
 /// The nearest C identifier: "my-model.v2" -> "my_model_v2". Keywords and names
@@ -56,11 +63,25 @@ std::string makeCIdentifier(llvm::StringRef name,
 llvm::Expected<ModelInfo> getModelInfo(mlir::ModuleOp module,
                                        const EmitOptions &options);
 
+/// The same for several versions: the sizes are those of the largest.
+llvm::Expected<ModelInfo> getModelInfo(llvm::ArrayRef<ModelVersion> versions,
+                                       const EmitOptions &options);
+
+/// What follows NAME_run in the name of the version for `target`:
+/// "_x86_64_v3".
+std::string versionSuffix(llvm::StringRef target);
+
 /// Translates, adds NAME_run and NAME_info, optimizes and generates code. An
 /// object that would need more of a C library than memcpy and memset is an
 /// InternalError.
 llvm::Expected<std::string> emitCode(mlir::ModuleOp module, CodeKind kind,
                                      const EmitOptions &options);
+
+/// The same for several versions, weakest first, of one model. NAME_run calls
+/// the strongest one that the CPU can run; each has a NAME_run of its own, with
+/// its suffix. Equal constants are there once. `options.target` is not read.
+llvm::Expected<std::string> emitCode(llvm::ArrayRef<ModelVersion> versions,
+                                     CodeKind kind, const EmitOptions &options);
 
 /// NAME.h for the model.
 std::string emitHeader(const ModelInfo &info);

@@ -54,6 +54,9 @@ struct ModelInfo {
   std::vector<TensorInfo> outputs;
   std::vector<ObservedEdge> edges;
 
+  /// The targets of a model of several versions, weakest first; empty for one.
+  llvm::SmallVector<llvm::StringRef> versions() const;
+
   /// Alignment of the arena and of every buffer in it.
   static constexpr int64_t kAlignment = 64;
 

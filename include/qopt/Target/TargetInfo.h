@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace qopt {
 
@@ -67,6 +68,10 @@ struct TargetInfo {
   /// ("aarch64+dotprod+i8mm"), or "native" for the best one that this host
   /// can run. An unknown name or feature lists those known.
   static llvm::Expected<TargetInfo> get(llvm::StringRef name);
+
+  /// The targets of a list "x86-64-v2,x86-64-v3", weakest first. Several must
+  /// be different levels of x86-64.
+  static llvm::Expected<std::vector<TargetInfo>> getList(llvm::StringRef names);
 
   /// The names that `get` accepts, "native" first.
   static llvm::SmallVector<llvm::StringRef> knownNames();
