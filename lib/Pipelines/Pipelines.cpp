@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Pipelines/Pipelines.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 #include "qopt/Conversion/Passes.h"
@@ -92,8 +93,11 @@ LogicalResult compilePhases(ModuleOp module, Phase from, Phase to,
       continue;
     if (info.phase != from) {
       PassManager pm(module.getContext());
+      // Once per phase: after each of some thirty passes, the verifier would
+      // take longer than most of them.
+      pm.enableVerifier(false);
       buildPhase(pm, info.phase, options);
-      if (failed(pm.run(module)))
+      if (failed(pm.run(module)) || failed(verify(module)))
         return failure();
     }
     if (failed(verifyPhase(module, info.phase)))
