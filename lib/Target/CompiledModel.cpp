@@ -251,6 +251,16 @@ CompiledModel::loadSharedObject(StringRef path, StringRef name,
   if (!info || !model->runFunction)
     return createStringError(path + ": expected the model '" + modelName +
                              "', got no such symbols");
+  // The weakest of several versions is the one that any host must run.
+  Expected<std::vector<TargetInfo>> targets =
+      TargetInfo::getList(model->model.target);
+  if (!targets)
+    return createStringError(path + ": " + toString(targets.takeError()));
+  if (!targets->front().runsOnHost())
+    return createStringError(path +
+                             ": expected code that this host can run, "
+                             "got code for '" +
+                             model->model.target + "'");
   return model;
 }
 

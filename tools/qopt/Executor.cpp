@@ -67,9 +67,6 @@ compileInProcess(Session &session, const ModelOptions &model,
     return usageError("--target: expected one target to run in this process, "
                       "got " +
                       llvm::Twine(targets->size()));
-  auto module = buildModel(session, model, build, Phase::Llvm, nullptr);
-  if (!module)
-    return module.takeError();
   auto loadOptions = model.loadOptions();
   if (!loadOptions)
     return loadOptions.takeError();
@@ -103,13 +100,13 @@ loadArtifact(const ModelOptions &model, const BuildOptions &build) {
                                      &build.calibrationRun.observer,
                                      &build.calibrationRun.samples,
                                      &model.compileFrom,
-                                     std::addressof(model.dims)};
+                                     &model.dims};
   for (const cl::Option *option : compilation)
     if (option->getNumOccurrences())
       return usageError("--" + option->ArgStr +
                         ": expected a model file, got the compiled '" +
                         model.path + "'");
-  return CompiledModel::loadSharedObject(model.path, model.name);
+  return CompiledModel::loadSharedObject(model.path, model.name, build.level);
 }
 
 llvm::Expected<std::unique_ptr<CompiledModel>>
@@ -118,10 +115,9 @@ createCompiledModel(Session &session, const ModelOptions &model,
   StringRef path = model.path;
   if (!build.level.empty() && !path.ends_with(".so"))
     return usageError("--level: expected a shared object, got '" + path + "'");
-  auto compiled =
-      path.ends_with(".so")
-          ? CompiledModel::loadSharedObject(path, model.name, build.level)
-          : compileInProcess(session, model, build);
+  auto compiled = path.ends_with(".so")
+                      ? loadArtifact(model, build)
+                      : compileInProcess(session, model, build);
   if (!compiled || build.threads == 1)
     return compiled;
   if (!(*compiled)->hasTasks())
