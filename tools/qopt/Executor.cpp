@@ -100,7 +100,7 @@ loadArtifact(const ModelOptions &model, const BuildOptions &build) {
                                      &build.calibrationRun.observer,
                                      &build.calibrationRun.samples,
                                      &model.compileFrom,
-                                     &model.dims};
+                                     std::addressof(model.dims)};
   for (const cl::Option *option : compilation)
     if (option->getNumOccurrences())
       return usageError("--" + option->ArgStr +
