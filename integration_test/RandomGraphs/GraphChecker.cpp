@@ -67,6 +67,7 @@ private:
   llvm::Error chooseTarget();
 
   void makeInputs();
+  void quantizeInputs();
   llvm::Error calibrate();
   llvm::Error quantize();
   llvm::Error checkCompiled();
@@ -126,7 +127,10 @@ void GraphChecker::chooseRecipe() {
   bool isBent = random.chance(70);
   phases.recipe = name.str();
   phases.quantize = recipe.quantize;
-  if (!recipe.quantize || !isBent)
+  if (!recipe.quantize)
+    return;
+  phases.quantizedIo = random.chance(30);
+  if (!isBent)
     return;
   if (random.chance(80)) {
     recipe.firstLayer.reset();
@@ -198,6 +202,29 @@ void GraphChecker::makeInputs() {
                                0.0f, 1e30f, -3e38f, 1e-40f, -1e-38f, 1e5f});
       }
     }
+}
+
+/// Where the model takes integers: those of its inputs, and then any.
+void GraphChecker::quantizeInputs() {
+  FailureOr<ModelInfo> border = describeBorder(function());
+  if (failed(border) || !llvm::any_of(border->inputs, [](const auto &input) {
+        return input.isQuantized();
+      }))
+    return;
+  ++coverage.integerOps["integer border"];
+  Tensors any = inputs[0];
+  for (Tensors &tensors : inputs)
+    for (auto [tensor, info] : llvm::zip_equal(tensors, border->inputs))
+      if (info.isQuantized())
+        tensor = quantizeTensor(tensor, info);
+  for (auto [tensor, info] : llvm::zip_equal(any, border->inputs)) {
+    if (!info.isQuantized())
+      continue;
+    tensor = HostTensor(info.dtype, info.shape);
+    for (uint8_t &byte : tensor.bytes)
+      byte = static_cast<uint8_t>(random.between(0, 255));
+  }
+  inputs.push_back(any);
 }
 
 //===----------------------------------------------------------------------===//
@@ -331,6 +358,7 @@ llvm::Error GraphChecker::quantize() {
   dump("recipe.json", printRecipe(recipe));
   if (llvm::Error error = enterPhase(Phase::Qdq))
     return error;
+  quantizeInputs();
   llvm::Expected<std::vector<Tensors>> meant = interpretAll();
   if (!meant)
     return meant.takeError();
@@ -358,6 +386,16 @@ llvm::Error GraphChecker::compare(ArrayRef<HostTensor> got,
                                   ArrayRef<HostTensor> want, size_t input,
                                   const Twine &what) {
   for (auto [index, a, b] : llvm::enumerate(got, want)) {
+    if (a.dtype != b.dtype)
+      return fail(what + ": result " + Twine(index) + ": expected " +
+                  dtypeName(b.dtype) + ", got " + dtypeName(a.dtype));
+    if (a.dtype != DType::F32) {
+      coverage.comparedElements += int64_t(a.bytes.size());
+      if (a.bytes != b.bytes)
+        return fail(what + ": input " + Twine(input) + ", result " +
+                    Twine(index) + ": integers differ");
+      continue;
+    }
     ArrayRef<float> left = a.data<float>(), right = b.data<float>();
     coverage.comparedElements += int64_t(left.size());
     int64_t differing = 0, first = -1;

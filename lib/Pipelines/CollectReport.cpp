@@ -280,6 +280,45 @@ void ReportCollector::collectStatus(ModuleOp module) {
 }
 
 //===----------------------------------------------------------------------===//
+// The border
+//===----------------------------------------------------------------------===//
+
+static std::vector<ReportTensor>
+describeTensors(ArrayRef<TensorInfo> tensors,
+                llvm::function_ref<Attribute(unsigned)> reasonOf) {
+  std::vector<ReportTensor> result;
+  for (auto [i, tensor] : llvm::enumerate(tensors)) {
+    ReportTensor &entry = result.emplace_back();
+    entry.name = tensor.name;
+    entry.dtype = dtypeName(tensor.dtype).str();
+    entry.shape.assign(tensor.shape.begin(), tensor.shape.end());
+    if (tensor.isQuantized())
+      entry.scale = tensor.scale;
+    entry.zeroPoint = tensor.zeroPoint;
+    if (auto reason = dyn_cast_or_null<StringAttr>(reasonOf(i)))
+      entry.detail = reason.str();
+  }
+  return result;
+}
+
+void ReportCollector::collectBorder(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (!function.isPublic() || function.isDeclaration())
+      continue;
+    FailureOr<ModelInfo> border = describeBorder(function);
+    if (failed(border))
+      return;
+    StringRef reason = QoptDialect::kFloatReasonAttrName;
+    report.inputs = describeTensors(border->inputs, [&](unsigned i) {
+      return function.getArgAttr(i, reason);
+    });
+    report.outputs = describeTensors(border->outputs, [&](unsigned i) {
+      return function.getResultAttr(i, reason);
+    });
+  }
+}
+
+//===----------------------------------------------------------------------===//
 // planned
 //===----------------------------------------------------------------------===//
 
@@ -308,8 +347,10 @@ void ReportCollector::atPhase(ModuleOp module, Phase phase) {
   case Phase::Input:
     return collectSource(module);
   case Phase::Float:
+    collectBorder(module);
     return collectFloat(module);
   case Phase::Qdq:
+    collectBorder(module);
     return collectParameters(module);
   case Phase::Integer:
     return collectStatus(module);

@@ -56,7 +56,8 @@ void buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &options) {
     // qopt-apply-calibration.
     return;
   case Phase::Qdq:
-    pm.addPass(createQuantizePass({options.recipe}));
+    pm.addPass(createQuantizePass(
+        {options.recipe, options.quantizedIo ? "quantized" : "float"}));
     pm.addPass(createCSEPass());
     return;
   case Phase::Integer:
@@ -120,6 +121,10 @@ struct PhasePipelineOptions : PassPipelineOptions<PhasePipelineOptions> {
   Option<std::string> recipe{*this, "recipe",
                              llvm::cl::desc("A preset or a recipe file"),
                              llvm::cl::init("int8")};
+  Option<std::string> io{
+      *this, "io",
+      llvm::cl::desc("Inputs and outputs of the model: float, or quantized"),
+      llvm::cl::init("float")};
   Option<std::string> target{*this, "target",
                              llvm::cl::desc("What the code is for"),
                              llvm::cl::init("native")};
@@ -140,6 +145,10 @@ static LogicalResult buildFromText(OpPassManager &pm, Phase phase,
     return failure();
   PhaseOptions options;
   options.recipe = parsed.recipe;
+  if (parsed.io != "float" && parsed.io != "quantized")
+    return onError("expected io to be float or quantized, got '" + parsed.io +
+                   "'");
+  options.quantizedIo = parsed.io == "quantized";
   llvm::Expected<TargetInfo> target = TargetInfo::get(parsed.target);
   if (!target)
     return onError(llvm::toString(target.takeError()));

@@ -108,7 +108,7 @@ static bool isInputEdge(Operation *op) {
   if (isa<DequantizeOp>(op))
     if (auto quantize = op->getOperand(0).getDefiningOp<QuantizeOp>())
       op = quantize;
-  return isa<QuantizeOp, ObserveOp>(op) &&
+  return isa<DequantizeOp, QuantizeOp, ObserveOp>(op) &&
          isa<BlockArgument>(op->getOperand(0));
 }
 
@@ -193,7 +193,7 @@ static LogicalResult verifyQdq(ModuleOp module, Phase phase) {
           "it belongs to the integer phase"));
     if (auto quantize = dyn_cast<QuantizeOp>(op))
       for (Operation *user : quantize->getUsers())
-        if (!isa<DequantizeOp>(user))
+        if (!isa<DequantizeOp, func::ReturnOp>(user))
           return WalkResult(violation(
               user, phase,
               "expected only qopt.dequantize after qopt.quantize, got '" +

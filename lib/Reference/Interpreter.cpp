@@ -215,11 +215,15 @@ Interpreter::run(ArrayRef<HostTensor> inputs) {
     if (Error error = execute(&op))
       return std::move(error);
   SmallVector<HostTensor> outputs;
-  for (Value result : function.front().getTerminator()->getOperands()) {
+  for (auto [i, result] :
+       llvm::enumerate(function.front().getTerminator()->getOperands())) {
     Expected<TensorRef> tensor = tensorOf(result);
     if (!tensor)
       return tensor.takeError();
     outputs.push_back(**tensor);
+    if (outputs.back().dtype == DType::I8 &&
+        function.getResultAttr(i, QoptDialect::kUnsignedAttrName))
+      outputs.back().dtype = DType::U8;
   }
   return outputs;
 }

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Support/Report.h"
+#include "qopt/Support/NumberFormat.h"
+#include "qopt/Support/Tensor.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
@@ -105,6 +107,26 @@ static void printFloatNodes(llvm::raw_ostream &os, const Report &report) {
   }
 }
 
+/// "(q - 3) * 0.0125", or why not.
+static std::string meaningOf(const ReportTensor &tensor) {
+  if (!tensor.scale)
+    return tensor.detail;
+  std::string text;
+  llvm::raw_string_ostream(text)
+      << "(q - " << tensor.zeroPoint << ") * " << shortestDigits(*tensor.scale);
+  return text;
+}
+
+/// What is integer at the border, or was asked to be; a border of floats needs
+/// no word.
+static void printBorder(llvm::raw_ostream &os, llvm::StringRef what,
+                        llvm::ArrayRef<ReportTensor> tensors) {
+  for (const ReportTensor &tensor : tensors)
+    if (std::string meaning = meaningOf(tensor); !meaning.empty())
+      os << "  " << what << "'" << tensor.name << "': " << tensor.dtype << ' '
+         << shapeToString(tensor.shape) << ", " << meaning << '\n';
+}
+
 void printReportText(llvm::raw_ostream &os, const Report &report) {
   os << report.model << ": " << report.nodes.size() << " nodes";
   for (NodeStatus status :
@@ -124,7 +146,29 @@ void printReportText(llvm::raw_ostream &os, const Report &report) {
      << formatBytes(report.weightBytes) << '\n';
   os << "  arena    " << formatBytes(report.arenaBytes) << " (largest live set "
      << formatBytes(report.liveBytes) << ")\n";
+  printBorder(os, "input    ", report.inputs);
+  printBorder(os, "output   ", report.outputs);
   printFloatNodes(os, report);
+}
+
+static void printTensorsJson(llvm::json::OStream &json, llvm::StringRef key,
+                             llvm::ArrayRef<ReportTensor> tensors) {
+  json.attributeArray(key, [&] {
+    for (const ReportTensor &tensor : tensors)
+      json.object([&] {
+        json.attribute("name", tensor.name);
+        json.attribute("dtype", tensor.dtype);
+        json.attributeArray("shape", [&] {
+          for (int64_t size : tensor.shape)
+            json.value(size);
+        });
+        if (tensor.scale) {
+          json.attribute("scale", *tensor.scale);
+          json.attribute("zero_point", tensor.zeroPoint);
+        }
+        json.attribute("detail", tensor.detail);
+      });
+  });
 }
 
 static void printNodeJson(llvm::json::OStream &json, const ReportNode &node) {
@@ -168,6 +212,8 @@ void printReportJson(llvm::raw_ostream &os, const Report &report) {
       json.attribute("total", report.totalMacs());
       json.attribute("integer", report.integerMacs());
     });
+    printTensorsJson(json, "inputs", report.inputs);
+    printTensorsJson(json, "outputs", report.outputs);
     json.attributeArray("nodes", [&] {
       for (const ReportNode &node : report.nodes)
         printNodeJson(json, node);

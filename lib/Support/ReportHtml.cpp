@@ -11,7 +11,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "qopt/Support/NumberFormat.h"
 #include "qopt/Support/Report.h"
+#include "qopt/Support/Tensor.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include <algorithm>
@@ -159,6 +161,32 @@ static void printArena(llvm::raw_ostream &os, const Report &report) {
      << "step " << last << "</text>\n</svg>\n";
 }
 
+static void printTensors(llvm::raw_ostream &os, llvm::StringRef what,
+                         llvm::ArrayRef<ReportTensor> tensors) {
+  for (const ReportTensor &tensor : tensors) {
+    os << "<tr><td>" << what << "<td>";
+    escaped(os, tensor.name);
+    os << "<td>" << tensor.dtype << ' ' << shapeToString(tensor.shape)
+       << "<td class=n>";
+    if (tensor.scale)
+      os << shortestDigits(*tensor.scale) << "<td class=n>" << tensor.zeroPoint;
+    else
+      os << "<td class=n>";
+    os << "<td class=why>";
+    escaped(os, tensor.detail);
+    os << "</tr>\n";
+  }
+}
+
+static void printBorder(llvm::raw_ostream &os, const Report &report) {
+  os << "<h2>Inputs and outputs</h2>\n<div class=scroll><table><thead><tr>"
+        "<th><th>Name<th>Type<th class=n>Scale<th class=n>Zero point<th>Why"
+        "</tr></thead><tbody>\n";
+  printTensors(os, "input", report.inputs);
+  printTensors(os, "output", report.outputs);
+  os << "</tbody></table></div>\n";
+}
+
 static void printNode(llvm::raw_ostream &os, const ReportNode &node) {
   auto number = [&](llvm::StringRef text) {
     os << "<td class=n>" << text << "</td>";
@@ -202,6 +230,7 @@ void printReportHtml(llvm::raw_ostream &os, const Report &report) {
   os << "</p>\n";
   printCards(os, report);
   printStatusBar(os, report);
+  printBorder(os, report);
   printArena(os, report);
   os << "<h2>Nodes</h2>\n<div class=scroll><table><thead><tr><th>Node<th>"
         "Operator<th>Status<th>Why<th class=n>MACs<th class=n>Float weights<th "

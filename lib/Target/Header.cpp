@@ -71,9 +71,8 @@ static void writeTensor(raw_ostream &os, StringRef direction,
      << dtypeName(tensor.dtype) << '[';
   interleave(tensor.shape, os, "][");
   os << "], " << tensor.numBytes() << " bytes";
-  if (tensor.scale != 0)
-    os << formatv(", (q - {0}) * {1}", tensor.zeroPoint,
-                  formatv("{0:g9}", tensor.scale));
+  if (tensor.isQuantized())
+    os << ", " << describeQuantization(tensor);
   if (parameter != tensor.name)
     os << ", '" << commentText(tensor.name) << "' in the source model";
   os << '\n';

@@ -1,4 +1,4 @@
-//===- ModelInfo.cpp - ModelInfo as a module attribute --------------------===//
+//===- ModelInfo.cpp - The border of a model, and its attribute -----------===//
 //
 // Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -8,6 +8,9 @@
 #include "qopt/Target/ModelInfo.h"
 #include "mlir/IR/Builders.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Support/NumberFormat.h"
+#include "qopt/Support/QuantMath.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 
@@ -49,6 +52,80 @@ FailureOr<DType> dtypeOf(Type elementType, bool isUnsigned) {
   if (elementType.isInteger(64) && !isUnsigned)
     return DType::I64;
   return failure();
+}
+
+//===----------------------------------------------------------------------===//
+// The border of a model
+//===----------------------------------------------------------------------===//
+
+HostTensor quantizeTensor(const HostTensor &real, const TensorInfo &info) {
+  HostTensor integers(info.dtype, real.shape);
+  // Eight bits, of either sign.
+  bool isUnsigned = info.dtype == DType::U8;
+  int32_t lo = isUnsigned ? 0 : -128, hi = isUnsigned ? 255 : 127;
+  for (auto [integer, value] :
+       llvm::zip_equal(integers.bytes, real.data<float>()))
+    integer = static_cast<uint8_t>(
+        quantize(value, info.scale, info.zeroPoint, lo, hi));
+  return integers;
+}
+
+HostTensor dequantizeTensor(const HostTensor &integers,
+                            const TensorInfo &info) {
+  HostTensor real(DType::F32, integers.shape);
+  bool isUnsigned = info.dtype == DType::U8;
+  for (auto [value, byte] : llvm::zip_equal(real.data<float>(), integers.bytes))
+    value = dequantize(isUnsigned ? byte : static_cast<int8_t>(byte),
+                       info.scale, info.zeroPoint);
+  return real;
+}
+
+std::string describeQuantization(const TensorInfo &info) {
+  return llvm::formatv("(q - {0}) * {1}", info.zeroPoint,
+                       shortestDigits(info.scale))
+      .str();
+}
+
+/// Describes the input or output called `what` + `index` unless it is named.
+static LogicalResult describeTensor(func::FuncOp func, Type type,
+                                    DictionaryAttr attrs, StringRef what,
+                                    unsigned index, TensorInfo &info) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !tensor.hasStaticShape())
+    return func.emitOpError("expects tensors of static shape at the model's "
+                            "border, got ")
+           << type << " for " << what << " " << index;
+  if (!attrs)
+    attrs = DictionaryAttr::get(func.getContext());
+  FailureOr<DType> dtype = dtypeOf(
+      tensor.getElementType(), attrs.contains(QoptDialect::kUnsignedAttrName));
+  if (failed(dtype))
+    return func.emitOpError("expects an element type of the C interface, got ")
+           << tensor.getElementType() << " for " << what << " " << index;
+  auto name = attrs.getAs<StringAttr>(QoptDialect::kNameAttrName);
+  info.name = name ? name.str() : (what + Twine(index)).str();
+  info.dtype = *dtype;
+  info.shape.assign(tensor.getShape().begin(), tensor.getShape().end());
+  if (auto scale = attrs.getAs<FloatAttr>(QoptDialect::kScaleAttrName))
+    info.scale = scale.getValue().convertToFloat();
+  if (auto zero = attrs.getAs<IntegerAttr>(QoptDialect::kZeroPointAttrName))
+    info.zeroPoint = static_cast<int32_t>(zero.getInt());
+  return success();
+}
+
+FailureOr<ModelInfo> describeBorder(func::FuncOp func) {
+  ModelInfo info;
+  info.name = func.getName().str();
+  FunctionType type = func.getFunctionType();
+  for (auto [i, input] : llvm::enumerate(type.getInputs()))
+    if (failed(describeTensor(func, input, func.getArgAttrDict(i), "input", i,
+                              info.inputs.emplace_back())))
+      return failure();
+  for (auto [i, result] : llvm::enumerate(type.getResults()))
+    if (failed(describeTensor(func, result, func.getResultAttrDict(i), "output",
+                              i, info.outputs.emplace_back())))
+      return failure();
+  return info;
 }
 
 //===----------------------------------------------------------------------===//

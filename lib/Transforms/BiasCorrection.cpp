@@ -154,7 +154,7 @@ static llvm::Expected<OwningOpRef<ModuleOp>> quantized(ModuleOp calibrated,
                                                        StringRef recipe) {
   OwningOpRef<ModuleOp> copy(calibrated.clone());
   PassManager pm(calibrated.getContext());
-  pm.addPass(createQuantizePass({recipe.str()}));
+  pm.addPass(createQuantizePass({recipe.str(), "float"}));
   if (failed(pm.run(*copy)))
     return llvm::createStringError(
         "bias correction: the module cannot be quantized");

@@ -75,47 +75,18 @@ static FailureOr<func::FuncOp> findModelFunction(ModuleOp module) {
   return func;
 }
 
-/// Describes the input or output called `what` + `index` unless it is named.
-static LogicalResult describeTensor(func::FuncOp func, Type type,
-                                    DictionaryAttr attrs, StringRef what,
-                                    unsigned index, TensorInfo &info) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor || !tensor.hasStaticShape())
-    return func.emitOpError("expects tensors of static shape at the model's "
-                            "border, got ")
-           << type << " for " << what << " " << index;
-  bool isUnsigned = attrs && attrs.contains(QoptDialect::kUnsignedAttrName);
-  FailureOr<DType> dtype = dtypeOf(tensor.getElementType(), isUnsigned);
-  if (failed(dtype))
-    return func.emitOpError("expects an element type of the C interface, got ")
-           << tensor.getElementType() << " for " << what << " " << index;
-  StringAttr name;
-  if (attrs)
-    name = attrs.getAs<StringAttr>(QoptDialect::kNameAttrName);
-  info.name = name ? name.str() : (what + Twine(index)).str();
-  info.dtype = *dtype;
-  info.shape.assign(tensor.getShape().begin(), tensor.getShape().end());
-  return success();
-}
-
 /// Writes down the signature while it still has tensors and names.
-static LogicalResult recordModel(func::FuncOp func, ModelInfo &info) {
-  info.name = func.getName().str();
-  FunctionType type = func.getFunctionType();
-  for (auto [i, input] : llvm::enumerate(type.getInputs()))
-    if (failed(describeTensor(func, input, func.getArgAttrDict(i), "input", i,
-                              info.inputs.emplace_back())))
-      return failure();
-  for (auto [i, result] : llvm::enumerate(type.getResults()))
-    if (failed(describeTensor(func, result, func.getResultAttrDict(i), "output",
-                              i, info.outputs.emplace_back())))
-      return failure();
+static FailureOr<ModelInfo> recordModel(func::FuncOp func) {
+  FailureOr<ModelInfo> info = describeBorder(func);
+  if (failed(info))
+    return failure();
   func.walk([&](ObserveOp observe) {
     auto shape = cast<ShapedType>(observe.getInput().getType()).getShape();
-    info.edges.push_back({observe.getEdge().str(),
-                          SmallVector<int64_t, 4>(shape.begin(), shape.end())});
+    info->edges.push_back(
+        {observe.getEdge().str(),
+         SmallVector<int64_t, 4>(shape.begin(), shape.end())});
   });
-  return success();
+  return info;
 }
 
 /// Looks through reshapes that only `result` needs: what computes it writes
@@ -210,8 +181,8 @@ void BufferizePass::runOnOperation() {
   FailureOr<func::FuncOp> func = findModelFunction(module);
   if (failed(func))
     return signalPassFailure();
-  ModelInfo info;
-  if (failed(recordModel(*func, info)))
+  FailureOr<ModelInfo> info = recordModel(*func);
+  if (failed(info))
     return signalPassFailure();
 
   // The caller's inputs are const.
@@ -232,5 +203,5 @@ void BufferizePass::runOnOperation() {
     return signalPassFailure();
   bufferization::removeBufferizationAttributesInModule(module);
   bufferization::hoistBuffersFromLoops(*func);
-  info.setOn(module);
+  info->setOn(module);
 }

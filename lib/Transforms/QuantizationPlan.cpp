@@ -75,6 +75,8 @@ Value QuantizationPlan::rootOf(Value value) const {
 }
 
 bool QuantizationPlan::wantsInteger(Operation *op, Value value) const {
+  if (isa<func::ReturnOp>(op))
+    return returnedIntegers.contains(value);
   switch (roleOf(op)) {
   case Role::Ignored:
   case Role::Float:
@@ -131,10 +133,10 @@ qopt::readConstants(const Contraction &match) {
 namespace {
 class Planner {
 public:
-  Planner(func::FuncOp func, const Recipe &recipe, const RangeMap &ranges,
-          const DenseMap<Operation *, std::string> &forcedFloat)
-      : block(func.getBody().front()), recipe(recipe), ranges(ranges),
-        forcedFloat(forcedFloat) {}
+  Planner(func::FuncOp func, const PlanInputs &inputs)
+      : block(func.getBody().front()), recipe(inputs.recipe),
+        ranges(inputs.ranges), quantizedIo(inputs.quantizedIo),
+        forcedFloat(inputs.forcedFloat) {}
 
   FailureOr<QuantizationPlan> run();
 
@@ -145,6 +147,8 @@ private:
   Role classifyElementwise(linalg::GenericOp op, std::string &reason);
   void keepSourceNodesWhole();
 
+  std::string borderReason(Value value) const;
+  void chooseReturnedIntegers();
   void findWanted();
 
   void assignForms();
@@ -157,13 +161,17 @@ private:
   void decideRounding(Value value, Form form);
 
   LogicalResult chooseParams();
+  void describeBorder();
   FailureOr<ObservedRange> rangeOf(Value edge) const;
   void explainFloat();
 
   Block &block;
   const Recipe &recipe;
   const RangeMap &ranges;
+  bool quantizedIo;
   const DenseMap<Operation *, std::string> &forcedFloat;
+  /// What the recipe, not the operation itself, keeps in float.
+  llvm::DenseSet<Operation *> keptFloat;
   llvm::SetVector<Operation *> contractions;
   DenseMap<Operation *, std::string> reasons;
   QuantizationPlan plan;
@@ -319,6 +327,7 @@ void Planner::assignRoles() {
                      op == contractions.back());
     if (scheme.keepFloat) {
       plan.roles[op] = Role::Float;
+      keptFloat.insert(op);
       reasons[op] = "the recipe keeps this layer in float";
     } else if (plan.roleOf(op) == Role::Contraction) {
       plan.layers[op] = scheme;
@@ -337,6 +346,40 @@ void Planner::assignRoles() {
         reasons[op] = "the recipe quantizes only weights";
       }
   keepSourceNodesWhole();
+}
+
+/// Why a result stays in float where integers are asked for: it comes, through
+/// operations of one tensor, from what the recipe wants in float. Empty if it
+/// does not.
+std::string Planner::borderReason(Value value) const {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || !type.getElementType().isF32())
+    return "it is not a tensor of f32";
+  if (!recipe.quantizeActivations)
+    return "the recipe quantizes only weights";
+  while (Operation *def = value.getDefiningOp()) {
+    if (keptFloat.contains(def))
+      return "the recipe keeps the layer that computes it in float";
+    Role role = plan.roleOf(def);
+    if (role == Role::Ignored)
+      return "it is a constant";
+    bool isOfOneTensor = role == Role::Clamp || role == Role::Scale ||
+                         role == Role::Unary || role == Role::Movement;
+    if (!isOfOneTensor || activationOperands(def).size() != 1)
+      break;
+    value = activationOperands(def).front();
+  }
+  return "";
+}
+
+void Planner::chooseReturnedIntegers() {
+  if (!quantizedIo)
+    return;
+  for (Value result : block.getTerminator()->getOperands()) {
+    plan.resultReasons.push_back(borderReason(result));
+    if (plan.resultReasons.back().empty())
+      plan.returnedIntegers.insert(result);
+  }
 }
 
 void Planner::findWanted() {
@@ -480,7 +523,8 @@ void Planner::decideRounding(Value value, Form form) {
   });
   if (!wanted || staysUnrounded(value, form))
     return;
-  if (form == Form::Float)
+  // An argument of integers has no float original.
+  if (form == Form::Float && !(quantizedIo && isa<BlockArgument>(value)))
     plan.floatOriginals.insert(value);
   plan.edges[value] = {};
   plan.forms[value] = Form::Edge;
@@ -589,6 +633,24 @@ LogicalResult Planner::chooseParams() {
   return success();
 }
 
+/// Which arguments and results became integers, and why others did not.
+void Planner::describeBorder() {
+  if (!quantizedIo)
+    return;
+  for (BlockArgument argument : block.getArguments())
+    plan.argumentReasons.push_back(plan.edges.contains(argument) ? ""
+                                   : recipe.quantizeActivations
+                                       ? "only float operations read it"
+                                       : "the recipe quantizes only weights");
+  for (Value result : block.getTerminator()->getOperands()) {
+    auto edge = plan.edges.find(plan.rootOf(result));
+    bool isInteger =
+        plan.returnedIntegers.contains(result) && edge != plan.edges.end();
+    plan.results.push_back(isInteger ? std::optional(edge->second)
+                                     : std::nullopt);
+  }
+}
+
 void Planner::explainFloat() {
   for (Operation &op : block) {
     Role role = plan.roleOf(&op);
@@ -605,17 +667,17 @@ void Planner::explainFloat() {
 
 FailureOr<QuantizationPlan> Planner::run() {
   assignRoles();
+  chooseReturnedIntegers();
   findWanted();
   assignForms();
   if (failed(chooseParams()))
     return failure();
+  describeBorder();
   explainFloat();
   return std::move(plan);
 }
 
-FailureOr<QuantizationPlan>
-qopt::planQuantization(func::FuncOp func, const Recipe &recipe,
-                       const RangeMap &ranges,
-                       const DenseMap<Operation *, std::string> &forcedFloat) {
-  return Planner(func, recipe, ranges, forcedFloat).run();
+FailureOr<QuantizationPlan> qopt::planQuantization(func::FuncOp func,
+                                                   const PlanInputs &inputs) {
+  return Planner(func, inputs).run();
 }

@@ -78,6 +78,12 @@ struct QuantizationPlan {
   llvm::DenseMap<mlir::Operation *, LayerScheme> layers;
   /// Operations that stay in float, in program order.
   llvm::MapVector<mlir::Operation *, std::string> floatReasons;
+  /// The integers that each result of the function is returned as; nothing
+  /// where it is returned as it is. Empty unless the border is quantized.
+  llvm::SmallVector<std::optional<ActivationParams>> results;
+  /// Why arguments and results stay in float where integers were asked for;
+  /// empty where they do not.
+  llvm::SmallVector<std::string> argumentReasons, resultReasons;
 
   Role roleOf(mlir::Operation *op) const { return roles.lookup(op); }
 
@@ -86,6 +92,9 @@ struct QuantizationPlan {
 
   /// Whether `op`, which is a user of `value`, needs it as integers.
   bool wantsInteger(mlir::Operation *op, mlir::Value value) const;
+
+  /// Whether the value is returned as integers.
+  llvm::DenseSet<mlir::Value> returnedIntegers;
 };
 
 /// The constant weights of a contraction and the bias that its init adds, one
@@ -100,13 +109,21 @@ readConstants(const Contraction &contraction);
 
 using RangeMap = llvm::DenseMap<mlir::Value, ObservedRange>;
 
-/// Plans the quantization of the one block of `func`. `ranges` holds the
-/// observed ranges; `forcedFloat` the contractions that a former attempt
-/// found impossible, with the reason. Fails, with a diagnostic, if an edge has
-/// no range.
-mlir::FailureOr<QuantizationPlan> planQuantization(
-    mlir::func::FuncOp func, const Recipe &recipe, const RangeMap &ranges,
-    const llvm::DenseMap<mlir::Operation *, std::string> &forcedFloat);
+/// What a plan is made from.
+struct PlanInputs {
+  const Recipe &recipe;
+  /// The observed ranges.
+  const RangeMap &ranges;
+  /// Whether arguments and results of the function become integers.
+  bool quantizedIo = false;
+  /// The contractions that a former attempt found impossible, with the reason.
+  const llvm::DenseMap<mlir::Operation *, std::string> &forcedFloat;
+};
+
+/// Plans the quantization of the one block of `func`. Fails, with a diagnostic,
+/// if an edge has no range.
+mlir::FailureOr<QuantizationPlan> planQuantization(mlir::func::FuncOp func,
+                                                   const PlanInputs &inputs);
 
 /// The operation of the function's block that holds the use.
 mlir::Operation *userInBlock(mlir::OpOperand &use);

@@ -65,6 +65,11 @@ public:
 
 private:
   void roundEdge(Value value, const ActivationParams &params);
+  void takeIntegers(BlockArgument argument, const ActivationParams &params);
+  void returnIntegers(unsigned index, const ActivationParams &params);
+  Value integersOf(Value value, const ActivationParams &params);
+  void quantizeBorder();
+  NamedAttrList describe(DictionaryAttr attrs, const ActivationParams &params);
   void quantizeConstants(Operation *op);
   int32_t factorSteps(Value other) const;
   void quantizeConcatenated(tensor::ConcatOp op);
@@ -91,6 +96,83 @@ void Rewriter::roundEdge(Value value, const ActivationParams &params) {
   for (OpOperand *use : uses)
     use->set(real);
 }
+
+//===----------------------------------------------------------------------===//
+// The border
+//===----------------------------------------------------------------------===//
+
+/// The attributes of an argument or result of integers.
+NamedAttrList Rewriter::describe(DictionaryAttr attrs,
+                                 const ActivationParams &params) {
+  NamedAttrList described(attrs);
+  described.set(QoptDialect::kUnsignedAttrName, builder.getUnitAttr());
+  described.set(QoptDialect::kScaleAttrName,
+                builder.getF32FloatAttr(params.scale));
+  described.set(QoptDialect::kZeroPointAttrName,
+                builder.getI32IntegerAttr(params.zeroPoint));
+  return described;
+}
+
+/// %x : f32  ->  dequantize(%x : i8)
+void Rewriter::takeIntegers(BlockArgument argument,
+                            const ActivationParams &params) {
+  auto type = cast<RankedTensorType>(argument.getType());
+  SmallVector<OpOperand *> uses(llvm::make_pointer_range(argument.getUses()));
+  argument.setType(type.clone(builder.getI8Type()));
+  builder.setInsertionPointToStart(argument.getOwner());
+  Value real = createDequantize(
+      builder, argument.getLoc(), argument,
+      ScaleTable::perTensor(params.scale, type.getRank(), builder.getContext()),
+      params.zeroPoint, /*isUnsigned=*/true);
+  for (OpOperand *use : uses)
+    use->set(real);
+  unsigned index = argument.getArgNumber();
+  func.setArgAttrs(index, describe(func.getArgAttrDict(index), params));
+}
+
+/// The integers of a real value; those it was dequantized from, if they are.
+Value Rewriter::integersOf(Value value, const ActivationParams &params) {
+  if (auto dequantize = value.getDefiningOp<DequantizeOp>())
+    if (dequantize.getUnsignedInput() &&
+        dequantize.getInput().getType().getElementType().isInteger(8))
+      if (Value input = dequantize.getInput();
+          isa<BlockArgument>(input) || input.getDefiningOp<QuantizeOp>())
+        return input;
+  return createQuantize(builder, value.getLoc(), value, params);
+}
+
+void Rewriter::returnIntegers(unsigned index, const ActivationParams &params) {
+  Operation *terminator = func.getBody().front().getTerminator();
+  builder.setInsertionPoint(terminator);
+  OpOperand &operand = terminator->getOpOperand(index);
+  operand.set(integersOf(operand.get(), params));
+  func.setResultAttrs(index, describe(func.getResultAttrDict(index), params));
+}
+
+void Rewriter::quantizeBorder() {
+  auto explain = [&](ArrayRef<std::string> reasons, auto set) {
+    for (auto [i, reason] : llvm::enumerate(reasons))
+      if (!reason.empty())
+        set(i, QoptDialect::kFloatReasonAttrName,
+            builder.getStringAttr(reason));
+  };
+  explain(plan.argumentReasons, [&](unsigned i, StringRef name, Attribute a) {
+    func.setArgAttr(i, name, a);
+  });
+  explain(plan.resultReasons, [&](unsigned i, StringRef name, Attribute a) {
+    func.setResultAttr(i, name, a);
+  });
+  for (auto [i, params] : llvm::enumerate(plan.results))
+    if (params)
+      returnIntegers(i, *params);
+  Block &block = func.getBody().front();
+  func.setType(builder.getFunctionType(
+      block.getArgumentTypes(), block.getTerminator()->getOperandTypes()));
+}
+
+//===----------------------------------------------------------------------===//
+// Constants
+//===----------------------------------------------------------------------===//
 
 /// Constants of few values carry them in their scales: c = sign(c) * |c|, which
 /// is exact.
@@ -217,8 +299,14 @@ void Rewriter::run() {
     else
       quantizeConstants(&op);
   }
-  for (const auto &[value, params] : plan.edges)
-    roundEdge(value, params);
+  for (const auto &[value, params] : plan.edges) {
+    auto argument = dyn_cast<BlockArgument>(value);
+    if (argument && !plan.floatOriginals.contains(value))
+      takeIntegers(argument, params);
+    else
+      roundEdge(value, params);
+  }
+  quantizeBorder();
 }
 
 //===----------------------------------------------------------------------===//
@@ -271,6 +359,11 @@ struct QuantizePass : public qopt::impl::QuantizePassBase<QuantizePass> {
       getOperation().emitError(toString(chosen.takeError()));
       return signalPassFailure();
     }
+    if (io != "float" && io != "quantized") {
+      getOperation().emitError("expects io to be float or quantized, got '")
+          << io << "'";
+      return signalPassFailure();
+    }
     for (auto func : getOperation().getOps<func::FuncOp>())
       if (!func.isExternal() && failed(quantizeFunction(func, *chosen)))
         return signalPassFailure();
@@ -295,8 +388,8 @@ LogicalResult QuantizePass::quantizeFunction(func::FuncOp func,
   // A layer that cannot be quantized changes the plan of its neighbours.
   DenseMap<Operation *, std::string> forcedFloat;
   while (true) {
-    FailureOr<QuantizationPlan> plan =
-        planQuantization(func, chosen, ranges, forcedFloat);
+    FailureOr<QuantizationPlan> plan = planQuantization(
+        func, {chosen, ranges, io == "quantized", forcedFloat});
     if (failed(plan))
       return failure();
     size_t before = forcedFloat.size();

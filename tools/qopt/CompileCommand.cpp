@@ -276,6 +276,10 @@ llvm::Error CompileCommand::reportTo(EmitKind kind) {
   report.target = llvm::join(
       llvm::map_range(*targets, [](const TargetInfo &t) { return t.name; }),
       ",");
+  if (build.io == "quantized" && !recipe->quantize)
+    for (auto *tensors : {&report.inputs, &report.outputs})
+      for (ReportTensor &tensor : *tensors)
+        tensor.detail = "the recipe keeps the model in float";
   uint64_t sourceBytes = 0;
   if (!llvm::sys::fs::file_size(model.path, sourceBytes))
     report.sourceBytes = sourceBytes;

@@ -35,6 +35,7 @@ public:
   llvm::Error run() override;
 
 private:
+  llvm::Error bindSamples(const ModelInfo &info, DataSet &data);
   llvm::Error prepare(const ModelInfo &info, DataSet &data);
   llvm::Error loadLabels(const ModelInfo &info, int64_t available);
   llvm::Error loadAgainst(const ModelInfo &info);
@@ -95,6 +96,8 @@ private:
   int64_t numSamples = 0;
   /// Of the first output, where it is scores.
   std::optional<ClassScores> scores;
+  /// Whether the samples are real numbers and the model's inputs are not.
+  bool quantizesSamples = false;
 };
 } // namespace
 
@@ -210,8 +213,30 @@ llvm::Error EvalCommand::chooseMetrics(const TensorInfo &output) {
   return llvm::Error::success();
 }
 
+/// A model that takes integers is measured on its integers, or on the real
+/// numbers that they stand for.
+llvm::Error EvalCommand::bindSamples(const ModelInfo &info, DataSet &data) {
+  std::vector<TensorSpec> specs = inputSpecs(info);
+  llvm::Error asStored = data.bind(specs);
+  auto isQuantized = [](const TensorInfo &input) {
+    return input.isQuantized();
+  };
+  if (!asStored || llvm::none_of(info.inputs, isQuantized))
+    return asStored;
+  for (auto [spec, input] : llvm::zip_equal(specs, info.inputs))
+    if (input.isQuantized())
+      spec.dtype = DType::F32;
+  if (llvm::Error asReal = data.bind(specs)) {
+    llvm::consumeError(std::move(asReal));
+    return asStored;
+  }
+  llvm::consumeError(std::move(asStored));
+  quantizesSamples = true;
+  return llvm::Error::success();
+}
+
 llvm::Error EvalCommand::prepare(const ModelInfo &info, DataSet &data) {
-  if (llvm::Error error = data.bind(inputSpecs(info)))
+  if (llvm::Error error = bindSamples(info, data))
     return error;
   numSamples = data.numSamples();
   if (limit.getNumOccurrences()) {
@@ -267,6 +292,17 @@ llvm::Error EvalCommand::compareBits(int64_t index,
 
 llvm::Error EvalCommand::evaluate(int64_t index,
                                   std::vector<HostTensor> sample) {
+  std::vector<HostTensor> reals = sample;
+  const ModelInfo &info = executor->getInfo();
+  for (auto [stored, real, input] :
+       llvm::zip_equal(sample, reals, info.inputs)) {
+    if (!input.isQuantized())
+      continue;
+    if (quantizesSamples)
+      stored = quantizeTensor(real, input);
+    else
+      real = dequantizeTensor(stored, input);
+  }
   auto outputs = executor->run(sample);
   if (!outputs)
     return outputs.takeError();
@@ -278,8 +314,10 @@ llvm::Error EvalCommand::evaluate(int64_t index,
       return error;
   }
   HostTensor &answer = outputs->front();
+  if (info.outputs.front().isQuantized())
+    answer = dequantizeTensor(answer, info.outputs.front());
   if (residual)
-    subtractFromInput(answer, sample.front(), peak);
+    subtractFromInput(answer, reals.front(), peak);
   HostTensor truth;
   if (against) {
     auto read = against->sample(0, index);

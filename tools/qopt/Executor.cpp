@@ -32,7 +32,7 @@ private:
 
 class InterpreterExecutor : public Executor {
 public:
-  llvm::Error initialize(OwningOpRef<ModuleOp> owned);
+  llvm::Error initialize(Session &session, OwningOpRef<ModuleOp> owned);
   llvm::Expected<llvm::SmallVector<HostTensor>>
   run(llvm::ArrayRef<HostTensor> inputs) override {
     return interpret(function, inputs);
@@ -46,10 +46,11 @@ private:
 };
 } // namespace
 
-llvm::Error InterpreterExecutor::initialize(OwningOpRef<ModuleOp> owned) {
+llvm::Error InterpreterExecutor::initialize(Session &session,
+                                            OwningOpRef<ModuleOp> owned) {
   module = std::move(owned);
   function = modelFunction(*module);
-  auto border = borderInfo(*module);
+  auto border = borderInfo(session, *module);
   if (!border)
     return border.takeError();
   info = std::move(*border);
@@ -153,7 +154,7 @@ createReference(Session &session, const ModelOptions &model,
   if (!module)
     return module.takeError();
   auto executor = std::make_unique<InterpreterExecutor>();
-  if (llvm::Error error = executor->initialize(std::move(*module)))
+  if (llvm::Error error = executor->initialize(session, std::move(*module)))
     return std::move(error);
   return executor;
 }

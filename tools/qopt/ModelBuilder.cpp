@@ -36,6 +36,10 @@ BuildOptions::BuildOptions(cl::SubCommand &command)
                       "x86-64, NAME,NAME,..., for one object that chooses at "
                       "run time"),
              cl::value_desc("NAME"), cl::init("native"), cl::sub(command)),
+      io("io",
+         cl::desc("Inputs and outputs: float, as in the model, or quantized: "
+                  "the integers of their edges (default: float)"),
+         cl::value_desc("KIND"), cl::init("float"), cl::sub(command)),
       optLevel("O", cl::desc("LLVM's optimization level"), cl::Prefix,
                cl::value_desc("0-3"), cl::init(3), cl::sub(command)),
       noSchedule("no-schedule",
@@ -85,26 +89,17 @@ std::vector<NamedPath> BuildOptions::inputs() const {
   return files;
 }
 
+llvm::Expected<bool> BuildOptions::quantizedIo() const {
+  if (io != "float" && io != "quantized")
+    return usageError("--io: expected float or quantized, got '" + io + "'");
+  return io == "quantized";
+}
+
 llvm::Expected<Phase> parsePhaseOption(StringRef flag, StringRef value) {
   if (std::optional<Phase> phase = parsePhase(value))
     return *phase;
   return usageError("--" + flag + ": expected one of " + phaseNames() +
                     ", got '" + value + "'");
-}
-
-static llvm::Expected<TensorInfo> tensorInfo(Type type, StringAttr name,
-                                             StringRef fallback) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  FailureOr<DType> dtype =
-      tensor ? dtypeOf(tensor.getElementType(), /*isUnsigned=*/false)
-             : FailureOr<DType>(failure());
-  if (failed(dtype))
-    return inputError("expected tensors of numbers at the border of the model");
-  TensorInfo info;
-  info.name = name ? name.str() : fallback.str();
-  info.dtype = *dtype;
-  info.shape = llvm::to_vector<4>(tensor.getShape());
-  return info;
 }
 
 func::FuncOp modelFunction(ModuleOp module) {
@@ -114,29 +109,12 @@ func::FuncOp modelFunction(ModuleOp module) {
   return nullptr;
 }
 
-llvm::Expected<ModelInfo> borderInfo(ModuleOp module) {
-  func::FuncOp function = modelFunction(module);
-  ModelInfo info;
-  info.name = function.getName().str();
-  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
-    auto tensor = tensorInfo(
-        type,
-        function.getArgAttrOfType<StringAttr>(i, QoptDialect::kNameAttrName),
-        "input" + std::to_string(i));
-    if (!tensor)
-      return tensor.takeError();
-    info.inputs.push_back(std::move(*tensor));
-  }
-  for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
-    auto tensor = tensorInfo(
-        type,
-        function.getResultAttrOfType<StringAttr>(i, QoptDialect::kNameAttrName),
-        "output" + std::to_string(i));
-    if (!tensor)
-      return tensor.takeError();
-    info.outputs.push_back(std::move(*tensor));
-  }
-  return info;
+llvm::Expected<ModelInfo> borderInfo(Session &session, ModuleOp module) {
+  FailureOr<ModelInfo> info = describeBorder(modelFunction(module));
+  if (failed(info))
+    return session.takeError(ExitCode::Input,
+                             "the model's border cannot be described");
+  return std::move(*info);
 }
 
 std::vector<TensorSpec> inputSpecs(const ModelInfo &info) {
@@ -223,9 +201,9 @@ static int64_t countMacs(ModuleOp module) {
 }
 
 /// Biases that keep the means, from a few samples spread over the data.
-static llvm::Error correctBiasesFrom(ModuleOp calibrated, StringRef dataPath,
-                                     StringRef recipe) {
-  auto info = borderInfo(calibrated);
+static llvm::Error correctBiasesFrom(Session &session, ModuleOp calibrated,
+                                     StringRef dataPath, StringRef recipe) {
+  auto info = borderInfo(session, calibrated);
   if (!info)
     return info.takeError();
   auto data = DataSet::open(dataPath);
@@ -285,6 +263,9 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
   if (auto observer = build.calibrationRun.observerOptions(recipe->observer);
       !observer)
     return observer.takeError();
+  auto quantizedIo = build.quantizedIo();
+  if (!quantizedIo)
+    return quantizedIo.takeError();
   bool hasRanges = !build.calibrate.empty() || !build.calibration.empty();
   if (recipe->quantize && recipe->quantizeActivations && !hasRanges &&
       *from < Phase::Calibrated && to >= Phase::Calibrated)
@@ -295,6 +276,7 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
   if (build.remarks)
     session.enableRemarks();
   PhaseOptions options = phaseOptions(build, *recipe, emitOptions->target);
+  options.quantizedIo = *quantizedIo;
   auto step = [&](ModuleOp module, Phase phase) -> llvm::Error {
     if (atPhase)
       if (llvm::Error error = atPhase(module, phase))
@@ -304,7 +286,7 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
     if (phase != Phase::Calibrated || to <= phase || !recipe->biasCorrection)
       return llvm::Error::success();
     if (!build.calibrate.empty())
-      return correctBiasesFrom(module, build.calibrate, build.recipe);
+      return correctBiasesFrom(session, module, build.calibrate, build.recipe);
     printWarning("biases are not corrected: expected --calibrate DATA to do it "
                  "with, got none");
     return llvm::Error::success();

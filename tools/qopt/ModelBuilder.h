@@ -35,6 +35,8 @@ struct BuildOptions {
 
   /// --target and -O, checked; of several targets, the strongest.
   llvm::Expected<EmitOptions> emitOptions(llvm::StringRef name) const;
+  /// --io, checked: whether inputs and outputs become integers.
+  llvm::Expected<bool> quantizedIo() const;
 
   /// --threads of the commands that have it: long loops are cut into as many
   /// tasks, and a model in this process runs on as many threads.
@@ -48,6 +50,7 @@ struct BuildOptions {
   llvm::cl::opt<std::string> calibrate;
   llvm::cl::opt<std::string> calibration;
   llvm::cl::opt<std::string> target;
+  llvm::cl::opt<std::string> io;
   llvm::cl::opt<unsigned> optLevel;
   llvm::cl::opt<bool> noSchedule;
   llvm::cl::opt<bool> remarks;
@@ -62,7 +65,7 @@ llvm::Expected<Phase> parsePhaseOption(llvm::StringRef flag,
 mlir::func::FuncOp modelFunction(mlir::ModuleOp module);
 
 /// Name, inputs and outputs of a module of tensors.
-llvm::Expected<ModelInfo> borderInfo(mlir::ModuleOp module);
+llvm::Expected<ModelInfo> borderInfo(Session &session, mlir::ModuleOp module);
 
 /// The inputs, as a data set is bound to them.
 std::vector<TensorSpec> inputSpecs(const ModelInfo &info);

@@ -12,6 +12,7 @@
 #include "Executor.h"
 #include "qopt/Support/Metrics.h"
 #include "qopt/Support/Npy.h"
+#include "qopt/Support/NumberFormat.h"
 #include "llvm/Support/Format.h"
 
 namespace cl = llvm::cl;
@@ -62,6 +63,15 @@ llvm::Error RunCommand::checkFiles() const {
   return checkDestinations(written, given);
 }
 
+/// What to do with real numbers where a model takes integers.
+static std::string howToQuantize(const TensorInfo &info) {
+  if (!info.isQuantized())
+    return "";
+  return "; a real number x goes in as round(x / " +
+         shortestDigits(info.scale) + ") + " + std::to_string(info.zeroPoint) +
+         ", between 0 and 255";
+}
+
 llvm::Expected<std::vector<HostTensor>>
 RunCommand::readInputs(const ModelInfo &info) {
   if (inputs.size() != info.inputs.size())
@@ -80,7 +90,7 @@ RunCommand::readInputs(const ModelInfo &info) {
                         "' as " + dtypeName(expected.dtype) + " " +
                         shapeToString(expected.shape) + ", got " +
                         dtypeName(tensor->dtype) + " " +
-                        shapeToString(tensor->shape));
+                        shapeToString(tensor->shape) + howToQuantize(expected));
     tensors.push_back(std::move(*tensor));
   }
   return tensors;
@@ -99,6 +109,8 @@ static void printSummary(const TensorInfo &info, const HostTensor &tensor) {
     llvm::outs() << llvm::format(", %g to %g, largest at ", low, high)
                  << argMax(tensor);
   }
+  if (info.isQuantized())
+    llvm::outs() << "; real values are " << describeQuantization(info);
   llvm::outs() << '\n';
 }
 

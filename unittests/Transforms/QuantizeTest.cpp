@@ -43,7 +43,7 @@ protected:
     if (!module)
       return module;
     PassManager pm(&context);
-    pm.addPass(createQuantizePass({recipe.str()}));
+    pm.addPass(createQuantizePass({recipe.str(), "float"}));
     if (failed(pm.run(*module)))
       return {};
     return module;

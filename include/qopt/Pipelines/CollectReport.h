@@ -32,6 +32,7 @@ private:
   void collectFloat(mlir::ModuleOp module);
   void collectParameters(mlir::ModuleOp module);
   void collectStatus(mlir::ModuleOp module);
+  void collectBorder(mlir::ModuleOp module);
   void collectArena(mlir::ModuleOp module);
   void explainAbsent();
 

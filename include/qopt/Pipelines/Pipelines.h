@@ -30,6 +30,8 @@ namespace qopt {
 struct PhaseOptions {
   /// A preset's name or a recipe file.
   std::string recipe = "int8";
+  /// Whether inputs and outputs become the integers of their edges.
+  bool quantizedIo = false;
   /// False: the phases `observed` to `integer` are passed over.
   bool quantize = true;
   /// False: `calibrated` is passed over, and edges have no ranges.

@@ -39,8 +39,9 @@ struct InterpretOptions {
 };
 
 /// Runs `function`, which has one block, on tensors of its argument types. An
-/// i8 argument takes U8 or I8 bytes; i8 results come back as I8, i1 as Bool,
-/// and `index` as I64. Safe to call from several threads at once.
+/// i8 argument takes U8 or I8 bytes; i8 results come back as I8 (as U8 if they
+/// have `qopt.unsigned`), i1 as Bool, and `index` as I64. Safe to call from
+/// several threads at once.
 llvm::Expected<llvm::SmallVector<HostTensor>>
 interpret(mlir::func::FuncOp function, llvm::ArrayRef<HostTensor> inputs,
           const InterpretOptions &options = {});

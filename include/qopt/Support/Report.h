@@ -61,6 +61,19 @@ struct ReportNode {
   int32_t zeroPoint = 0;
 };
 
+/// An input or output of the compiled model.
+struct ReportTensor {
+  std::string name;
+  /// "f32", "u8", ...
+  std::string dtype;
+  std::vector<int64_t> shape;
+  /// Where it is quantized.
+  std::optional<float> scale;
+  int32_t zeroPoint = 0;
+  /// Why it is in float although integers were asked for.
+  std::string detail;
+};
+
 /// A buffer of the arena; the steps are inclusive.
 struct ReportBuffer {
   std::string name;
@@ -86,6 +99,7 @@ struct Report {
   int64_t objectBytes = 0;
   int64_t arenaBytes = 0;
   int64_t liveBytes = 0;
+  std::vector<ReportTensor> inputs, outputs;
   std::vector<ReportNode> nodes;
   std::vector<ReportBuffer> buffers;
 

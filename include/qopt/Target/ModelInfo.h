@@ -15,6 +15,7 @@
 #ifndef QOPT_TARGET_MODELINFO_H
 #define QOPT_TARGET_MODELINFO_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "qopt/Support/Tensor.h"
 #include <string>
@@ -30,9 +31,18 @@ struct TensorInfo {
   float scale = 0.0f;
   int32_t zeroPoint = 0;
 
+  bool isQuantized() const { return scale != 0.0f; }
   int64_t numElements() const;
   int64_t numBytes() const;
 };
+
+/// Real numbers as the integers of a quantized input, and the integers of a
+/// quantized output as real numbers (docs/Numerics.md, section 1).
+HostTensor quantizeTensor(const HostTensor &real, const TensorInfo &info);
+HostTensor dequantizeTensor(const HostTensor &integers, const TensorInfo &info);
+
+/// "(q - 3) * 0.0125", for people.
+std::string describeQuantization(const TensorInfo &info);
 
 /// An edge that the compiled model reports to qopt_observe, by its index.
 struct ObservedEdge {
@@ -64,6 +74,10 @@ struct ModelInfo {
   static mlir::FailureOr<ModelInfo> fromModule(mlir::ModuleOp module);
   void setOn(mlir::ModuleOp module) const;
 };
+
+/// Name, inputs and outputs of a model whose function still has tensors. Fails,
+/// with a diagnostic, where the C ABI has no word for them.
+mlir::FailureOr<ModelInfo> describeBorder(mlir::func::FuncOp func);
 
 /// The dtype of an element type; integers are signed unless `isUnsigned`.
 /// Fails on types that the C ABI does not know.

@@ -313,6 +313,11 @@ def QuantizePass : Pass<"qopt-quantize", "::mlir::ModuleOp"> {
       a concatenation share theirs.
     - What feeds only results of the function or float operations is not rounded.
 
+    With `io=quantized`, arguments whose edge is rounded, and results, become the
+    unsigned integers of their edges; `qopt.unsigned`, `qopt.scale` and
+    `qopt.zero_point` on them say what they mean. An argument or result that stays in
+    float says why in `qopt.float_reason`.
+
     Weights become `qopt.dequantize` of an integer constant, biases i32 with the scale
     of the products. The pass proves that no accumulator can wrap; a layer where one could,
     and every operation without integer form, stays in float with the reason as
@@ -323,7 +328,9 @@ def QuantizePass : Pass<"qopt-quantize", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"recipe", "recipe", "std::string", "\"int8\"",
-           "A preset or a recipe file">
+           "A preset or a recipe file">,
+    Option<"io", "io", "std::string", "\"float\"",
+           "Inputs and results of the function: float, or quantized">
   ];
   let dependentDialects = [
     "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",

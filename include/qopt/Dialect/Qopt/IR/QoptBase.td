@@ -45,7 +45,8 @@ def Qopt_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kSourceNodesAttrName =
         "qopt.source_nodes";
 
-    /// String attribute on an operation that stays in float: why.
+    /// String attribute on an operation, or an argument or result of the
+    /// function, that stays in float: why.
     static constexpr ::llvm::StringLiteral kFloatReasonAttrName =
         "qopt.float_reason";
 
@@ -77,6 +78,12 @@ def Qopt_Dialect : Dialect {
     /// Unit attribute on function arguments and results: their integers are
     /// unsigned.
     static constexpr ::llvm::StringLiteral kUnsignedAttrName = "qopt.unsigned";
+
+    /// f32 and i32 attributes on function arguments and results of integers:
+    /// the real value is (q - zero_point) * scale.
+    static constexpr ::llvm::StringLiteral kScaleAttrName = "qopt.scale";
+    static constexpr ::llvm::StringLiteral kZeroPointAttrName =
+        "qopt.zero_point";
   }];
 }
 
