@@ -19,8 +19,12 @@ using namespace qopt;
 static Error cannotWrite(StringRef path, std::error_code code) {
   std::string why = code.message();
   StringRef parent = sys::path::parent_path(path);
+  // Special file systems, such as /proc, say it of files that they do not make.
   if (code == std::errc::no_such_file_or_directory && !parent.empty())
-    why = ("the folder '" + parent + "' does not exist").str();
+    why = ("the folder '" + parent + "' " +
+           (sys::fs::is_directory(parent) ? "takes no new files"
+                                          : "does not exist"))
+              .str();
   return createStringError(code, "cannot write '" + path + "': " + why);
 }
 
@@ -32,19 +36,18 @@ static std::string resolveLinks(StringRef path) {
   return path.str();
 }
 
-static Expected<std::pair<std::string, int>> openTemporary(StringRef target) {
-  // Not createUniqueFile: it replaces every '%' of the path, the user's, too.
+/// The first name beside `target` under which `create` makes a new file.
+/// Not createUniqueFile: it replaces every '%' of the path, the user's, too.
+static std::error_code
+createBeside(StringRef target, std::string &name,
+             function_ref<std::error_code(const std::string &)> create) {
   for (unsigned attempt = 0;; ++attempt) {
-    std::string name = (target + ".tmp" + Twine(sys::Process::getProcessId()) +
-                        "-" + Twine(attempt))
-                           .str();
-    int fd;
-    std::error_code code =
-        sys::fs::openFileForWrite(name, fd, sys::fs::CD_CreateNew);
-    if (!code)
-      return std::make_pair(name, fd);
+    name = (target + ".tmp" + Twine(sys::Process::getProcessId()) + "-" +
+            Twine(attempt))
+               .str();
+    std::error_code code = create(name);
     if (code != std::errc::file_exists)
-      return errorCodeToError(code);
+      return code;
   }
 }
 
@@ -68,17 +71,20 @@ Expected<AtomicFile> AtomicFile::create(StringRef path) {
   if (exists)
     if ((code = sys::fs::access(file.target, sys::fs::AccessMode::Write)))
       return cannotWrite(path, code);
-  auto opened = openTemporary(file.target);
-  if (!opened)
-    return cannotWrite(path, errorToErrorCode(opened.takeError()));
-  file.temporary = opened->first;
-  file.descriptor = opened->second;
+  std::string name;
+  int fd;
+  code = createBeside(file.target, name, [&](const std::string &candidate) {
+    return sys::fs::openFileForWrite(candidate, fd, sys::fs::CD_CreateNew);
+  });
+  if (code)
+    return cannotWrite(path, code);
+  file.temporary = name;
+  file.descriptor = fd;
   sys::RemoveFileOnSignal(file.temporary);
   if (exists)
     // Best effort: a file system without permissions still gets its file.
-    (void)sys::fs::setPermissions(opened->second, status.permissions());
-  file.stream = std::make_unique<raw_fd_ostream>(opened->second,
-                                                 /*shouldClose=*/true);
+    (void)sys::fs::setPermissions(fd, status.permissions());
+  file.stream = std::make_unique<raw_fd_ostream>(fd, /*shouldClose=*/true);
   return file;
 }
 
@@ -89,6 +95,7 @@ AtomicFile &AtomicFile::operator=(AtomicFile &&other) {
   destination = std::move(other.destination);
   target = std::move(other.target);
   temporary = std::exchange(other.temporary, std::string());
+  replaced = std::exchange(other.replaced, std::string());
   descriptor = other.descriptor;
   stream = std::move(other.stream);
   return *this;
@@ -103,11 +110,41 @@ void AtomicFile::discard() {
     stream->clear_error();
     stream.reset();
   }
-  if (temporary.empty())
+  for (std::string *name : {&temporary, &replaced}) {
+    if (name->empty())
+      continue;
+    sys::fs::remove(*name);
+    sys::DontRemoveFileOnSignal(*name);
+    name->clear();
+  }
+}
+
+/// Keeps what stands at the destination, until all files are published.
+Error AtomicFile::keepReplaced() {
+  // In the way of anything else, the rename fails by itself.
+  if (temporary.empty() || !sys::fs::is_regular_file(target))
+    return Error::success();
+  std::string name;
+  std::error_code code = createBeside(target, name, [&](const std::string &n) {
+    return sys::fs::create_hard_link(target, n);
+  });
+  // Not every file system has links.
+  if (code)
+    code = sys::fs::copy_file(target, name);
+  sys::RemoveFileOnSignal(name);
+  replaced = name;
+  return code ? cannotWrite(destination, code) : Error::success();
+}
+
+/// Undoes a publication.
+void AtomicFile::restoreReplaced() {
+  if (replaced.empty()) {
+    sys::fs::remove(target);
     return;
-  sys::fs::remove(temporary);
-  sys::DontRemoveFileOnSignal(temporary);
-  temporary.clear();
+  }
+  sys::fs::rename(replaced, target);
+  sys::DontRemoveFileOnSignal(replaced);
+  replaced.clear();
 }
 
 /// All bytes on the disk, the descriptor closed.
@@ -146,17 +183,24 @@ Error AtomicFile::commitAll(MutableArrayRef<AtomicFile> files) {
   for (AtomicFile &file : files)
     if (Error error = file.finishWriting())
       return error;
-  SmallVector<StringRef> renamed;
+  // One rename is atomic by itself.
+  if (files.size() > 1)
+    for (AtomicFile &file : files)
+      if (Error error = file.keepReplaced())
+        return error;
+  SmallVector<AtomicFile *> renamed;
   for (AtomicFile &file : files) {
     bool renames = !file.temporary.empty();
     if (Error error = file.publish()) {
-      for (StringRef target : renamed)
-        sys::fs::remove(target);
+      for (AtomicFile *other : renamed)
+        other->restoreReplaced();
       return error;
     }
     if (renames)
-      renamed.push_back(file.target);
+      renamed.push_back(&file);
   }
+  for (AtomicFile &file : files)
+    file.discard();
   return Error::success();
 }
 

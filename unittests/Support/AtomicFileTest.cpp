@@ -105,10 +105,48 @@ TEST_F(AtomicFileTest, CommitAllIsBothOrNeither) {
   EXPECT_EQ(numFiles(), 1u);
 }
 
+TEST_F(AtomicFileTest, CommitAllRestoresWhatItReplaced) {
+  ASSERT_FALSE(bool(writeFileAtomically(at("m.o"), "old")));
+  std::vector<AtomicFile> files;
+  for (StringRef name : {"m.o", "m.h"}) {
+    Expected<AtomicFile> file = AtomicFile::create(at(name));
+    ASSERT_TRUE(bool(file));
+    file->os() << name;
+    files.push_back(std::move(*file));
+  }
+  ASSERT_FALSE(sys::fs::create_directory(at("m.h")));
+  ASSERT_FALSE(bool(writeFileAtomically(at("m.h/x"), "")));
+  Error error = AtomicFile::commitAll(files);
+  EXPECT_TRUE(bool(error));
+  consumeError(std::move(error));
+  EXPECT_EQ(contents(at("m.o")), "old");
+  files.clear();
+  EXPECT_EQ(numFiles(), 2u);
+}
+
+TEST_F(AtomicFileTest, CommitAllReplaces) {
+  std::vector<AtomicFile> files;
+  for (StringRef name : {"m.o", "m.h"}) {
+    ASSERT_FALSE(bool(writeFileAtomically(at(name), "old")));
+    Expected<AtomicFile> file = AtomicFile::create(at(name));
+    ASSERT_TRUE(bool(file));
+    file->os() << name;
+    files.push_back(std::move(*file));
+  }
+  EXPECT_FALSE(bool(AtomicFile::commitAll(files)));
+  EXPECT_EQ(contents(at("m.o")), "m.o");
+  EXPECT_EQ(contents(at("m.h")), "m.h");
+  EXPECT_EQ(numFiles(), 2u);
+}
+
 TEST_F(AtomicFileTest, NamesTheReason) {
   EXPECT_EQ(toString(writeFileAtomically(at("no/a"), "x")),
             "cannot write '" + at("no/a") + "': the folder '" + at("no") +
                 "' does not exist");
+#ifdef __linux__
+  EXPECT_EQ(toString(writeFileAtomically("/proc/q.o", "x")),
+            "cannot write '/proc/q.o': the folder '/proc' takes no new files");
+#endif
   EXPECT_EQ(toString(writeFileAtomically(folder, "x")),
             ("cannot write '" + folder + "': Is a directory").str());
 }

@@ -43,14 +43,16 @@ public:
   llvm::Error commit();
 
   /// Commits all of them or none: nothing is renamed before every file is on
-  /// the disk. Where a rename still fails, the files renamed before it in this
-  /// call are removed.
+  /// the disk. Where a rename still fails, what stood in the places of the
+  /// files renamed before it comes back.
   static llvm::Error commitAll(llvm::MutableArrayRef<AtomicFile> files);
 
 private:
   AtomicFile() = default;
   llvm::Error finishWriting();
+  llvm::Error keepReplaced();
   llvm::Error publish();
+  void restoreReplaced();
   void discard();
 
   std::string destination;
@@ -58,6 +60,8 @@ private:
   std::string target;
   /// Empty once published, and for destinations written in place.
   std::string temporary;
+  /// The file that a publication replaces, under another name.
+  std::string replaced;
   /// Of the temporary file; owned by `stream`.
   int descriptor = -1;
   std::unique_ptr<llvm::raw_fd_ostream> stream;
