@@ -10,6 +10,9 @@
 #include "qopt/Calibration/Observer.h"
 #include "qopt/Support/NumberFormat.h"
 
+#include <mutex>
+#include <thread>
+
 using namespace llvm;
 using namespace qopt;
 
@@ -64,6 +67,83 @@ static CalibrationEdge summarize(const EdgeInfo &info,
   return edge;
 }
 
+namespace {
+/// The samples that are left, shared by the threads.
+class SampleQueue {
+public:
+  SampleQueue(const DataSet &data, int64_t samples, const ProgressFn &progress)
+      : data(data), samples(samples), progress(progress) {}
+
+  /// What one thread does: its samples, into its observers.
+  void work(ModelRunner &runner, MutableArrayRef<EdgeObserver> observers);
+
+  /// The error of the first sample that has one, whichever thread had it.
+  Error takeError() {
+    return problem.empty() ? Error::success() : createStringError(problem);
+  }
+
+private:
+  std::optional<std::pair<int64_t, std::vector<HostTensor>>> takeNext();
+  void fail(int64_t sample, Error error);
+
+  const DataSet &data;
+  const int64_t samples;
+  const ProgressFn &progress;
+  std::mutex mutex;
+  int64_t next = 0, done = 0, failedSample = 0;
+  std::string problem;
+};
+} // namespace
+
+/// The later of two problems is forgotten. Earlier samples have all been
+/// taken, so that theirs are still to come.
+void SampleQueue::fail(int64_t sample, Error error) {
+  std::string text = toString(std::move(error));
+  next = samples;
+  if (!problem.empty() && failedSample < sample)
+    return;
+  failedSample = sample;
+  problem = std::move(text);
+}
+
+/// Samples are read in order, under the lock: compressed arrays only go
+/// forward.
+std::optional<std::pair<int64_t, std::vector<HostTensor>>>
+SampleQueue::takeNext() {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (next >= samples)
+    return std::nullopt;
+  int64_t sample = next++;
+  Expected<std::vector<HostTensor>> inputs = data.sample(sample);
+  if (inputs)
+    return std::make_pair(sample, std::move(*inputs));
+  fail(sample, inputs.takeError());
+  return std::nullopt;
+}
+
+void SampleQueue::work(ModelRunner &runner,
+                       MutableArrayRef<EdgeObserver> observers) {
+  while (auto taken = takeNext()) {
+    auto &[sample, inputs] = *taken;
+    Error error = observeSample(runner, inputs, sample, observers);
+    std::lock_guard<std::mutex> lock(mutex);
+    if (error)
+      return fail(sample, std::move(error));
+    ++done;
+    if (progress)
+      progress(done, samples);
+  }
+}
+
+/// How many threads share the samples. An average that moves depends on their
+/// order.
+static int64_t countThreads(const CalibrationOptions &options,
+                            int64_t samples) {
+  if (options.observer.kind == ObserverKind::MovingAverage)
+    return 1;
+  return std::clamp<int64_t>(options.threads, 1, samples);
+}
+
 Expected<CalibrationTable> qopt::calibrate(ModelRunner &runner,
                                            const DataSet &data,
                                            const CalibrationOptions &options,
@@ -75,24 +155,31 @@ Expected<CalibrationTable> qopt::calibrate(ModelRunner &runner,
     return createStringError("expected at least one sample to calibrate with, "
                              "got " +
                              Twine(samples));
-  std::vector<EdgeObserver> observers;
+  std::vector<EdgeObserver> fresh;
   for (const EdgeInfo &edge : runner.edges())
-    observers.emplace_back(edge, options.observer);
-  for (int64_t sample = 0; sample < samples; ++sample) {
-    Expected<std::vector<HostTensor>> inputs = data.sample(sample);
-    if (!inputs)
-      return inputs.takeError();
-    if (Error error = observeSample(runner, *inputs, sample, observers))
-      return std::move(error);
-    if (progress)
-      progress(sample + 1, samples);
-  }
+    fresh.emplace_back(edge, options.observer);
+  std::vector<std::vector<EdgeObserver>> shares(countThreads(options, samples),
+                                                fresh);
+  SampleQueue queue(data, samples, progress);
+  std::vector<std::thread> threads;
+  for (std::vector<EdgeObserver> &share : MutableArrayRef(shares).drop_front())
+    threads.emplace_back([&] { queue.work(runner, share); });
+  queue.work(runner, shares.front());
+  for (std::thread &thread : threads)
+    thread.join();
+  if (Error error = queue.takeError())
+    return std::move(error);
+
   CalibrationTable table;
   table.model = options.modelName;
   table.edgesHash = hashEdges(runner.edges());
   table.observer = options.observer;
   table.samples = samples;
-  for (auto [info, observer] : zip(runner.edges(), observers))
+  for (auto [i, info] : enumerate(runner.edges())) {
+    EdgeObserver &observer = shares.front()[i];
+    for (const std::vector<EdgeObserver> &share : ArrayRef(shares).drop_front())
+      observer.merge(share[i]);
     table.edges.push_back(summarize(info, observer, options.observer));
+  }
   return table;
 }

@@ -238,3 +238,10 @@ std::optional<int64_t> EdgeObserver::observe(ArrayRef<float> values) {
   numValues += values.size();
   return std::nullopt;
 }
+
+void EdgeObserver::merge(const EdgeObserver &other) {
+  for (auto [channel, from] : llvm::zip_equal(channels, other.channels))
+    channel.merge(from, numSamples, other.numSamples);
+  numSamples += other.numSamples;
+  numValues += other.numValues;
+}

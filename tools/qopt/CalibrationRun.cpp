@@ -11,6 +11,7 @@
 #include "qopt/Calibration/Runners.h"
 #include "qopt/Pipelines/Pipelines.h"
 #include "llvm/Support/Process.h"
+#include <thread>
 
 using namespace mlir;
 namespace cl = llvm::cl;
@@ -97,6 +98,7 @@ runCalibration(ModuleOp observed, StringRef dataPath,
       calibration.modelName = function.getName().str();
   if (options.samples > 0)
     calibration.maxSamples = options.samples;
+  calibration.threads = std::thread::hardware_concurrency();
   ProgressPrinter progress(llvm::errs(), "calibrating",
                            llvm::sys::Process::StandardErrIsDisplayed());
   return calibrate(**runner, *data, calibration, progress.function());

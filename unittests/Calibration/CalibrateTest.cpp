@@ -112,6 +112,59 @@ TEST(CalibrateTest, EveryEdgeMustReport) {
             "edge 'log': expected values from the run, got none");
 }
 
+static std::string printed(const CalibrationTable &table) {
+  std::string text;
+  raw_string_ostream os(text);
+  table.print(os, /*withHistograms=*/true);
+  return text;
+}
+
+TEST(CalibrateTest, ThreadsGiveTheSameBytes) {
+  FakeRunner runner;
+  for (ObserverKind kind :
+       {ObserverKind::MinMax, ObserverKind::MovingAverage,
+        ObserverKind::Percentile, ObserverKind::Entropy, ObserverKind::Mse}) {
+    HostTensor tensor(DType::F32, {200, 4});
+    for (auto [i, value] : enumerate(tensor.data<float>()))
+      value = std::exp(float(i * i % 37) / 5 - 3);
+    DataSet data = cantFail(DataSet::fromTensors({{"x", std::move(tensor)}}));
+    cantFail(data.bind(runner.inputs()));
+    CalibrationOptions options;
+    options.observer.kind = kind;
+    std::string alone = printed(cantFail(calibrate(runner, data, options)));
+    options.threads = 3;
+    for (int round = 0; round < 5; ++round) {
+      std::vector<int64_t> steps;
+      auto note = [&](int64_t done, int64_t) { steps.push_back(done); };
+      EXPECT_EQ(printed(cantFail(calibrate(runner, data, options, note))),
+                alone)
+          << observerName(kind).str();
+      ASSERT_EQ(steps.size(), 200u);
+      EXPECT_TRUE(llvm::is_sorted(steps));
+    }
+  }
+}
+
+TEST(CalibrateTest, ThreadsNameTheFirstBadSample) {
+  FakeRunner runner;
+  for (int round = 0; round < 20; ++round) {
+    HostTensor tensor(DType::F32, {100, 4});
+    for (float &value : tensor.data<float>())
+      value = 1;
+    for (int64_t sample : {40, 41, 42})
+      tensor.data<float>()[sample * 4 + 1] = 0; // log(0)
+    DataSet data = cantFail(DataSet::fromTensors({{"x", std::move(tensor)}}));
+    cantFail(data.bind(runner.inputs()));
+    CalibrationOptions options;
+    options.threads = 4;
+    Expected<CalibrationTable> table = calibrate(runner, data, options);
+    ASSERT_FALSE(bool(table));
+    EXPECT_EQ(toString(table.takeError()),
+              "edge 'log': sample 40: expected finite values, got -inf at "
+              "element 1 of 2x2");
+  }
+}
+
 /// One run over all samples, and two runs merged.
 TEST(CalibrateTest, MergedRunsEqualOneRun) {
   FakeRunner runner;
@@ -130,23 +183,17 @@ TEST(CalibrateTest, MergedRunsEqualOneRun) {
                             ObserverKind::Entropy, ObserverKind::Mse}) {
     CalibrationOptions options;
     options.observer.kind = kind;
-    auto text = [&](const CalibrationTable &table) {
-      std::string result;
-      raw_string_ostream os(result);
-      table.print(os, /*withHistograms=*/true);
-      return result;
-    };
     CalibrationTable whole = cantFail(calibrate(runner, part(0, 40), options));
     CalibrationTable first = cantFail(calibrate(runner, part(0, 13), options));
     CalibrationTable second =
         cantFail(calibrate(runner, part(13, 40), options));
     // Through the file, as users do.
-    first = cantFail(CalibrationTable::parse(text(first), "first"));
-    second = cantFail(CalibrationTable::parse(text(second), "second"));
+    first = cantFail(CalibrationTable::parse(printed(first), "first"));
+    second = cantFail(CalibrationTable::parse(printed(second), "second"));
     Expected<CalibrationTable> merged =
         CalibrationTable::merge({first, second});
     ASSERT_TRUE(bool(merged)) << toString(merged.takeError());
-    EXPECT_EQ(text(*merged), text(whole)) << observerName(kind).str();
+    EXPECT_EQ(printed(*merged), printed(whole)) << observerName(kind).str();
   }
 }
 

@@ -20,12 +20,15 @@ struct CalibrationOptions {
   ObserverOptions observer;
   /// Use only the first samples; all without it.
   std::optional<int64_t> maxSamples;
+  /// How many samples run at once. The result does not depend on it.
+  unsigned threads = 1;
   /// The model's name for the table.
   std::string modelName;
 };
 
-/// Runs the samples through the model, in order. `data` must be bound to the
-/// runner's inputs. What is held grows with the edges, not with the samples.
+/// Runs the samples through the model. `data` must be bound to the runner's
+/// inputs. What is held grows with the edges and the threads, not with the
+/// samples. `progress` is called by one thread at a time.
 llvm::Expected<CalibrationTable> calibrate(ModelRunner &runner,
                                            const DataSet &data,
                                            const CalibrationOptions &options,

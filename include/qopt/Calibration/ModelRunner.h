@@ -45,7 +45,8 @@ public:
   virtual llvm::ArrayRef<TensorSpec> inputs() const = 0;
   /// In the order of the model; the sink's `edge` is an index of it.
   virtual llvm::ArrayRef<EdgeInfo> edges() const = 0;
-  /// Runs one sample; every edge reports once, whole.
+  /// Runs one sample; every edge reports once, whole. Several threads may call
+  /// it at once; a sink is called on the thread of its run.
   virtual llvm::Error run(llvm::ArrayRef<HostTensor> inputs, EdgeSink sink) = 0;
 };
 

@@ -98,6 +98,9 @@ public:
   /// not finite; then nothing was taken.
   std::optional<int64_t> observe(llvm::ArrayRef<float> values);
 
+  /// Adds what another observer of the edge has seen (ChannelStatistics).
+  void merge(const EdgeObserver &other);
+
   llvm::ArrayRef<ChannelStatistics> statistics() const { return channels; }
   int64_t samples() const { return numSamples; }
   /// Values seen, of all channels together.
