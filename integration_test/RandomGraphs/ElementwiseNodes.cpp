@@ -114,7 +114,8 @@ bool GraphGrower::appendScale() {
 /// given.
 Value GraphGrower::binary(Value a, ArrayRef<int64_t> aDims, Value b,
                           ArrayRef<int64_t> bDims, ArrayRef<int64_t> shape) {
-  int64_t kind = random.between(0, 9);
+  bool isGate = aDims.size() != bDims.size() && random.chance(60);
+  int64_t kind = isGate ? 1 : random.between(0, 9);
   return createElementwise(
       builder, loc, shape,
       {{a, SmallVector<int64_t>(aDims), 0},
@@ -202,6 +203,26 @@ bool GraphGrower::appendGate() {
   Value gate = unary(mean);
   loc = nextLoc();
   return push(binary(input, {0, 1, 2, 3}, gate, {0, 3}, shape));
+}
+
+/// x * f(x) or x - f(g(x)): several nodes, one table.
+bool GraphGrower::appendSelfGate() {
+  Value input = pickAnyValue(), gate = unary(input);
+  if (random.chance(40)) {
+    loc = nextLoc();
+    gate = unary(gate);
+  }
+  SmallVector<int64_t> shape(shapeOf(input));
+  SmallVector<int64_t> dims = allDims(shape);
+  bool isProduct = random.chance(70);
+  loc = nextLoc();
+  return push(createElementwise(
+      builder, loc, shape, {{input, dims, 0}, {gate, dims, 0}},
+      [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+        if (isProduct)
+          return arith::MulFOp::create(b, l, args);
+        return arith::SubFOp::create(b, l, args);
+      }));
 }
 
 /// A batch normalization: x * a[c] + b[c].

@@ -73,6 +73,7 @@ private:
   bool appendBinary();
   bool appendResidual();
   bool appendGate();
+  bool appendSelfGate();
   bool appendAffine();
   // Movement.
   bool appendConcat();

@@ -259,12 +259,13 @@ void ReportCollector::collectStatus(ModuleOp module) {
     bool wasFloat = entry.status == NodeStatus::Float;
     if (it != found.end()) {
       entry.status = it->second;
-      // Float arithmetic without a reason is that of an integer layer: grouped
-      // weights, whose sums carry a scale each, or what follows them in the
-      // same loop nest.
+      // Float arithmetic without a reason is that of integers with several
+      // scales: grouped weights, whose sums carry one each, what follows them
+      // in the same loop nest, or sums that leave the model.
       if (it->second == NodeStatus::Float && entry.detail.empty()) {
         entry.status = NodeStatus::Integer;
-        entry.detail = "sums of weight groups are scaled and added in float";
+        entry.detail = "integers of several scales are scaled and added in "
+                       "float";
       } else if (it->second != NodeStatus::Float) {
         entry.detail.clear();
       }

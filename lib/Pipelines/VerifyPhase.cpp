@@ -181,6 +181,17 @@ static LogicalResult verifyCalibrated(ModuleOp module, Phase phase) {
   return failure(walk.wasInterrupted());
 }
 
+/// A user of integers that says what they are: dequantize, or the return of a
+/// model with a quantized border.
+static bool isEdgeUse(OpOperand &use) {
+  Operation *user = use.getOwner();
+  if (isa<func::ReturnOp>(user))
+    return static_cast<bool>(cast<func::FuncOp>(user->getParentOp())
+                                 .getResultAttr(use.getOperandNumber(),
+                                                QoptDialect::kScaleAttrName));
+  return isa<DequantizeOp>(user);
+}
+
 /// No observer; an activation edge is quantize, then only dequantize.
 static LogicalResult verifyQdq(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
@@ -192,12 +203,12 @@ static LogicalResult verifyQdq(ModuleOp module, Phase phase) {
           op, phase, "unexpected '" + op->getName().getStringRef() + "'",
           "it belongs to the integer phase"));
     if (auto quantize = dyn_cast<QuantizeOp>(op))
-      for (Operation *user : quantize->getUsers())
-        if (!isa<DequantizeOp, func::ReturnOp>(user))
+      for (OpOperand &use : quantize->getUses())
+        if (!isEdgeUse(use))
           return WalkResult(violation(
-              user, phase,
+              use.getOwner(), phase,
               "expected only qopt.dequantize after qopt.quantize, got '" +
-                  user->getName().getStringRef() + "'",
+                  use.getOwner()->getName().getStringRef() + "'",
               "qopt-quantize should have put the pair on the edge"));
     return WalkResult::advance();
   });

@@ -533,14 +533,12 @@ Rule reference::applyLinearRules(Operation *op,
     return quantizeForm(quantize, environment);
   if (std::optional<Contraction> contraction = matchContraction(op))
     return contractForms(*contraction, environment);
-  if (std::optional<PoolingKind> kind = matchPooling(op)) {
+  if (std::optional<PoolingKind> kind = matchPoolingOrReduction(op)) {
     if (*kind == PoolingKind::Min)
       return std::nullopt;
     return reduceForm(cast<linalg::LinalgOp>(op), *kind == PoolingKind::Max,
                       environment);
   }
-  if (matchSumReduction(op))
-    return reduceForm(cast<linalg::LinalgOp>(op), /*isMax=*/false, environment);
   if (isMovement(op))
     return moveForm(op, environment);
   auto generic = dyn_cast<linalg::GenericOp>(op);

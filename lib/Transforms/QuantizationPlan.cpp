@@ -15,6 +15,7 @@
 
 #include "QuantizationPlan.h"
 #include "mlir/IR/Matchers.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "llvm/ADT/EquivalenceClasses.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringSet.h"
@@ -74,6 +75,17 @@ Value QuantizationPlan::rootOf(Value value) const {
   return value;
 }
 
+bool QuantizationPlan::isAccumulated(Value value) const {
+  Operation *def = value.getDefiningOp();
+  if (!def)
+    return false;
+  Role role = roleOf(def);
+  if (role == Role::Scale)
+    return isAccumulated(activationOperands(def).front());
+  return role == Role::Contraction || role == Role::Sum ||
+         role == Role::SumPool;
+}
+
 bool QuantizationPlan::wantsInteger(Operation *op, Value value) const {
   if (isa<func::ReturnOp>(op))
     return returnedIntegers.contains(value);
@@ -87,7 +99,8 @@ bool QuantizationPlan::wantsInteger(Operation *op, Value value) const {
     // A sum of many 8-bit values is precise enough even for an output.
     return true;
   default:
-    return wanted.lookup(op);
+    return wanted.lookup(op) ||
+           (outputSums.contains(op) && !isAccumulated(value));
   }
 }
 
@@ -145,10 +158,12 @@ private:
   Role classify(Operation *op, std::string &reason);
   Role classifyContraction(const Contraction &match, std::string &reason);
   Role classifyElementwise(linalg::GenericOp op, std::string &reason);
+  bool growsFromOneValue(linalg::GenericOp op);
   void keepSourceNodesWhole();
 
   std::string borderReason(Value value) const;
   void chooseReturnedIntegers();
+  bool addsIntegers(Operation *sum) const;
   void findWanted();
 
   void assignForms();
@@ -178,16 +193,15 @@ private:
 };
 } // namespace
 
-/// An elementwise generic that reads one activation, in place, and otherwise
+/// An elementwise generic that reads activations in place, and otherwise
 /// constants that are scalars or run along the last dimension.
-static bool isChannelwiseUnary(linalg::GenericOp op) {
+static bool isChannelwise(linalg::GenericOp op) {
   if (!isElementwiseOp(op))
     return false;
-  unsigned activations = 0;
   for (OpOperand *operand : op.getDpsInputOperands()) {
     AffineMap map = op.getMatchingIndexingMap(operand);
     if (!isConstantValue(operand->get())) {
-      if (!map.isIdentity() || ++activations > 1)
+      if (!map.isIdentity())
         return false;
       continue;
     }
@@ -196,7 +210,44 @@ static bool isChannelwiseUnary(linalg::GenericOp op) {
     if (map.getNumResults() != 0 && !alongLast)
       return false;
   }
-  return activations == 1;
+  return true;
+}
+
+static bool isChannelwiseUnary(linalg::GenericOp op) {
+  return isChannelwise(op) && activationOperands(op).size() == 1;
+}
+
+/// Whether an operation of several tensors and the elementwise operations
+/// before it, which nothing else reads, are a function of one value:
+/// x * sigmoid(x). Then all of them are one table.
+bool Planner::growsFromOneValue(linalg::GenericOp op) {
+  if (!isChannelwise(op))
+    return false;
+  llvm::SmallSetVector<Operation *, 4> cone;
+  llvm::SmallSetVector<Value, 4> open;
+  cone.insert(op);
+  open.insert_range(activationOperands(op));
+  while (open.size() > 1) {
+    // The last one: whatever else reads it has been seen.
+    auto isBefore = [](Value a, Value b) {
+      Operation *x = a.getDefiningOp(), *y = b.getDefiningOp();
+      return !x || (y && x->isBeforeInBlock(y));
+    };
+    Value last = *std::max_element(open.begin(), open.end(), isBefore);
+    auto def = last.getDefiningOp<linalg::GenericOp>();
+    bool isInside =
+        def && isChannelwise(def) && llvm::all_of(last.getUses(), [&](auto &u) {
+          return cone.contains(userInBlock(u));
+        });
+    if (!isInside)
+      return false;
+    open.remove(last);
+    cone.insert(def);
+    open.insert_range(activationOperands(def));
+  }
+  for (Operation *inner : cone)
+    plan.roles[inner] = Role::Unary;
+  return true;
 }
 
 Role Planner::classifyContraction(const Contraction &match,
@@ -208,13 +259,13 @@ Role Planner::classifyContraction(const Contraction &match,
     return Role::Float;
   }
   if (isConstantValue(match.lhs) || !isConstantValue(match.rhs)) {
-    reason = "the right operand is not a constant weight; products of two "
-             "activations are not quantized yet";
+    reason = "both operands are computed, and sums of products of two "
+             "activations have no integer form; make one of them a constant";
     return Role::Float;
   }
   if (match.channelLoops.empty() || !readConstants(match)) {
-    reason = "the weight has no output channel, or the init is not a constant "
-             "bias";
+    reason = "the weights have no output channel, or what is added is not a "
+             "constant for each of them; add it with a node of its own";
     return Role::Float;
   }
   return Role::Contraction;
@@ -227,6 +278,8 @@ Role Planner::classifyElementwise(linalg::GenericOp op, std::string &reason) {
     return scale->factor > 0 && std::isfinite(scale->factor) ? Role::Scale
                                                              : Role::Unary;
   if (isChannelwiseUnary(op) && op.getNumDpsInputs() == 1)
+    return Role::Unary;
+  if (activationOperands(op).size() > 1 && growsFromOneValue(op))
     return Role::Unary;
   bool plainConstants = llvm::all_of(op.getDpsInputs(), [](Value value) {
     return !isConstantValue(value) || matchPattern(value, m_Constant());
@@ -243,8 +296,8 @@ Role Planner::classifyElementwise(linalg::GenericOp op, std::string &reason) {
   }
   if (isChannelwiseUnary(op))
     return Role::Unary;
-  reason = "an elementwise function of several tensors has no integer form; "
-           "write it as sums, products and functions of one tensor";
+  reason = "a function of several tensors has no integer form; write it as "
+           "sums, products and functions of one tensor";
   return Role::Float;
 }
 
@@ -267,21 +320,19 @@ Role Planner::classify(Operation *op, std::string &reason) {
     return Role::Ignored;
   auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
   if (!type || !type.getElementType().isF32()) {
-    reason = "the result is not a tensor of f32";
+    reason = "its result is not a tensor of f32, and only those are quantized";
     return Role::Float;
   }
   if (auto contraction = matchContraction(op))
     return classifyContraction(*contraction, reason);
-  if (auto kind = matchPooling(op)) {
+  if (auto kind = matchPoolingOrReduction(op)) {
     if (*kind == PoolingKind::Max)
       return Role::Movement;
     if (*kind == PoolingKind::Sum)
       return Role::SumPool;
   }
-  if (matchSumReduction(op))
-    return Role::SumPool;
   if (auto pad = dyn_cast<tensor::PadOp>(op); pad && !hasIntegerBorder(pad)) {
-    reason = "the border is not 0: it has no exact integer";
+    reason = "its border is not 0 and has no exact integer; pad with 0";
     return Role::Float;
   }
   if (isMovement(op) && !isa<tensor::InsertSliceOp>(op))
@@ -289,22 +340,44 @@ Role Planner::classify(Operation *op, std::string &reason) {
   if (auto generic = dyn_cast<linalg::GenericOp>(op);
       generic && isElementwiseOp(op))
     return classifyElementwise(generic, reason);
-  reason = ("no integer form of '" + op->getName().getStringRef() + "'").str();
+  reason = ("'" + op->getName().getStringRef() +
+            "' has no integer form; move it to the border of the model, or "
+            "write it as other operations")
+               .str();
   return Role::Float;
+}
+
+/// The nodes of the source model that compute a softmax.
+static SmallVector<StringRef> findSoftmaxes(Block &block) {
+  SmallVector<StringRef> names;
+  auto module = block.getParentOp()->getParentOfType<ModuleOp>();
+  auto nodes =
+      module
+          ? module->getAttrOfType<ArrayAttr>(QoptDialect::kSourceNodesAttrName)
+          : ArrayAttr();
+  if (!nodes)
+    return names;
+  for (auto node : nodes.getAsRange<DictionaryAttr>())
+    if (node.getAs<StringAttr>("op") == "Softmax")
+      names.push_back(node.getAs<StringAttr>("name"));
+  return names;
 }
 
 /// Half of a softmax on integers helps nobody: what a source node expands to is
 /// quantized as a whole or not at all.
 void Planner::keepSourceNodesWhole() {
   llvm::StringMap<std::string> floatNodes;
+  for (StringRef name : findSoftmaxes(block))
+    floatNodes[name] =
+        "softmax has no integer form; leave it out of the model where only the "
+        "order of its results matters: it keeps the order of its inputs";
   for (Operation &op : block)
     if (plan.roleOf(&op) == Role::Float && !contractions.contains(&op))
       for (StringRef name : sourceNames(op.getLoc()))
         floatNodes.try_emplace(name, reasons[&op]);
   for (Operation &op : block) {
     Role role = plan.roleOf(&op);
-    if (role == Role::Ignored || role == Role::Contraction ||
-        role == Role::Movement || role == Role::Float)
+    if (role == Role::Ignored || contractions.contains(&op) || isMovement(&op))
       continue;
     for (StringRef name : sourceNames(op.getLoc()))
       if (auto it = floatNodes.find(name); it != floatNodes.end()) {
@@ -328,12 +401,14 @@ void Planner::assignRoles() {
     if (scheme.keepFloat) {
       plan.roles[op] = Role::Float;
       keptFloat.insert(op);
-      reasons[op] = "the recipe keeps this layer in float";
+      reasons[op] = "the recipe keeps this layer in float; remove \"float\" "
+                    "from the entry that matches it to quantize it";
     } else if (plan.roleOf(op) == Role::Contraction) {
       plan.layers[op] = scheme;
       if (!recipe.quantizeActivations) {
         plan.roles[op] = Role::Float;
-        reasons[op] = "the recipe quantizes only the weights of this layer";
+        reasons[op] = "the recipe quantizes only the weights of this layer; "
+                      "choose one with u8 activations, like int8";
       }
     }
   }
@@ -343,7 +418,8 @@ void Planner::assignRoles() {
       if (role != Role::Ignored && role != Role::Movement &&
           role != Role::Float) {
         role = Role::Float;
-        reasons[op] = "the recipe quantizes only weights";
+        reasons[op] = "the recipe quantizes only weights; choose one with u8 "
+                      "activations, like int8";
       }
   keepSourceNodesWhole();
 }
@@ -382,6 +458,15 @@ void Planner::chooseReturnedIntegers() {
   }
 }
 
+/// Whether every tensor that a sum adds has integers, or can be rounded; what
+/// a float operation has computed stays as precise as it is.
+bool Planner::addsIntegers(Operation *sum) const {
+  return llvm::all_of(activationOperands(sum), [&](Value value) {
+    Operation *def = plan.rootOf(value).getDefiningOp();
+    return !def || plan.roleOf(def) != Role::Float;
+  });
+}
+
 void Planner::findWanted() {
   for (Operation &op : llvm::reverse(block)) {
     bool wanted = false;
@@ -389,6 +474,8 @@ void Planner::findWanted() {
       for (OpOperand &use : result.getUses())
         wanted |= plan.wantsInteger(userInBlock(use), result);
     plan.wanted[&op] = wanted;
+    if (!wanted && plan.roleOf(&op) == Role::Sum && addsIntegers(&op))
+      plan.outputSums.insert(&op);
   }
 }
 
@@ -425,11 +512,14 @@ Form Planner::formOf(Operation *op) const {
     if (isa<tensor::ConcatOp>(op))
       return allEdges() ? Form::Edge : Form::Float;
     return operandForm(op);
-  case Role::Unary: {
-    Form form = operandForm(op);
-    return form == Form::Edge || form == Form::Table ? Form::Table
-                                                     : Form::Float;
-  }
+  case Role::Unary:
+    return llvm::all_of(activationOperands(op),
+                        [&](Value value) {
+                          Form form = formSeenBy(op, value);
+                          return form == Form::Edge || form == Form::Table;
+                        })
+               ? Form::Table
+               : Form::Float;
   case Role::Clamp:
   case Role::Scale: {
     // On an edge both are a function of its 256 values, too.
@@ -484,8 +574,15 @@ bool Planner::sumTakesAccumulator(linalg::GenericOp sum, Value value) const {
   return true;
 }
 
-/// Whether the only user takes the value as it is.
+/// Whether the only user takes the value as it is, or all users make it part
+/// of their tables.
 bool Planner::staysUnrounded(Value value, Form form) const {
+  auto growsIntoTable = [&](OpOperand &use) {
+    Role role = plan.roleOf(userInBlock(use));
+    return role == Role::Unary || role == Role::Clamp || role == Role::Scale;
+  };
+  if (form == Form::Table && llvm::all_of(value.getUses(), growsIntoTable))
+    return true;
   if (form == Form::Float || !value.hasOneUse())
     return false;
   Operation *user = userInBlock(*value.getUses().begin());
@@ -493,8 +590,6 @@ bool Planner::staysUnrounded(Value value, Form form) const {
   case Role::Clamp:
   case Role::Scale:
     return true;
-  case Role::Unary:
-    return form == Form::Table;
   case Role::Sum:
     return form == Form::Accumulator &&
            sumTakesAccumulator(cast<linalg::GenericOp>(user), value);
@@ -654,14 +749,15 @@ void Planner::describeBorder() {
 void Planner::explainFloat() {
   for (Operation &op : block) {
     Role role = plan.roleOf(&op);
-    if (role == Role::Ignored || role == Role::Movement)
+    bool onlyMoves = role == Role::Movement && isMovement(&op);
+    if (role == Role::Ignored || onlyMoves)
       continue;
     if (role == Role::Float)
       plan.floatReasons[&op] = reasons[&op];
     else if (formOf(&op) == Form::Float)
       plan.floatReasons[&op] =
           "its result feeds only outputs or float operations, and is more "
-          "precise in float";
+          "precise in float; --io quantized makes outputs integers";
   }
 }
 

@@ -39,7 +39,8 @@ enum class Role {
   SumPool,
   /// Elements change place, or the largest of some is taken: scales stay.
   Movement,
-  /// One activation, and constants per channel at most: a table.
+  /// A function of one activation, alone or with operations before it, and of
+  /// constants per channel at most: a table.
   Unary,
   /// Anything else.
   Float,
@@ -68,6 +69,9 @@ struct QuantizationPlan {
   /// Whether the result is needed as integers, so that the operation should
   /// run on integers.
   llvm::DenseMap<mlir::Operation *, bool> wanted;
+  /// Sums whose results only leave the model, or feed what is in float: they
+  /// add integers all the same, and are not rounded.
+  llvm::DenseSet<mlir::Operation *> outputSums;
   llvm::DenseMap<mlir::Value, Form> forms;
   /// The values that are rounded to 8 bits.
   llvm::MapVector<mlir::Value, ActivationParams> edges;
@@ -89,6 +93,9 @@ struct QuantizationPlan {
 
   /// The value that `value` is a rearrangement of: an edge if there is one.
   mlir::Value rootOf(mlir::Value value) const;
+
+  /// Whether the value has integers without being rounded: accumulators.
+  bool isAccumulated(mlir::Value value) const;
 
   /// Whether `op`, which is a user of `value`, needs it as integers.
   bool wantsInteger(mlir::Operation *op, mlir::Value value) const;

@@ -240,7 +240,8 @@ int32_t Rewriter::factorSteps(Value other) const {
 void Rewriter::quantizeConstants(Operation *op) {
   Role role = plan.roleOf(op);
   bool takesConstants = role == Role::Sum || role == Role::Product;
-  if (!takesConstants || !plan.wanted.lookup(op))
+  bool addsIntegers = plan.wanted.lookup(op) || plan.outputSums.contains(op);
+  if (!takesConstants || !addsIntegers)
     return;
   auto generic = cast<linalg::GenericOp>(op);
   for (OpOperand *operand : generic.getDpsInputOperands()) {

@@ -122,8 +122,22 @@ std::optional<PoolingKind> matchPooling(Operation *op) {
       .Default([](Operation *) { return std::nullopt; });
 }
 
-std::optional<SmallVector<unsigned, 4>>
-matchSumReduction(Operation *operation) {
+static bool combines(Operation *op, PoolingKind kind) {
+  switch (kind) {
+  case PoolingKind::Max:
+    return isa<arith::MaximumFOp, arith::MaxNumFOp, arith::MaxSIOp,
+               arith::MaxUIOp>(op);
+  case PoolingKind::Min:
+    return isa<arith::MinimumFOp, arith::MinNumFOp, arith::MinSIOp,
+               arith::MinUIOp>(op);
+  case PoolingKind::Sum:
+    return isa<arith::AddFOp, arith::AddIOp>(op);
+  }
+  llvm_unreachable("unknown kind");
+}
+
+std::optional<SmallVector<unsigned, 4>> matchReduction(Operation *operation,
+                                                       PoolingKind kind) {
   auto op = dyn_cast_or_null<linalg::LinalgOp>(operation);
   if (!op || !isa<linalg::GenericOp, linalg::ReduceOp>(operation) ||
       op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 ||
@@ -134,15 +148,25 @@ matchSumReduction(Operation *operation) {
     return std::nullopt;
   Block &body = *op.getBlock();
   auto yield = cast<linalg::YieldOp>(body.getTerminator());
-  Operation *sum = yield.getOperand(0).getDefiningOp();
-  if (!sum || !isa<arith::AddFOp, arith::AddIOp>(sum))
+  Operation *combiner = yield.getOperand(0).getDefiningOp();
+  if (!combiner || !combines(combiner, kind))
     return std::nullopt;
-  Value addend = otherOperand(sum, body.getArgument(1));
-  if (!addend || skipExtensions(addend) != body.getArgument(0))
+  Value element = otherOperand(combiner, body.getArgument(1));
+  if (!element || skipExtensions(element) != body.getArgument(0))
     return std::nullopt;
   SmallVector<unsigned, 4> loops;
   op.getReductionDims(loops);
   return loops;
+}
+
+std::optional<PoolingKind> matchPoolingOrReduction(Operation *op) {
+  if (std::optional<PoolingKind> kind = matchPooling(op))
+    return kind;
+  for (PoolingKind kind :
+       {PoolingKind::Sum, PoolingKind::Max, PoolingKind::Min})
+    if (matchReduction(op, kind))
+      return kind;
+  return std::nullopt;
 }
 
 //===----------------------------------------------------------------------===//

@@ -205,3 +205,185 @@ func.func @buffer(%m: memref<4xf32>) {
   qopt.observe %m {edge = "m", min = array<f32: 0.0>, max = array<f32: 6.0>} : memref<4xf32>
   return
 }
+
+// -----
+
+#id = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+#nc = affine_map<(d0, d1, d2, d3) -> (d0, d3)>
+
+// A gate per channel: both factors are rounded, and so is the product.
+// CHECK-LABEL: func.func @gate
+// CHECK:         %[[QG:.*]] = qopt.quantize ins(%arg1
+// CHECK:         %[[G:.*]] = qopt.dequantize ins(%[[QG]]
+// CHECK:         %[[QX:.*]] = qopt.quantize ins(%arg0
+// CHECK:         %[[X:.*]] = qopt.dequantize ins(%[[QX]]
+// CHECK:         %[[P:.*]] = linalg.generic {{.*}} ins(%[[X]], %[[G]]
+// CHECK-NOT:     qopt.float_reason
+// CHECK:         qopt.quantize ins(%[[P]]
+// CHECK:         linalg.conv_2d_nhwc_fhwc
+func.func @gate(%x: tensor<1x2x2x4xf32>, %g: tensor<1x4xf32>) -> tensor<1x2x2x3xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<0.5> : tensor<3x1x1x4xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x2x2x4xf32> -> tensor<1x2x2x4xf32>
+  %go = qopt.observe %g {edge = "g", min = array<f32: 0.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %pe = tensor.empty() : tensor<1x2x2x4xf32>
+  %p = linalg.generic {indexing_maps = [#id, #nc, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%xo, %go : tensor<1x2x2x4xf32>, tensor<1x4xf32>) outs(%pe : tensor<1x2x2x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.mulf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<1x2x2x4xf32>
+  %po = qopt.observe %p {edge = "p", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x2x2x4xf32> -> tensor<1x2x2x4xf32>
+  %e = tensor.empty() : tensor<1x2x2x3xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x2x2x3xf32>) -> tensor<1x2x2x3xf32>
+  %y = linalg.conv_2d_nhwc_fhwc ins(%po, %w : tensor<1x2x2x4xf32>, tensor<3x1x1x4xf32>) outs(%init : tensor<1x2x2x3xf32>) -> tensor<1x2x2x3xf32>
+  return %y : tensor<1x2x2x3xf32>
+}
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+
+// x * tanh(x) is a function of one edge: nothing is rounded inside.
+// CHECK-LABEL: func.func @self_gate
+// CHECK:         %[[QX:.*]] = qopt.quantize ins(%arg0
+// CHECK:         %[[X:.*]] = qopt.dequantize ins(%[[QX]]
+// CHECK:         %[[T:.*]] = linalg.generic {{.*}} ins(%[[X]]
+// CHECK-NOT:     qopt.quantize
+// CHECK:         %[[P:.*]] = linalg.generic {{.*}} ins(%[[X]], %[[T]]
+// CHECK:         qopt.quantize ins(%[[P]]
+// CHECK:         linalg.matmul
+
+// Where the inner value has another reader, it is an edge of its own.
+// CHECK-LABEL: func.func @shared_gate
+// CHECK:         math.tanh
+// CHECK:         qopt.quantize
+// CHECK:         arith.mulf
+// CHECK:         qopt.quantize
+func.func @self_gate(%x: tensor<1x4xf32>) -> tensor<1x3xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<0.5> : tensor<4x3xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %xe = tensor.empty() : tensor<1x4xf32>
+  %t = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%xo : tensor<1x4xf32>) outs(%xe : tensor<1x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = math.tanh %a : f32
+    linalg.yield %s : f32
+  } -> tensor<1x4xf32>
+  %to = qopt.observe %t {edge = "t", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %p = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%xo, %to : tensor<1x4xf32>, tensor<1x4xf32>) outs(%xe : tensor<1x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.mulf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<1x4xf32>
+  %po = qopt.observe %p {edge = "p", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %e = tensor.empty() : tensor<1x3xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x3xf32>) -> tensor<1x3xf32>
+  %y = linalg.matmul ins(%po, %w : tensor<1x4xf32>, tensor<4x3xf32>) outs(%init : tensor<1x3xf32>) -> tensor<1x3xf32>
+  return %y : tensor<1x3xf32>
+}
+func.func @shared_gate(%x: tensor<1x4xf32>) -> (tensor<1x3xf32>, tensor<1x3xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<0.5> : tensor<4x3xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %xe = tensor.empty() : tensor<1x4xf32>
+  %t = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%xo : tensor<1x4xf32>) outs(%xe : tensor<1x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = math.tanh %a : f32
+    linalg.yield %s : f32
+  } -> tensor<1x4xf32>
+  %to = qopt.observe %t {edge = "t", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %p = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%xo, %to : tensor<1x4xf32>, tensor<1x4xf32>) outs(%xe : tensor<1x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.mulf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<1x4xf32>
+  %po = qopt.observe %p {edge = "p", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %e = tensor.empty() : tensor<1x3xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x3xf32>) -> tensor<1x3xf32>
+  %y = linalg.matmul ins(%po, %w : tensor<1x4xf32>, tensor<4x3xf32>) outs(%init : tensor<1x3xf32>) -> tensor<1x3xf32>
+  %z = linalg.matmul ins(%to, %w : tensor<1x4xf32>, tensor<4x3xf32>) outs(%init : tensor<1x3xf32>) -> tensor<1x3xf32>
+  return %y, %z : tensor<1x3xf32>, tensor<1x3xf32>
+}
+
+// -----
+
+#id = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+#nc = affine_map<(d0, d1, d2, d3) -> (d0, d3)>
+
+// The largest of a channel has the channel's scale: nothing is rounded after
+// it.
+// CHECK-LABEL: func.func @global_max
+// CHECK:         qopt.quantize ins(%arg0
+// CHECK:         %[[M:.*]] = linalg.generic {{.*}}reduction
+// CHECK:         arith.maximumf
+// CHECK-NOT:     qopt.quantize
+// CHECK:         linalg.matmul ins(%[[M]]
+func.func @global_max(%x: tensor<1x2x2x4xf32>) -> tensor<1x3xf32> {
+  %zero = arith.constant 0.0 : f32
+  %inf = arith.constant 0xFF800000 : f32
+  %w = arith.constant dense<0.5> : tensor<4x3xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x2x2x4xf32> -> tensor<1x2x2x4xf32>
+  %me = tensor.empty() : tensor<1x4xf32>
+  %lowest = linalg.fill ins(%inf : f32) outs(%me : tensor<1x4xf32>) -> tensor<1x4xf32>
+  %m = linalg.generic {indexing_maps = [#id, #nc], iterator_types = ["parallel", "reduction", "reduction", "parallel"]} ins(%xo : tensor<1x2x2x4xf32>) outs(%lowest : tensor<1x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.maximumf %o, %a : f32
+    linalg.yield %s : f32
+  } -> tensor<1x4xf32>
+  %mo = qopt.observe %m {edge = "m", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %e = tensor.empty() : tensor<1x3xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x3xf32>) -> tensor<1x3xf32>
+  %y = linalg.matmul ins(%mo, %w : tensor<1x4xf32>, tensor<4x3xf32>) outs(%init : tensor<1x3xf32>) -> tensor<1x3xf32>
+  return %y : tensor<1x3xf32>
+}
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+
+// A sum that only leaves the model adds integers: the input as it was rounded
+// for the product, whose accumulators stay as they are.
+// CHECK-LABEL: func.func @output_sum
+// CHECK:         %[[QX:.*]] = qopt.quantize ins(%arg0
+// CHECK:         %[[X:.*]] = qopt.dequantize ins(%[[QX]]
+// CHECK:         %[[M:.*]] = linalg.matmul ins(%[[X]]
+// CHECK-NOT:     qopt.quantize
+// CHECK:         %[[Y:.*]] = linalg.generic {{.*}} ins(%[[M]], %[[X]]
+// CHECK-NOT:     qopt.float_reason
+// CHECK:         return %[[Y]]
+
+// A function of the accumulators stays in float, and says what would help.
+// CHECK-LABEL: func.func @output_tanh
+// CHECK-NOT:     qopt.quantize ins(%{{[0-9]}}
+// CHECK:         qopt.float_reason = "{{.*}}--io quantized makes outputs integers"
+// CHECK:         math.tanh
+func.func @output_sum(%x: tensor<1x4xf32>) -> tensor<1x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<0.5> : tensor<4x4xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %e = tensor.empty() : tensor<1x4xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x4xf32>) -> tensor<1x4xf32>
+  %m = linalg.matmul ins(%xo, %w : tensor<1x4xf32>, tensor<4x4xf32>) outs(%init : tensor<1x4xf32>) -> tensor<1x4xf32>
+  %mo = qopt.observe %m {edge = "m", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %y = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%mo, %xo : tensor<1x4xf32>, tensor<1x4xf32>) outs(%e : tensor<1x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<1x4xf32>
+  return %y : tensor<1x4xf32>
+}
+func.func @output_tanh(%x: tensor<1x4xf32>) -> tensor<1x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<0.5> : tensor<4x4xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %e = tensor.empty() : tensor<1x4xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x4xf32>) -> tensor<1x4xf32>
+  %m = linalg.matmul ins(%xo, %w : tensor<1x4xf32>, tensor<4x4xf32>) outs(%init : tensor<1x4xf32>) -> tensor<1x4xf32>
+  %mo = qopt.observe %m {edge = "m", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %t = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%mo : tensor<1x4xf32>) outs(%e : tensor<1x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = math.tanh %a : f32
+    linalg.yield %s : f32
+  } -> tensor<1x4xf32>
+  return %t : tensor<1x4xf32>
+}

@@ -54,10 +54,17 @@ enum class PoolingKind { Max, Min, Sum };
 /// The kind of a windowed reduction: a named pooling operation.
 std::optional<PoolingKind> matchPooling(mlir::Operation *op);
 
-/// `acc + x` over a subset of the dimensions of one input, nothing windowed;
-/// the loops that are reduced.
+/// `acc + x`, `max(acc, x)` or `min(acc, x)` over a subset of the dimensions of
+/// one input, nothing windowed; the loops that are reduced.
 std::optional<llvm::SmallVector<unsigned, 4>>
-matchSumReduction(mlir::Operation *op);
+matchReduction(mlir::Operation *op, PoolingKind kind);
+inline std::optional<llvm::SmallVector<unsigned, 4>>
+matchSumReduction(mlir::Operation *op) {
+  return matchReduction(op, PoolingKind::Sum);
+}
+
+/// The kind of a reduction, windowed or whole.
+std::optional<PoolingKind> matchPoolingOrReduction(mlir::Operation *op);
 
 //===----------------------------------------------------------------------===//
 // Elementwise operations

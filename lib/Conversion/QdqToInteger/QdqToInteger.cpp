@@ -223,9 +223,9 @@ FormResult Lowering::applyRule(Operation *op) {
     return lowerDequantize(dequantize);
   if (auto contraction = matchContraction(op))
     return lowerContraction(*contraction);
-  std::optional<PoolingKind> pooling = matchPooling(op);
+  std::optional<PoolingKind> pooling = matchPoolingOrReduction(op);
   bool isMax = pooling == PoolingKind::Max;
-  if (isMax || pooling == PoolingKind::Sum || matchSumReduction(op)) {
+  if (isMax || pooling == PoolingKind::Sum) {
     auto structured = cast<linalg::LinalgOp>(op);
     const IntegerForm *input = formOf(structured.getDpsInputs()[0]);
     return input ? reduceForm(builder, structured, isMax, *input)
