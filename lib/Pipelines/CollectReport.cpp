@@ -8,6 +8,7 @@
 #include "qopt/Pipelines/CollectReport.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Target/ModelInfo.h"
@@ -323,6 +324,19 @@ void ReportCollector::collectBorder(ModuleOp module) {
 // planned
 //===----------------------------------------------------------------------===//
 
+/// The constants as the object holds them, each for the first node that reads
+/// it.
+void ReportCollector::collectStoredWeights(ModuleOp module) {
+  for (ReportNode &entry : report.nodes)
+    entry.weightBytes = 0;
+  llvm::StringMap<bool> seen;
+  module.walk([&](memref::GetGlobalOp op) {
+    ReportNode *entry = owner(op);
+    if (entry && seen.try_emplace(op.getName(), true).second)
+      entry->weightBytes += bytesOf(op.getType());
+  });
+}
+
 void ReportCollector::collectArena(ModuleOp module) {
   FailureOr<ModelInfo> info = ModelInfo::fromModule(module);
   if (failed(info))
@@ -330,6 +344,7 @@ void ReportCollector::collectArena(ModuleOp module) {
   report.arenaBytes = info->arenaBytes;
   report.liveBytes = info->liveBytes;
   report.weightBytes = info->weightBytes;
+  collectStoredWeights(module);
   auto map = module->getAttrOfType<ArrayAttr>(QoptDialect::kArenaMapAttrName);
   if (!map)
     return;

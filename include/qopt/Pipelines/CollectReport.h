@@ -33,6 +33,7 @@ private:
   void collectParameters(mlir::ModuleOp module);
   void collectStatus(mlir::ModuleOp module);
   void collectBorder(mlir::ModuleOp module);
+  void collectStoredWeights(mlir::ModuleOp module);
   void collectArena(mlir::ModuleOp module);
   void explainAbsent();
 
