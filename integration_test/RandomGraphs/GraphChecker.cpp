@@ -546,7 +546,7 @@ llvm::Error GraphChecker::run() {
       return meant.takeError();
     expected = std::move(*meant);
   }
-  return checkCompiled();
+  return options.interpretOnly ? llvm::Error::success() : checkCompiled();
 }
 
 llvm::Error qopt::randomgraphs::checkGraph(uint64_t seed,

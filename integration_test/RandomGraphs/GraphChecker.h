@@ -19,6 +19,8 @@ struct CheckOptions {
   std::string dumpFolder;
   /// These instead of random ones, if not empty.
   std::string recipe, target;
+  /// Stop after phase `integer`: many graphs in little time.
+  bool interpretOnly = false;
 };
 
 /// What has been seen, over all graphs.

@@ -50,6 +50,9 @@ int main(int argc, char **argv) {
   cl::opt<std::string, true> target(
       "target", cl::desc("A target, instead of a random one"),
       cl::location(options.target), cl::cat(category));
+  cl::opt<bool, true> interpretOnly(
+      "interpret-only", cl::desc("Do not compile: compare interpretations"),
+      cl::location(options.interpretOnly), cl::cat(category));
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv,
                               "compiled random models against the reference "
