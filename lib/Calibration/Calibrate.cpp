@@ -9,6 +9,7 @@
 
 #include "qopt/Calibration/Observer.h"
 #include "qopt/Support/NumberFormat.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <mutex>
 #include <thread>
@@ -71,8 +72,9 @@ namespace {
 /// The samples that are left, shared by the threads.
 class SampleQueue {
 public:
-  SampleQueue(const DataSet &data, int64_t samples, const ProgressFn &progress)
-      : data(data), samples(samples), progress(progress) {}
+  SampleQueue(const DataSet &data, int64_t samples, int64_t stride,
+              const ProgressFn &progress)
+      : data(data), samples(samples), stride(stride), progress(progress) {}
 
   /// What one thread does: its samples, into its observers.
   void work(ModelRunner &runner, MutableArrayRef<EdgeObserver> observers);
@@ -87,7 +89,7 @@ private:
   void fail(int64_t sample, Error error);
 
   const DataSet &data;
-  const int64_t samples;
+  const int64_t samples, stride;
   const ProgressFn &progress;
   std::mutex mutex;
   int64_t next = 0, done = 0, failedSample = 0;
@@ -113,7 +115,7 @@ SampleQueue::takeNext() {
   std::lock_guard<std::mutex> lock(mutex);
   if (next >= samples)
     return std::nullopt;
-  int64_t sample = next++;
+  int64_t sample = next++ * stride;
   Expected<std::vector<HostTensor>> inputs = data.sample(sample);
   if (inputs)
     return std::make_pair(sample, std::move(*inputs));
@@ -148,7 +150,8 @@ Expected<CalibrationTable> qopt::calibrate(ModelRunner &runner,
                                            const DataSet &data,
                                            const CalibrationOptions &options,
                                            const ProgressFn &progress) {
-  int64_t samples = data.numSamples();
+  int64_t stride = std::max<int64_t>(options.stride, 1);
+  int64_t samples = divideCeil(data.numSamples(), stride);
   if (options.maxSamples)
     samples = std::min(samples, *options.maxSamples);
   if (samples <= 0)
@@ -160,7 +163,7 @@ Expected<CalibrationTable> qopt::calibrate(ModelRunner &runner,
     fresh.emplace_back(edge, options.observer);
   std::vector<std::vector<EdgeObserver>> shares(countThreads(options, samples),
                                                 fresh);
-  SampleQueue queue(data, samples, progress);
+  SampleQueue queue(data, samples, stride, progress);
   std::vector<std::thread> threads;
   for (std::vector<EdgeObserver> &share : MutableArrayRef(shares).drop_front())
     threads.emplace_back([&] { queue.work(runner, share); });

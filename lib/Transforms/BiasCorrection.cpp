@@ -4,131 +4,133 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-//
-// One run of the float module in the reference interpreter, with a twin of each
-// contraction that has the quantized weights. Both see the same input, so a
-// layer answers for its own error only: correcting what earlier layers do, too,
-// would count their error once per layer (residual networks then diverge).
-//
-//===----------------------------------------------------------------------===//
 
 #include "qopt/Transforms/BiasCorrection.h"
 #include "QuantizationPlan.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Pass/PassManager.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Reference/Interpreter.h"
 #include "qopt/Transforms/Passes.h"
 #include "qopt/Transforms/QuantBuilders.h"
-#include <atomic>
-#include <mutex>
-#include <thread>
 
 using namespace mlir;
 using namespace qopt;
 
-/// Per layer, per output channel.
-using Means = std::vector<std::vector<double>>;
-
-static SmallVector<Contraction> layersOf(func::FuncOp func) {
+static SmallVector<Contraction> layersOf(ModuleOp module) {
   SmallVector<Contraction> layers;
-  for (Operation &op : func.getBody().front())
-    if (auto contraction = matchContraction(&op))
-      layers.push_back(*contraction);
+  for (auto func : module.getOps<func::FuncOp>())
+    if (func.isPublic() && !func.isExternal())
+      for (Operation &op : func.getBody().front())
+        if (auto contraction = matchContraction(&op))
+          layers.push_back(*contraction);
   return layers;
 }
 
-static func::FuncOp modelFunction(ModuleOp module) {
-  for (auto func : module.getOps<func::FuncOp>())
-    if (!func.isExternal())
-      return func;
-  return {};
-}
+//===----------------------------------------------------------------------===//
+// Inputs of layers
+//===----------------------------------------------------------------------===//
 
-/// The mean of each channel of one contraction's result.
-static std::vector<double> channelMeans(const Contraction &layer,
-                                        const HostTensor &value) {
-  SmallVector<int64_t> strides(value.shape.size(), 0);
-  int64_t channels = 1;
-  for (unsigned dim : llvm::reverse(layer.outChannelDims)) {
-    strides[dim] = channels;
-    channels *= value.shape[dim];
+namespace {
+/// A loop that the weights and the input of a layer have in common.
+struct WeightLoop {
+  unsigned loop;
+  InputLoop input;
+};
+} // namespace
+
+/// d(expr) / d(loop) of a linear expression.
+static std::optional<int64_t> coefficient(AffineExpr expr, unsigned loop) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return dim.getPosition() == loop;
+  if (isa<AffineConstantExpr>(expr))
+    return 0;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return std::nullopt;
+  std::optional<int64_t> lhs = coefficient(binary.getLHS(), loop);
+  if (binary.getKind() == AffineExprKind::Add) {
+    std::optional<int64_t> rhs = coefficient(binary.getRHS(), loop);
+    return lhs && rhs ? std::optional(*lhs + *rhs) : std::nullopt;
   }
-  std::vector<double> sums(channels, 0.0);
-  SmallVector<int64_t> index(value.shape.size(), 0);
-  for (float element : value.data<float>()) {
-    int64_t channel = 0;
-    for (auto [position, stride] : llvm::zip_equal(index, strides))
-      channel += position * stride;
-    sums[channel] += element;
-    for (int64_t dim = int64_t(index.size()) - 1; dim >= 0; --dim) {
-      if (++index[dim] < value.shape[dim])
-        break;
-      index[dim] = 0;
-    }
+  auto factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
+  if (binary.getKind() != AffineExprKind::Mul || !factor || !lhs)
+    return std::nullopt;
+  return *lhs * factor.getValue();
+}
+
+/// How far the element moves that the layer reads, per step of the loop.
+static std::optional<int64_t> stepOf(const Contraction &layer, unsigned loop) {
+  ArrayRef<int64_t> shape =
+      cast<RankedTensorType>(layer.lhs.getType()).getShape();
+  int64_t stride = 1, step = 0;
+  for (int64_t dim = int64_t(shape.size()) - 1; dim >= 0; --dim) {
+    std::optional<int64_t> part =
+        coefficient(layer.lhsMap.getResult(dim), loop);
+    if (!part)
+      return std::nullopt;
+    step += *part * stride;
+    stride *= shape[dim];
   }
-  for (double &sum : sums)
-    sum /= double(value.numElements() / channels);
-  return sums;
+  return step;
 }
 
-static llvm::Expected<Means>
-meansOfSample(func::FuncOp func, ArrayRef<Contraction> layers,
-              const std::vector<HostTensor> &inputs) {
-  DenseMap<Operation *, size_t> indexOf;
-  for (auto [i, layer] : llvm::enumerate(layers))
-    indexOf[layer.op] = i;
-  Means means(layers.size());
-  InterpretOptions options;
-  options.trace = [&](Operation *op, const HostTensor &value) {
-    if (auto it = indexOf.find(op); it != indexOf.end())
-      means[it->second] = channelMeans(layers[it->second], value);
-  };
-  auto results = interpret(func, inputs, options);
-  if (!results)
-    return results.takeError();
-  return means;
+/// The loops over the weights that a layer's input has, too, the one with the
+/// smallest steps last; and those over its positions. Nothing if the weights
+/// are not constant or an index is not linear.
+static std::optional<SmallVector<WeightLoop>>
+describeLayer(const Contraction &layer, LayerInput &input) {
+  if (!matchPattern(layer.rhs, m_Constant()) ||
+      !llvm::is_sorted(layer.outChannelDims))
+    return std::nullopt;
+  SmallVector<WeightLoop> weights;
+  linalg::LinalgOp op = layer.op;
+  for (auto [loop, size] : llvm::enumerate(op.getStaticLoopRanges())) {
+    std::optional<int64_t> step = stepOf(layer, loop);
+    bool isOfWeight = layer.rhsMap.isFunctionOfDim(loop);
+    bool isReduced = llvm::is_contained(layer.reductionLoops, loop);
+    if (!step || (isReduced && !isOfWeight))
+      return std::nullopt;
+    if (isOfWeight && (*step != 0 || isReduced))
+      weights.push_back({unsigned(loop), {size, *step}});
+    else if (*step != 0)
+      input.positions.push_back({size, *step});
+  }
+  llvm::stable_sort(weights, [](const WeightLoop &a, const WeightLoop &b) {
+    return a.input.step > b.input.step;
+  });
+  for (const WeightLoop &weight : weights)
+    input.weights.push_back(weight.input);
+  return weights;
 }
 
-/// The means over all samples, summed in the order of the samples.
-static llvm::Expected<Means> meansOf(func::FuncOp func,
-                                     ArrayRef<Contraction> layers,
-                                     ArrayRef<std::vector<HostTensor>> samples,
-                                     unsigned threads) {
-  std::vector<Means> perSample(samples.size());
-  std::atomic<size_t> next = 0;
-  std::mutex mutex;
-  llvm::Error failure = llvm::Error::success();
-  auto work = [&] {
-    for (size_t i = next++; i < samples.size(); i = next++) {
-      llvm::Expected<Means> means = meansOfSample(func, layers, samples[i]);
-      if (means) {
-        perSample[i] = std::move(*means);
-        continue;
-      }
-      std::lock_guard<std::mutex> lock(mutex);
-      failure = llvm::joinErrors(std::move(failure), means.takeError());
-      next = samples.size();
-    }
-  };
-  std::vector<std::thread> workers;
-  for (unsigned i = 1; i < threads; ++i)
-    workers.emplace_back(work);
-  work();
-  for (std::thread &worker : workers)
-    worker.join();
-  if (failure)
-    return std::move(failure);
-
-  Means total = perSample.front();
-  for (const Means &means : ArrayRef<Means>(perSample).drop_front())
-    for (size_t layer = 0; layer < total.size(); ++layer)
-      for (size_t channel = 0; channel < total[layer].size(); ++channel)
-        total[layer][channel] += means[layer][channel];
-  for (std::vector<double> &layer : total)
-    for (double &mean : layer)
-      mean /= double(samples.size());
-  return total;
+std::vector<LayerInput> qopt::describeLayerInputs(ModuleOp module) {
+  std::vector<LayerInput> inputs;
+  for (const Contraction &layer : layersOf(module)) {
+    LayerInput input;
+    inputs.push_back(describeLayer(layer, input) ? input : LayerInput());
+  }
+  return inputs;
 }
+
+void qopt::observeLayerInputs(ModuleOp module) {
+  for (auto [i, layer] : llvm::enumerate(layersOf(module))) {
+    LayerInput input;
+    if (!describeLayer(layer, input))
+      continue;
+    OpBuilder builder(layer.op);
+    auto observe = ObserveOp::create(
+        builder, layer.op.getLoc(), layer.lhs.getType(), layer.lhs,
+        builder.getStringAttr(layerEdgeName(i)), /*axis=*/IntegerAttr(),
+        /*min=*/nullptr, /*max=*/nullptr);
+    layer.op.getDpsInputOperand(0)->set(observe.getResult());
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Weights and biases
+//===----------------------------------------------------------------------===//
 
 /// Replaces the bias of a float contraction.
 static void setBias(const Contraction &layer, ArrayRef<float> bias) {
@@ -161,7 +163,7 @@ static llvm::Expected<OwningOpRef<ModuleOp>> quantized(ModuleOp calibrated,
   return copy;
 }
 
-/// The dequantized weights in another function.
+/// Clones dequantized weights into another function.
 static Value cloneWeights(OpBuilder &builder, DequantizeOp weights) {
   IRMapping mapping;
   for (Value operand : weights->getOperands())
@@ -171,61 +173,88 @@ static Value cloneWeights(OpBuilder &builder, DequantizeOp weights) {
   return builder.clone(*weights, mapping)->getResult(0);
 }
 
-/// A second contraction beside each quantized layer: the same float input, the
-/// quantized weights. Its result goes nowhere. Entry i belongs to layer i of
-/// `func`; the entry of a layer that stays in float is empty.
-static SmallVector<std::optional<Contraction>>
-addQuantizedTwins(func::FuncOp func, func::FuncOp quantizedFunc) {
-  SmallVector<std::optional<Contraction>> twins;
-  for (auto [layer, rounded] :
-       llvm::zip_equal(layersOf(func), layersOf(quantizedFunc))) {
-    auto weights = rounded.rhs.getDefiningOp<DequantizeOp>();
-    twins.emplace_back();
-    if (!weights || !llvm::is_sorted(layer.outChannelDims))
-      continue;
-    OpBuilder builder(layer.op);
-    auto twin = cast<linalg::LinalgOp>(builder.clone(*layer.op));
-    builder.setInsertionPoint(twin);
-    twin.getDpsInputOperand(1)->set(cloneWeights(builder, weights));
-    twins.back() = matchContraction(twin);
-  }
-  return twins;
+/// The real values of quantized weights.
+static llvm::Expected<HostTensor> evaluateWeights(DequantizeOp weights) {
+  Location loc = weights.getLoc();
+  OwningOpRef<ModuleOp> scratch = ModuleOp::create(loc);
+  OpBuilder builder = OpBuilder::atBlockBegin(scratch->getBody());
+  auto func = func::FuncOp::create(
+      builder, loc, "weights",
+      builder.getFunctionType({}, weights.getResult().getType()));
+  builder.setInsertionPointToStart(func.addEntryBlock());
+  func::ReturnOp::create(builder, loc, cloneWeights(builder, weights));
+  auto results = interpret(func, {});
+  if (!results)
+    return results.takeError();
+  return std::move(results->front());
 }
 
-llvm::Error qopt::correctBiases(ModuleOp calibrated,
-                                ArrayRef<std::vector<HostTensor>> samples,
-                                const BiasCorrectionOptions &options) {
-  func::FuncOp func = modelFunction(calibrated);
-  if (!func || samples.empty())
-    return llvm::createStringError(
-        "bias correction: expected a function and at least one sample");
-  auto copy = quantized(calibrated, options.recipe);
+/// bias[channel] += sum (w - rounded w) * mean of the elements that w meets
+static std::vector<float> correctedBias(const Contraction &layer,
+                                        ArrayRef<WeightLoop> loops,
+                                        ArrayRef<double> means,
+                                        const ContractionConstants &constants,
+                                        const HostTensor &rounded) {
+  linalg::LinalgOp op = layer.op;
+  SmallVector<int64_t> sizes = op.getStaticLoopRanges();
+  SmallVector<int64_t> channelStrides(sizes.size(), 0);
+  SmallVector<int64_t> meanStrides(sizes.size(), 0);
+  int64_t stride = 1;
+  for (unsigned loop : llvm::reverse(layer.channelLoops)) {
+    channelStrides[loop] = stride;
+    stride *= sizes[loop];
+  }
+  stride = 1;
+  for (const WeightLoop &weight : llvm::reverse(loops)) {
+    meanStrides[weight.loop] = stride;
+    stride *= sizes[weight.loop];
+  }
+  std::vector<double> change(constants.bias.size(), 0.0);
+  SmallVector<int64_t> index(rounded.shape.size(), 0);
+  for (auto [weight, other] : llvm::zip_equal(
+           constants.weights.getValues<float>(), rounded.data<float>())) {
+    int64_t channel = 0, mean = 0;
+    for (auto [position, expr] :
+         llvm::zip_equal(index, layer.rhsMap.getResults())) {
+      unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+      channel += position * channelStrides[loop];
+      mean += position * meanStrides[loop];
+    }
+    change[channel] += (double(weight) - double(other)) * means[mean];
+    for (int64_t dim = int64_t(index.size()) - 1; dim >= 0; --dim) {
+      if (++index[dim] < rounded.shape[dim])
+        break;
+      index[dim] = 0;
+    }
+  }
+  std::vector<float> bias = constants.bias;
+  for (auto [value, difference] : llvm::zip_equal(bias, change))
+    value = static_cast<float>(double(value) + difference);
+  return bias;
+}
+
+llvm::Error qopt::correctBiases(ModuleOp calibrated, const InputMeans &means,
+                                StringRef recipe) {
+  auto copy = quantized(calibrated, recipe);
   if (!copy)
     return copy.takeError();
-  OwningOpRef<ModuleOp> doubled(calibrated.clone());
-  func::FuncOp both = modelFunction(*doubled);
-  SmallVector<Contraction> originals = layersOf(both);
-  SmallVector<std::optional<Contraction>> twins =
-      addQuantizedTwins(both, modelFunction(**copy));
-  SmallVector<Contraction> watched = originals;
-  for (const std::optional<Contraction> &twin : twins)
-    if (twin)
-      watched.push_back(*twin);
-  llvm::Expected<Means> means =
-      meansOf(both, watched, samples, options.threads);
-  if (!means)
-    return means.takeError();
-
-  size_t next = originals.size();
-  for (auto [i, layer] : llvm::enumerate(layersOf(func))) {
-    if (!twins[i])
+  SmallVector<Contraction> layers = layersOf(calibrated);
+  if (layers.size() != means.getLayers().size())
+    return llvm::createStringError("bias correction: expected means of " +
+                                   Twine(layers.size()) + " layers, got " +
+                                   Twine(means.getLayers().size()));
+  for (auto [i, layer, twin] : llvm::enumerate(layers, layersOf(**copy))) {
+    LayerInput input;
+    std::optional<SmallVector<WeightLoop>> loops = describeLayer(layer, input);
+    auto weights = twin.rhs.getDefiningOp<DequantizeOp>();
+    std::vector<double> mean = means.means(i);
+    std::optional<ContractionConstants> constants = readConstants(layer);
+    if (!loops || !weights || mean.empty() || !constants)
       continue;
-    const std::vector<double> &real = (*means)[i], &rounded = (*means)[next++];
-    std::vector<float> bias = readConstants(layer)->bias;
-    for (size_t channel = 0; channel < bias.size(); ++channel)
-      bias[channel] = static_cast<float>(double(bias[channel]) +
-                                         (real[channel] - rounded[channel]));
-    setBias(layer, bias);
+    llvm::Expected<HostTensor> rounded = evaluateWeights(weights);
+    if (!rounded)
+      return rounded.takeError();
+    setBias(layer, correctedBias(layer, *loops, mean, *constants, *rounded));
   }
   return llvm::Error::success();
 }

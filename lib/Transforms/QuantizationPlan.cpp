@@ -643,27 +643,6 @@ void Planner::assignForms() {
 // Parameters of the edges
 //===----------------------------------------------------------------------===//
 
-/// The observed range; movement does not change it, so it may have been
-/// observed before.
-FailureOr<ObservedRange> Planner::rangeOf(Value edge) const {
-  for (Value value = edge;;) {
-    if (auto it = ranges.find(value); it != ranges.end())
-      return it->second;
-    Operation *def = value.getDefiningOp();
-    bool isMoved =
-        def && (plan.roleOf(def) == Role::Movement || isa<tensor::PadOp>(def));
-    if (!isMoved || activationOperands(def).size() != 1)
-      break;
-    value = activationOperands(def).front();
-  }
-  InFlightDiagnostic diag = emitError(edge.getLoc())
-                            << "expected an observed range on this edge, got "
-                               "none";
-  diag.attachNote() << "qopt-insert-observers and qopt-apply-calibration give "
-                       "every edge a range";
-  return failure();
-}
-
 /// Finite constants that enter an edge's tensor must be in its range.
 static void includeConstants(Operation *op, ObservedRange &range) {
   auto include = [&](Value value) {
@@ -687,6 +666,37 @@ static void includeConstants(Operation *op, ObservedRange &range) {
   } else if (auto concat = dyn_cast<tensor::ConcatOp>(op)) {
     llvm::for_each(concat.getInputs(), include);
   }
+}
+
+/// The observed range; movement does not change it, so it may have been
+/// observed before: in parts, where it is a concatenation.
+FailureOr<ObservedRange> Planner::rangeOf(Value edge) const {
+  if (auto it = ranges.find(edge); it != ranges.end())
+    return it->second;
+  Operation *def = edge.getDefiningOp();
+  bool isMoved =
+      def && (plan.roleOf(def) == Role::Movement || isa<tensor::PadOp>(def));
+  SmallVector<Value> sources =
+      isMoved ? activationOperands(def) : SmallVector<Value>();
+  if (sources.empty()) {
+    InFlightDiagnostic diag = emitError(edge.getLoc())
+                              << "expected an observed range on this edge, got "
+                                 "none";
+    diag.attachNote() << "qopt-insert-observers and qopt-apply-calibration "
+                         "give every edge a range";
+    return failure();
+  }
+  FailureOr<ObservedRange> hull = rangeOf(sources.front());
+  for (Value source : ArrayRef(sources).drop_front()) {
+    FailureOr<ObservedRange> range = rangeOf(source);
+    if (failed(hull) || failed(range))
+      return failure();
+    hull->min = std::min(hull->min, range->min);
+    hull->max = std::max(hull->max, range->max);
+  }
+  if (succeeded(hull) && isa<tensor::ConcatOp>(def))
+    includeConstants(def, *hull);
+  return hull;
 }
 
 /// Concatenated tensors share their scale: one class per group of edges that a

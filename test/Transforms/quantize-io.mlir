@@ -77,3 +77,25 @@ func.func @moved(%x: tensor<2x3xf32>) -> (tensor<3x2xf32>, tensor<2x3xf32>) {
   %t = linalg.transpose ins(%x0 : tensor<2x3xf32>) outs(%e : tensor<3x2xf32>) permutation = [1, 0]
   return %t, %x0 : tensor<3x2xf32>, tensor<2x3xf32>
 }
+
+// -----
+
+// A concatenation that is rounded as a whole, for one part is from a float
+// operation: the hull of its parts, [-1, 1], [0, 2] and the constant -3.
+// CHECK-LABEL: func.func @concat
+// CHECK-SAME:    -> (tensor<1x9xi8> {qopt.scale = 0.0196078438 : f32, qopt.unsigned, qopt.zero_point = 153 : i32}
+func.func @concat(%x: tensor<1x4xf32>, %y: tensor<1x4xf32>) -> tensor<1x9xf32> {
+  %c = arith.constant dense<-3.0> : tensor<1x1xf32>
+  %x0 = qopt.observe %x {edge = "x", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %y0 = qopt.observe %y {edge = "y", min = array<f32: 1.0>, max = array<f32: 2.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %e = tensor.empty() : tensor<1x4xf32>
+  %d = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}
+      ins(%x0, %y0 : tensor<1x4xf32>, tensor<1x4xf32>) outs(%e : tensor<1x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %m = arith.divf %a, %b : f32
+    linalg.yield %m : f32
+  } -> tensor<1x4xf32>
+  %do = qopt.observe %d {edge = "d", min = array<f32: 0.0>, max = array<f32: 2.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %z = tensor.concat dim(1) %x0, %do, %c : (tensor<1x4xf32>, tensor<1x4xf32>, tensor<1x1xf32>) -> tensor<1x9xf32>
+  return %z : tensor<1x9xf32>
+}

@@ -10,6 +10,9 @@
 #include "qopt/Calibration/Calibrate.h"
 #include "qopt/Calibration/Runners.h"
 #include "qopt/Pipelines/Pipelines.h"
+#include "qopt/Transforms/BiasCorrection.h"
+#include "qopt/Transforms/Passes.h"
+#include "qopt/Transforms/Structured.h"
 #include "llvm/Support/Process.h"
 #include <thread>
 
@@ -64,9 +67,23 @@ static LogicalResult scheduleFor(ModuleOp observed, const TargetInfo &target) {
   return pm.run(observed);
 }
 
+/// Runs the samples; layer inputs go to `means`, if there are any.
+static llvm::Expected<CalibrationTable>
+runSamples(ModelRunner &runner, InputMeans *means, const DataSet &data,
+           CalibrationOptions options, StringRef label) {
+  options.threads = std::thread::hardware_concurrency();
+  ProgressPrinter progress(llvm::errs(), label,
+                           llvm::sys::Process::StandardErrIsDisplayed());
+  if (!means)
+    return calibrate(runner, data, options, progress.function());
+  InputMeansRunner split(runner, *means);
+  return calibrate(split, data, options, progress.function());
+}
+
 llvm::Expected<CalibrationTable>
 runCalibration(ModuleOp observed, StringRef dataPath,
-               const CalibrationRunOptions &options, StringRef observer) {
+               const CalibrationRunOptions &options, StringRef observer,
+               InputMeans *means) {
   llvm::Expected<ObserverOptions> observerOptions =
       options.observerOptions(observer);
   if (!observerOptions)
@@ -81,7 +98,10 @@ runCalibration(ModuleOp observed, StringRef dataPath,
   if (!native)
     return native.takeError();
   host.target = *native;
-  auto runner = createCompiledRunner(observed, host, [&](ModuleOp copy) {
+  OwningOpRef<ModuleOp> watched(observed.clone());
+  if (means)
+    observeLayerInputs(*watched);
+  auto runner = createCompiledRunner(*watched, host, [&](ModuleOp copy) {
     return scheduleFor(copy, host.target);
   });
   if (!runner)
@@ -98,10 +118,51 @@ runCalibration(ModuleOp observed, StringRef dataPath,
       calibration.modelName = function.getName().str();
   if (options.samples > 0)
     calibration.maxSamples = options.samples;
-  calibration.threads = std::thread::hardware_concurrency();
-  ProgressPrinter progress(llvm::errs(), "calibrating",
-                           llvm::sys::Process::StandardErrIsDisplayed());
-  return calibrate(**runner, *data, calibration, progress.function());
+  return runSamples(**runner, means, *data, calibration, "calibrating");
+}
+
+/// Multiply-accumulates of one inference.
+static int64_t countMacs(ModuleOp module) {
+  int64_t macs = 0;
+  module.walk([&](linalg::LinalgOp op) {
+    if (!isContraction(op))
+      return;
+    int64_t product = 1;
+    for (int64_t range : op.getStaticLoopRanges())
+      product *= range;
+    macs += product;
+  });
+  return macs;
+}
+
+llvm::Error collectInputMeans(ModuleOp calibrated, StringRef dataPath,
+                              InputMeans &means) {
+  auto data = DataSet::open(dataPath);
+  if (!data)
+    return data.takeError();
+  OwningOpRef<ModuleOp> watched(calibrated.clone());
+  PassManager pm(calibrated.getContext());
+  pm.addNestedPass<func::FuncOp>(createStripObserversPass());
+  if (failed(pm.run(*watched)))
+    return internalError("the observers cannot be removed");
+  observeLayerInputs(*watched);
+  auto runner = createInterpreterRunner(*watched);
+  if (!runner)
+    return runner.takeError();
+  if (llvm::Error error = data->bind((*runner)->inputs()))
+    return error;
+  // A few samples, spread over the data: to compile the model once more would
+  // take longer. Where a sample costs a lot it also has many positions to take
+  // means over.
+  constexpr int64_t kMinSamples = 2, kMaxSamples = 32;
+  constexpr int64_t kMaxMacs = int64_t(1) << 31;
+  int64_t affordable = kMaxMacs / std::max<int64_t>(countMacs(calibrated), 1);
+  CalibrationOptions options;
+  options.maxSamples = std::clamp(affordable, kMinSamples, kMaxSamples);
+  options.stride =
+      std::max<int64_t>(data->numSamples() / *options.maxSamples, 1);
+  return runSamples(**runner, &means, *data, options, "correcting biases")
+      .takeError();
 }
 
 } // namespace qopt::cli

@@ -10,6 +10,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "qopt/Calibration/CalibrationTable.h"
+#include "qopt/Calibration/InputMeans.h"
 #include "llvm/Support/CommandLine.h"
 
 namespace qopt::cli {
@@ -29,10 +30,16 @@ struct CalibrationRunOptions {
 };
 
 /// Compiles a copy of `observed`, which is in that phase, for this host and
-/// runs the samples through it.
+/// runs the samples through it. What its layers see on average goes to
+/// `means`, if it is not null.
 llvm::Expected<CalibrationTable>
 runCalibration(mlir::ModuleOp observed, llvm::StringRef dataPath,
-               const CalibrationRunOptions &options, llvm::StringRef observer);
+               const CalibrationRunOptions &options, llvm::StringRef observer,
+               InputMeans *means = nullptr);
+
+/// The means alone, where the ranges come from a file.
+llvm::Error collectInputMeans(mlir::ModuleOp calibrated,
+                              llvm::StringRef dataPath, InputMeans &means);
 
 } // namespace qopt::cli
 

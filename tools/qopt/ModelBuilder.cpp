@@ -174,61 +174,18 @@ buildToPhase(Session &session, const ModelOptions &model, Phase to,
 
 /// Ranges onto the observed edges, from a file or from samples.
 static llvm::Error setRanges(Session &session, ModuleOp observed,
-                             const BuildOptions &build, const Recipe &recipe) {
-  auto table = build.calibration.empty()
-                   ? runCalibration(observed, build.calibrate,
-                                    build.calibrationRun, recipe.observer)
-                   : CalibrationTable::read(build.calibration);
+                             const BuildOptions &build, const Recipe &recipe,
+                             InputMeans *means) {
+  auto table =
+      build.calibration.empty()
+          ? runCalibration(observed, build.calibrate, build.calibrationRun,
+                           recipe.observer, means)
+          : CalibrationTable::read(build.calibration);
   if (!table)
     return table.takeError();
   if (failed(applyCalibration(observed, *table)))
     return session.takeError(ExitCode::Input, "the calibration does not fit");
   return llvm::Error::success();
-}
-
-/// Multiply-accumulates of one inference.
-static int64_t countMacs(ModuleOp module) {
-  int64_t macs = 0;
-  module.walk([&](linalg::LinalgOp op) {
-    if (!isContraction(op))
-      return;
-    int64_t product = 1;
-    for (int64_t range : op.getStaticLoopRanges())
-      product *= range;
-    macs += product;
-  });
-  return macs;
-}
-
-/// Biases that keep the means, from a few samples spread over the data.
-static llvm::Error correctBiasesFrom(Session &session, ModuleOp calibrated,
-                                     StringRef dataPath, StringRef recipe) {
-  auto info = borderInfo(session, calibrated);
-  if (!info)
-    return info.takeError();
-  auto data = DataSet::open(dataPath);
-  if (!data)
-    return data.takeError();
-  if (llvm::Error error = data->bind(inputSpecs(*info)))
-    return error;
-  // The samples are interpreted, twice. Where a sample costs a lot it also has
-  // many positions to take means over, so that a few of them do.
-  constexpr int64_t kMinSamples = 2, kMaxSamples = 32;
-  constexpr int64_t kMaxMacs = int64_t(1) << 30;
-  int64_t affordable = kMaxMacs / std::max<int64_t>(countMacs(calibrated), 1);
-  int64_t count = std::min(std::clamp(affordable, kMinSamples, kMaxSamples),
-                           data->numSamples());
-  std::vector<std::vector<HostTensor>> samples;
-  for (int64_t i = 0; i < count; ++i) {
-    auto sample = data->sample(i * data->numSamples() / count);
-    if (!sample)
-      return sample.takeError();
-    samples.push_back(std::move(*sample));
-  }
-  BiasCorrectionOptions options;
-  options.recipe = recipe.str();
-  options.threads = std::max(1u, std::thread::hardware_concurrency());
-  return correctBiases(calibrated, samples, options);
 }
 
 static PhaseOptions phaseOptions(const BuildOptions &build,
@@ -277,16 +234,28 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
     session.enableRemarks();
   PhaseOptions options = phaseOptions(build, *recipe, emitOptions->target);
   options.quantizedIo = *quantizedIo;
+  // Of the layers' inputs, from the run that finds the ranges.
+  std::unique_ptr<InputMeans> means;
+  bool correctsBiases = recipe->biasCorrection && to > Phase::Calibrated;
   auto step = [&](ModuleOp module, Phase phase) -> llvm::Error {
     if (atPhase)
       if (llvm::Error error = atPhase(module, phase))
         return error;
-    if (phase == Phase::Observed && to > phase && hasRanges)
-      return setRanges(session, module, build, *recipe);
-    if (phase != Phase::Calibrated || to <= phase || !recipe->biasCorrection)
+    if (phase == Phase::Observed && to > phase && hasRanges) {
+      if (correctsBiases && build.calibration.empty())
+        means = std::make_unique<InputMeans>(describeLayerInputs(module));
+      return setRanges(session, module, build, *recipe, means.get());
+    }
+    if (phase != Phase::Calibrated || !correctsBiases)
       return llvm::Error::success();
-    if (!build.calibrate.empty())
-      return correctBiasesFrom(session, module, build.calibrate, build.recipe);
+    if (!means && !build.calibrate.empty()) {
+      means = std::make_unique<InputMeans>(describeLayerInputs(module));
+      if (llvm::Error error =
+              collectInputMeans(module, build.calibrate, *means))
+        return error;
+    }
+    if (means)
+      return correctBiases(module, *means, build.recipe);
     printWarning("biases are not corrected: expected --calibrate DATA to do it "
                  "with, got none");
     return llvm::Error::success();

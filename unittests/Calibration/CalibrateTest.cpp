@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Calibration/Calibrate.h"
+#include "qopt/Calibration/InputMeans.h"
 
 #include "gtest/gtest.h"
 #include <cmath>
@@ -163,6 +164,45 @@ TEST(CalibrateTest, ThreadsNameTheFirstBadSample) {
               "edge 'log': sample 40: expected finite values, got -inf at "
               "element 1 of 2x2");
   }
+}
+
+TEST(InputMeansTest, OneMeanForEachWeight) {
+  // A row of 2 x 3 weights on an image of 4 x 5: every weight meets 6 elements.
+  LayerInput layer;
+  layer.weights = {{2, 5}, {3, 1}};
+  layer.positions = {{2, 10}, {3, 1}};
+  InputMeans means({layer, LayerInput()});
+  EXPECT_TRUE(means.means(0).empty());
+  std::vector<float> image(20), second(20, 1.0f);
+  for (auto [i, value] : enumerate(image))
+    value = float(i * i % 7) - 2.5f;
+  means.add(0, image);
+  means.add(0, second);
+  std::vector<double> got = means.means(0);
+  ASSERT_EQ(got.size(), 6u);
+  for (int kh = 0; kh < 2; ++kh)
+    for (int kw = 0; kw < 3; ++kw) {
+      double sum = 6;
+      for (int oh = 0; oh < 2; ++oh)
+        for (int ow = 0; ow < 3; ++ow)
+          sum += image[(oh * 2 + kh) * 5 + ow + kw];
+      EXPECT_DOUBLE_EQ(got[kh * 3 + kw], sum / 12);
+    }
+}
+
+TEST(InputMeansTest, TheOrderDoesNotMatter) {
+  LayerInput layer;
+  layer.weights = {{1, 1}};
+  layer.positions = {{3, 1}};
+  InputMeans forwards({layer}), backwards({layer});
+  for (int i = 0; i < 100; ++i) {
+    std::vector<float> values = {std::exp(float(i * 37 % 100) / 7), 0.1f,
+                                 -1e-6f};
+    forwards.add(0, values);
+    values[0] = std::exp(float((99 - i) * 37 % 100) / 7);
+    backwards.add(0, values);
+  }
+  EXPECT_EQ(forwards.means(0), backwards.means(0));
 }
 
 /// One run over all samples, and two runs merged.

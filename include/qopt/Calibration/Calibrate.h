@@ -20,6 +20,8 @@ struct CalibrationOptions {
   ObserverOptions observer;
   /// Use only the first samples; all without it.
   std::optional<int64_t> maxSamples;
+  /// Use only every so manieth sample.
+  int64_t stride = 1;
   /// How many samples run at once. The result does not depend on it.
   unsigned threads = 1;
   /// The model's name for the table.

@@ -5,35 +5,39 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Rounding weights shifts the mean of every output channel; a shift is what a
-// bias can undo (Nagel et al., arXiv 1906.04721, section 4.2). Empirically:
-//   b += E[W x] - E[Wq x], per channel, over the samples and positions.
+// Rounded weights move the mean of a layer's results; a bias moves it back.
+// Per channel, with the mean x of the elements that meet each weight:
+//   bias += sum (w - rounded w) * x
+// Every layer answers for its own error only: correcting what earlier layers
+// do, too, would count their error once per layer (residual networks then
+// diverge).
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef QOPT_TRANSFORMS_BIASCORRECTION_H
 #define QOPT_TRANSFORMS_BIASCORRECTION_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "qopt/Support/Tensor.h"
+#include "qopt/Calibration/InputMeans.h"
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
-#include <vector>
 
 namespace qopt {
 
-struct BiasCorrectionOptions {
-  /// A preset or a recipe file, as for qopt-quantize.
-  std::string recipe = "w4a8";
-  unsigned threads = 1;
-};
+/// How the contractions of a float module's function read their inputs, in
+/// order of the program. One whose weights are not constant has no loops.
+std::vector<LayerInput> describeLayerInputs(mlir::ModuleOp module);
+
+/// Watches the inputs that `describeLayerInputs` describes, on the edges
+/// `layerEdgeName`.
+void observeLayerInputs(mlir::ModuleOp module);
 
 /// Changes the biases of a module of phase `calibrated` so that its
-/// quantization by the recipe keeps the means that the module has now.
-/// `samples` hold the inputs of its function; a few dozen are enough. The
-/// result does not depend on the number of threads.
-llvm::Error correctBiases(mlir::ModuleOp calibrated,
-                          llvm::ArrayRef<std::vector<HostTensor>> samples,
-                          const BiasCorrectionOptions &options);
+/// quantization by `recipe`, a preset or a file, keeps the means that the
+/// module has now. `means` are those of its own layers.
+llvm::Error correctBiases(mlir::ModuleOp calibrated, const InputMeans &means,
+                          llvm::StringRef recipe);
 
 } // namespace qopt
 
