@@ -76,8 +76,10 @@ static DenseElementsAttr constantBehind(Value value) {
 }
 
 static int64_t bytesOf(ShapedType type) {
-  return llvm::divideCeil(type.getNumElements() * type.getElementTypeBitWidth(),
-                          8);
+  Type element = type.getElementType();
+  int64_t bits = element.isIndex() ? IndexType::kInternalStorageBitWidth
+                                   : element.getIntOrFloatBitWidth();
+  return llvm::divideCeil(type.getNumElements() * bits, 8);
 }
 
 //===----------------------------------------------------------------------===//

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 static void print(const qopt_tensor_info *tensor) {
-  printf("%s: dtype %d, scale %g, zero point %d\n", tensor->name,
-         tensor->dtype, (double)tensor->scale, (int)tensor->zero_point);
+  printf("%s: dtype %d, scale %g, zero point %d\n", tensor->name, tensor->dtype,
+         (double)tensor->scale, (int)tensor->zero_point);
 }
 
 int main(void) {
