@@ -250,10 +250,12 @@ static StringRef whyNotFused(linalg::LinalgOp producer, OpOperand &use) {
     return "is overwritten";
   if (canFuse(producer, use))
     return "";
-  return isInjective(consumer.getMatchingIndexingMap(&use),
-                     consumer.getStaticLoopRanges())
-             ? "its weights would be fetched again"
-             : "its elements are read more than once";
+  if (!isInjective(consumer.getMatchingIndexingMap(&use),
+                   consumer.getStaticLoopRanges()))
+    return "its elements are read more than once";
+  return producer.getNumReductionLoops() == 0
+             ? "its reduction would run in the loops of another"
+             : "its weights would be fetched again";
 }
 
 StringRef whyStored(const FusedRegion &region, ArrayRef<FusedRegion> regions) {
@@ -267,6 +269,8 @@ StringRef whyStored(const FusedRegion &region, ArrayRef<FusedRegion> regions) {
   }
   if (readers.size() > 1)
     return "several nests read it";
+  if (!readers.empty() && crowds(region.root, **readers.begin()))
+    return "two contractions would share the registers";
   if (region.root->use_empty() || region.root->hasOneUse())
     return "";
   return "its elements are read at several places";

@@ -30,11 +30,3 @@ func.func @copy_in_arena(%arena: memref<64xi8>) {
   memref.copy %a, %part : memref<4xi8> to memref<4xi8, strided<[1], offset: 2>>
   return
 }
-
-// -----
-
-// An input that is returned has to be copied.
-func.func @copy_to_caller(%x: memref<4xi8>, %y: memref<4xi8>) {
-  memref.copy %x, %y : memref<4xi8> to memref<4xi8>
-  return
-}

@@ -17,8 +17,11 @@ def ApplyCalibrationPass : Pass<"qopt-apply-calibration", "::mlir::ModuleOp"> {
     every `qopt.observe`, replacing what is there: `observed` -> `calibrated`.
 
     Fails, naming the edges, where the file lacks an observed edge or has it at
-    another granularity (per tensor, or another number of channels). Entries
-    for edges that the module does not have are ignored.
+    another granularity (per tensor, or another number of channels). Warns
+    where the file's `edges_hash` says that it was made for other edges, which
+    another model has, or the same one with another size of the batch; a file
+    with an empty one, written by hand, is taken as it is. Entries for edges
+    that the module does not have are ignored.
   }];
   let options = [
     Option<"file", "file", "std::string", /*default=*/"\"\"",

@@ -94,8 +94,8 @@ def Qopt_QuantizeOp : Qopt_ElementwiseOp<"quantize"> {
 
     Constraints:
     - (C1) `input` and `init` have the same shape.
-    - (C2) `scale` and `zero_point` have the same shape, and `params` maps the
-      rank of the input to their rank.
+    - (C2) `scale` and `zero_point` have the same shape, and `params` maps
+      every index of the input to one of theirs.
     - (C3) `lo <= hi`, and both fit the storage, signed if `lo < 0`.
     - (C4) Constant scales are finite and greater than zero; constant zero
       points lie in `[lo, hi]`.
@@ -137,8 +137,8 @@ def Qopt_DequantizeOp : Qopt_ElementwiseOp<"dequantize"> {
 
     Constraints:
     - (C1) `input` and `init` have the same shape.
-    - (C2) `scale` and `zero_point` have the same shape, and `params` maps the
-      rank of the input to their rank.
+    - (C2) `scale` and `zero_point` have the same shape, and `params` maps
+      every index of the input to one of theirs.
     - (C3) Constant scales are finite and greater than zero.
 
     ```mlir
@@ -197,7 +197,8 @@ def Qopt_RequantizeOp : Qopt_ElementwiseOp<"requantize", [
     Constraints:
     - (C1) At least one input; as many multipliers, `input_zero_points`,
       `unsigned_inputs` and `params` as inputs.
-    - (C2) Each `params` map goes from the result's rank to its multiplier's rank.
+    - (C2) Each `params` map takes every index of the result to one of its
+      multiplier.
     - (C3) Every input has the shape of `init`.
     - (C4) `lo <= hi`, and both and `zero_point` fit the storage, signed if
       `lo < 0`. A clamp that does not contain real 0 puts the zero point
@@ -245,7 +246,8 @@ def Qopt_LookupOp : Qopt_ElementwiseOp<"lookup"> {
     - (C1) `input` and `init` have the same shape; `table` and `init` the same
       element type.
     - (C2) The last dimension of `table` has 2^bits(input) elements.
-    - (C3) `params` maps the rank of the input to the rank of `table` less one.
+    - (C3) `params` maps every index of the input to one of the dimensions of
+      `table` before the last.
 
     ```mlir
     %y = qopt.lookup ins(%x, %t : tensor<1x8xi8>, tensor<256xi8>) outs(%e : tensor<1x8xi8>)
