@@ -97,8 +97,9 @@ describeLayer(const Contraction &layer, LayerInput &input) {
     else if (*step != 0)
       input.positions.push_back({size, *step});
   }
-  llvm::stable_sort(weights, [](const WeightLoop &a, const WeightLoop &b) {
-    return a.input.step > b.input.step;
+  llvm::sort(weights, [](const WeightLoop &a, const WeightLoop &b) {
+    return std::make_pair(-a.input.step, a.loop) <
+           std::make_pair(-b.input.step, b.loop);
   });
   for (const WeightLoop &weight : weights)
     input.weights.push_back(weight.input);

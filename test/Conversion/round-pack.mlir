@@ -41,3 +41,11 @@ func.func @long(%a: vector<16xf32>) -> vector<64xi8> {
   %r = qopt.round_pack %a, %a, %a, %a range [0, 255] zero_point 0 : vector<16xf32> -> vector<64xi8>
   return %r : vector<64xi8>
 }
+
+// A range wholly below the zero point.
+// CHECK-LABEL: func.func @below
+// CHECK: arith.constant dense<-1.280000e+02> : vector<4xf32>
+func.func @below(%a: vector<4xf32>) -> vector<16xi8> {
+  %r = qopt.round_pack %a, %a, %a, %a range [100, 127] zero_point 255 : vector<4xf32> -> vector<16xi8>
+  return %r : vector<16xi8>
+}

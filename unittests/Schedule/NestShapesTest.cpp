@@ -35,6 +35,8 @@ struct Shape {
   bool depthwise = false;
   int64_t bits = 8;
   After after = After::Nothing;
+  /// What the multipliers are multiples of; large ones leave the range of i32.
+  const char *step = "e-5";
 };
 
 void PrintTo(const Shape &shape, std::ostream *os) { *os << shape.name; }
@@ -52,6 +54,8 @@ constexpr Shape kShapes[] = {
     {"ManyChannels", 3, 3, 130, 70, 1},
     {"Depthwise", 7, 9, 20, 20, 3, 1, 1, true},
     {"DepthwiseStride", 8, 9, 33, 33, 3, 2, 1, true},
+    {"Overflow", 5, 9, 16, 70, 3, 1, 1, false, 8, After::Nothing, "e9"},
+    {"DepthwiseOverflow", 5, 9, 70, 70, 3, 1, 1, true, 8, After::Nothing, "e9"},
     {"DepthwiseGroups", 9, 13, 96, 96, 3, 1, 1, true},
     {"DepthwiseMovedBack", 6, 7, 72, 72, 3, 1, 1, true},
     {"DepthwiseOneGroup", 5, 6, 64, 64, 3, 1, 1, true},
@@ -181,7 +185,8 @@ private:
     bool residual = shape.after == After::Residual;
     std::string multipliers;
     for (int64_t i = 0; i < shape.out; ++i)
-      multipliers += formatv("{0}{1}.0e-5", i ? ", " : "", 1 + random() % 300);
+      multipliers +=
+          formatv("{0}{1}.0{2}", i ? ", " : "", 1 + random() % 300, shape.step);
     line(formatv("%m = arith.constant dense<[{0}]> : tensor<{1}xf32>",
                  multipliers, shape.out));
     line(formatv("%mr = arith.constant dense<0.7> : tensor<f32>"));

@@ -24,6 +24,12 @@ using namespace mlir;
 namespace qopt {
 namespace {
 
+/// How far the byte `value` is from the zero point, as a float.
+float centered(RoundPackOp op, int32_t value) {
+  // The accessor's type is unsigned.
+  return float(value - int32_t(op.getZeroPoint()));
+}
+
 /// The instructions for vectors of `lanes` floats. Those of 512 bits take a
 /// rounding mode; 8 is "to nearest even, whatever the control register says".
 struct PackInstructions {
@@ -104,9 +110,8 @@ private:
 
     Value toI32(Value reals) {
       auto type = cast<VectorType>(reals.getType());
-      Value top =
-          splat(b, loc, type,
-                b.getF32FloatAttr(float(op.getRange()[1] - op.getZeroPoint())));
+      Value top = splat(b, loc, type,
+                        b.getF32FloatAttr(centered(op, op.getRange()[1])));
       auto integers = type.clone(b.getI32Type());
       if (type.getNumElements() != 16)
         return call(use.convert, integers,
@@ -146,8 +151,7 @@ struct LowerToArith : OpRewritePattern<RoundPackOp> {
     Location loc = op.getLoc();
     auto type = cast<VectorType>(reals.getType());
     auto bound = [&](int32_t value) {
-      return splat(b, loc, type,
-                   b.getF32FloatAttr(float(value - op.getZeroPoint())));
+      return splat(b, loc, type, b.getF32FloatAttr(centered(op, value)));
     };
     Value lo = bound(op.getRange()[0]), hi = bound(op.getRange()[1]);
     Value above =
