@@ -21,20 +21,25 @@ namespace {
 
 /// Declares what is stored in more than bytes, and why: all other tensors of
 /// that kind are in registers.
-ArrayAttr describeStored(ArrayRef<FusedRegion> regions, Builder &b) {
+ArrayAttr describeStored(func::FuncOp func, ArrayRef<FusedRegion> regions,
+                         Builder &b) {
   SmallVector<Attribute> entries;
-  for (const FusedRegion &region : regions) {
-    auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
-    StringRef why = whyStored(region, regions);
-    if (!isWide(type) || why.empty())
-      continue;
-    std::string name =
-        llvm::join(sourceNames(linalg::LinalgOp(region.root).getLoc()), "+");
+  auto declare = [&](linalg::LinalgOp op, StringRef why) {
+    auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+    if (!type || !isWide(type) || why.empty())
+      return;
+    std::string name = llvm::join(sourceNames(op.getLoc()), "+");
     entries.push_back(
         b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(name)),
                              b.getNamedAttr("type", TypeAttr::get(type)),
                              b.getNamedAttr("why", b.getStringAttr(why))}));
-  }
+  };
+  for (const FusedRegion &region : regions)
+    declare(region.root, whyStored(region, regions));
+  func.walk([&](linalg::LinalgOp op) {
+    if (op->getNumResults() && !canGenerate(op))
+      declare(op, "has no loop nest");
+  });
   return b.getArrayAttr(entries);
 }
 
@@ -55,7 +60,8 @@ struct AssignSchedule : impl::AssignSchedulePassBase<AssignSchedule> {
     SmallVector<FusedRegion> regions = findFusedRegions(func);
     Builder b(&getContext());
     if (!func->hasAttr(QoptDialect::kStoredAttrName))
-      func->setAttr(QoptDialect::kStoredAttrName, describeStored(regions, b));
+      func->setAttr(QoptDialect::kStoredAttrName,
+                    describeStored(func, regions, b));
     for (const FusedRegion &region : regions) {
       Operation *root = region.root;
       if (!root->hasAttr(QoptDialect::kScheduleAttrName))

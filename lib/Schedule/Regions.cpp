@@ -225,7 +225,11 @@ SmallVector<FusedRegion> findFusedRegions(func::FuncOp func) {
     region.root = op;
     region.ops.insert(op);
     grow(region, taken);
-    taken.insert(region.ops.begin(), region.ops.end());
+    // What is computed again may still have a reader that needs it stored.
+    for (Operation *member : region.ops)
+      if (member == op ||
+          !isElementwiseOnConstants(cast<linalg::LinalgOp>(member)))
+        taken.insert(member);
     regions.push_back(std::move(region));
   }
   std::reverse(regions.begin(), regions.end());

@@ -119,3 +119,16 @@ func.func @mean(%x: tensor<16x8xi8>) -> tensor<32xi32> {
   } -> tensor<32xi32>
   return %mean : tensor<32xi32>
 }
+
+// What has no loop nest is stored, and declared.
+// CHECK-LABEL: func.func @no_nest
+// CHECK-SAME: qopt.stored = [{name = "", type = tensor<4x4xf32>, why = "has no loop nest"}]
+func.func @no_nest(%x: tensor<4xf32>, %e: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %r = linalg.generic {
+    indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i, i)>], iterator_types = ["parallel"]}
+    ins(%x : tensor<4xf32>) outs(%e : tensor<4x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  } -> tensor<4x4xf32>
+  return %r : tensor<4x4xf32>
+}
