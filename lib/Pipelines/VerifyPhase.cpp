@@ -292,20 +292,14 @@ static LogicalResult verifyScheduled(ModuleOp module, Phase phase) {
   return failure(walk.wasInterrupted());
 }
 
-/// A copy inside the arena is one that bufferization added to keep a value from
-/// being overwritten. The caller gets copies of what has another place, too: an
-/// input, a constant, a value that is returned twice or part of another.
+/// A copy of a whole buffer of the arena into another is one that bufferization
+/// added to keep a value from being overwritten. Of parts, few copies are left;
+/// they cost time and nothing else. The caller gets copies of what has another
+/// place, too: an input, a constant, a value that is returned twice.
 static bool isUnexpectedCopy(Operation *op) {
   auto copy = dyn_cast<memref::CopyOp>(op);
-  auto isInArena = [](Value value) {
-    while (auto view = value.getDefiningOp<ViewLikeOpInterface>()) {
-      if (isa<memref::ViewOp>(view))
-        return true;
-      value = view.getViewSource();
-    }
-    return false;
-  };
-  return copy && isInArena(copy.getSource()) && isInArena(copy.getTarget());
+  return copy && copy.getSource().getDefiningOp<memref::ViewOp>() &&
+         copy.getTarget().getDefiningOp<memref::ViewOp>();
 }
 
 /// No tensor, no allocation, no copy that the schedule did not ask for; the
