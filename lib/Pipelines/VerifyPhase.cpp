@@ -301,7 +301,7 @@ static bool isUnexpectedCopy(Operation *op) {
          copy.getTarget().getDefiningOp<memref::ViewOp>();
 }
 
-/// No tensor, no allocation, no copy that the schedule did not ask for; the
+/// No tensor, no allocation, no copy of a whole buffer into another; the
 /// facts that the C interface is made from.
 static LogicalResult verifyPlanned(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
