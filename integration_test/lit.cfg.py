@@ -36,16 +36,17 @@ benchmarks = os.path.join(config.qopt_src_root, "benchmarks")
 config.substitutions += [
     ("%benchmarks_run", f"{sys.executable} {benchmarks}/run"),
     ("%benchmarks", benchmarks),
+    ("%python", sys.executable),
     ("%qopt_path", os.path.join(config.qopt_obj_root, "bin", "qopt")),
     ("%models", models),
     ("%cmake", config.cmake), ("%cc", config.cc), ("%cxx", config.cxx),
     ("%obj_root", config.qopt_obj_root),
     ("%make_npz", f"{sys.executable} {config.qopt_src_root}/test/Driver/Inputs/make_npz.py"),
     ("%demo", os.path.join(config.qopt_src_root, "examples", "fashion-mnist")),
-    ("%make_npz", f"{sys.executable} {config.qopt_src_root}/test/Driver/Inputs/make_npz.py"),
     ("%check_metrics", f"{sys.executable} {config.test_source_root}/check_metrics.py"),
     ("%cifar10", f"{sys.executable} {config.test_source_root}/cifar10.py"),
 ]
+config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input=fail"
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 llvm_config.add_tool_substitutions(
     ["qopt-random-graphs", "qopt", "clang", "llvm-nm", "llvm-objdump"],
