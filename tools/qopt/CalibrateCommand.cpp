@@ -31,7 +31,7 @@ private:
   static constexpr llvm::StringLiteral kObserver = "minmax";
 
   ModelOptions model{subCommand};
-  CalibrationRunOptions calibration{subCommand};
+  CalibrationRunOptions calibration{subCommand, kObserver};
   cl::opt<std::string> data{"data", cl::desc("Samples: .npz, .npy or a folder"),
                             cl::value_desc("DATA"), cl::sub(subCommand)};
   cl::opt<std::string> output{"o", cl::desc("Where to write the ranges"),

@@ -14,6 +14,7 @@
 #include "qopt/Transforms/Passes.h"
 #include "qopt/Transforms/Structured.h"
 #include "llvm/Support/Process.h"
+#include <deque>
 #include <thread>
 
 using namespace mlir;
@@ -22,20 +23,26 @@ namespace cl = llvm::cl;
 namespace qopt::cli {
 
 /// Kept for good: an option refers to its description, it does not copy it.
-static llvm::StringRef observerHelp() {
-  static const std::string text =
-      "How ranges are chosen: " + observerNames() + " (default: the recipe's)";
-  return text;
+static llvm::StringRef observerHelp(llvm::StringRef fallback) {
+  static std::deque<std::string> texts;
+  return texts.emplace_back("How ranges are chosen: " + observerNames() +
+                            " (default: " + fallback.str() + ")");
 }
 
-CalibrationRunOptions::CalibrationRunOptions(cl::SubCommand &command)
-    : observer("observer", cl::desc(observerHelp()), cl::value_desc("NAME"),
-               cl::sub(command)),
+CalibrationRunOptions::CalibrationRunOptions(cl::SubCommand &command,
+                                             llvm::StringRef fallback)
+    : observer("observer", cl::desc(observerHelp(fallback)),
+               cl::value_desc("NAME"), cl::sub(command)),
       percentile("percentile",
                  cl::desc("Values that stay inside, for --observer percentile"),
                  cl::value_desc("P"), cl::init(99.99), cl::sub(command)),
       samples("calibration-samples", cl::desc("Only the first N samples"),
               cl::value_desc("N"), cl::init(0), cl::sub(command)) {}
+
+bool CalibrationRunOptions::any() const {
+  return observer.getNumOccurrences() || percentile.getNumOccurrences() ||
+         samples.getNumOccurrences();
+}
 
 llvm::Expected<ObserverOptions>
 CalibrationRunOptions::observerOptions(llvm::StringRef fallback) const {

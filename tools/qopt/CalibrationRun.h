@@ -18,11 +18,16 @@ namespace qopt::cli {
 /// How samples become ranges; options of the command they are constructed
 /// with.
 struct CalibrationRunOptions {
-  explicit CalibrationRunOptions(llvm::cl::SubCommand &command);
+  /// `fallback` is, in words, the observer where none is given.
+  explicit CalibrationRunOptions(llvm::cl::SubCommand &command,
+                                 llvm::StringRef fallback = "the recipe's");
 
   /// `fallback` is the observer where none is given.
   llvm::Expected<ObserverOptions>
   observerOptions(llvm::StringRef fallback) const;
+
+  /// Whether one of them was given.
+  bool any() const;
 
   llvm::cl::opt<std::string> observer;
   llvm::cl::opt<double> percentile;

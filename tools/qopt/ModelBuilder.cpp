@@ -220,6 +220,10 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
   if (auto observer = build.calibrationRun.observerOptions(recipe->observer);
       !observer)
     return observer.takeError();
+  if (!build.calibration.empty() && build.calibrationRun.any())
+    return usageError("--calibration: the ranges are in the file; expected no "
+                      "--observer, --percentile or --calibration-samples "
+                      "beside it (give them to qopt calibrate)");
   auto quantizedIo = build.quantizedIo();
   if (!quantizedIo)
     return quantizedIo.takeError();
