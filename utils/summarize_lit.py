@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Reads the JSON that `lit --output` writes; prints what did not pass, then
-"N passed, N failed" (", N skipped" if tests were unsupported here), and exits
-with 1 if a test failed or none ran."""
+"""Reads the JSON that `lit --output` writes; prints what did not pass, with
+the end of a failure's output, then "N passed, N failed" (", N skipped" if
+tests were unsupported here), and exits with 1 if a test failed or none ran."""
 
 import collections
 import json
 import sys
 
 PASSED = {"PASS", "FLAKYPASS", "XFAIL"}
+# Of a failure's output: enough for its reason, short of a dumped constant.
+LAST_CHARACTERS = 4000
 SKIPPED = {"UNSUPPORTED", "SKIPPED", "EXCLUDED"}
 
 
@@ -21,6 +23,8 @@ def main():
         kinds[kind] += 1
         if kind != "passed":
             print(f"{kind}: {test['name']}")
+        if kind == "failed":
+            print(test.get("output", "")[-LAST_CHARACTERS:])
     line = f"{kinds['passed']} passed, {kinds['failed']} failed"
     print(line + (f", {kinds['skipped']} skipped" if kinds["skipped"] else ""))
     sys.exit(1 if kinds["failed"] or not kinds["passed"] else 0)
