@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the figures that `qopt eval --json` or `qopt bench --json` printed.
+"""Checks figures in JSON: what `qopt eval --json` printed, or a test's script.
 
   check_metrics.py [--minus FLOAT.json] FILE.json 'top1>=80.0' 'max-diff<=0.5' ...
 
