@@ -69,8 +69,6 @@ void buildPhase(OpPassManager &pm, Phase phase, const PhaseOptions &options) {
   case Phase::Planned:
     return buildPlannedPipeline(pm);
   case Phase::Llvm:
-    pm.addPass(createConvertQoptDotPass({options.target.name}));
-    pm.addPass(createConvertTableLookupPass({options.target.name}));
     return buildLlvmPipeline(pm, options.target);
   }
 }

@@ -59,20 +59,22 @@ static bool isInnermost(AffineMap map, unsigned loop) {
   return factorOf(map.getResults().back(), loop, map.getNumDims()) == 1;
 }
 
-/// Whether `value` lives among other channels, in a larger buffer that it is
-/// taken from or computed into: there are gaps between its columns.
-static bool isPartOfChannels(Value value) {
-  auto channels = [](Type type) {
-    return cast<RankedTensorType>(type).getShape().back();
+bool isPartOf(Value value, int64_t dimFromEnd) {
+  auto extent = [&](ShapedType type) {
+    return type.getRank() <= dimFromEnd
+               ? 1
+               : type.getDimSize(type.getRank() - 1 - dimFromEnd);
   };
-  int64_t own = channels(value.getType());
+  int64_t own = extent(cast<ShapedType>(value.getType()));
   if (auto slice = value.getDefiningOp<tensor::ExtractSliceOp>())
-    if (channels(slice.getSourceType()) != own)
+    if (extent(slice.getSourceType()) != own ||
+        isPartOf(slice.getSource(), dimFromEnd))
       return true;
   return llvm::any_of(value.getUsers(), [&](Operation *user) {
     auto insert = dyn_cast<tensor::InsertSliceOp>(user);
     return insert && insert.getSource() == value &&
-           channels(insert.getDestType()) != own;
+           (extent(insert.getDestType()) != own ||
+            isPartOf(insert.getResult(), dimFromEnd));
   });
 }
 
@@ -86,7 +88,7 @@ static std::optional<unsigned> rowLoop(const DotContraction &dot,
   if (rank < 2)
     return std::nullopt;
   auto shape = cast<RankedTensorType>(dot.lhs.getType()).getShape();
-  if (isPartOfChannels(dot.lhs))
+  if (isPartOf(dot.lhs, 0))
     return std::nullopt;
   // The last dimension is the channel alone and is read from end to end.
   if (map.getResult(rank - 1) != getAffineDimExpr(channel, map.getContext()) ||
@@ -217,6 +219,10 @@ int64_t DotContraction::stepOffset(int64_t s) const {
   return std::max<int64_t>(0, std::min(s * 4, depth() - 4));
 }
 
+int64_t DotContraction::chunkBytes() const {
+  return std::min<int64_t>(64, depth());
+}
+
 int64_t DotContraction::blocks(int64_t channels) const {
   return llvm::divideCeil(extents[outLoop], channels);
 }
@@ -230,15 +236,16 @@ namespace {
 /// Walks the packed constant in order and looks up the weight of each byte.
 class Packer {
 public:
-  Packer(const DotContraction &dot, int64_t lanes)
-      : dot(dot), lanes(lanes), loops(dot.extents.size(), 0) {
+  Packer(const DotContraction &dot, int64_t lanes, int64_t chunk)
+      : dot(dot), lanes(lanes), chunk(chunk), loops(dot.extents.size(), 0) {
     for (APInt value : dot.weights.getValues<APInt>())
       values.push_back(int8_t(value.getSExtValue()));
     auto shape = dot.weights.getType().getShape();
     strides.assign(shape.size(), 1);
     for (int64_t dim = int64_t(shape.size()) - 2; dim >= 0; --dim)
       strides[dim] = strides[dim + 1] * shape[dim + 1];
-    rows = llvm::divideCeil(dot.steps(), dot.stepsPerRow());
+    int64_t steps = llvm::divideCeil(dot.depth(), chunk) * (chunk / 4);
+    rows = llvm::divideCeil(steps, dot.stepsPerRow());
     for (unsigned loop : dot.batchLoops)
       outer.push_back({loop, dot.extents[loop]});
     outer.push_back({dot.outLoop, dot.blocks(lanes)});
@@ -285,9 +292,11 @@ private:
   }
 
   int8_t weight(int64_t step, int64_t lane, int64_t byte) {
-    int64_t k = dot.stepOffset(step) + byte;
-    // Beyond the segment, or counted by an earlier step.
-    if (step >= dot.steps() || k >= dot.depth() || k < step * 4)
+    int64_t first = step * 4 / chunk * chunk;
+    int64_t moved = std::max<int64_t>(0, std::min(first, dot.depth() - chunk));
+    int64_t k = moved + step * 4 - first + byte;
+    // Beyond the segment, or counted by an earlier chunk.
+    if (k >= dot.depth() || k < first)
       return 0;
     int64_t channel = loops[dot.outLoop] * lanes + lane;
     if (channel >= dot.extents[dot.outLoop])
@@ -311,6 +320,7 @@ private:
 
   const DotContraction &dot;
   int64_t lanes;
+  int64_t chunk;
   int64_t rows;
   SmallVector<int64_t> loops;
   SmallVector<std::pair<unsigned, int64_t>> outer;
@@ -321,8 +331,9 @@ private:
 
 } // namespace
 
-DenseElementsAttr packWeights(const DotContraction &dot, int64_t channels) {
-  return Packer(dot, channels).run();
+DenseElementsAttr packWeights(const DotContraction &dot, int64_t channels,
+                              int64_t chunk) {
+  return Packer(dot, channels, chunk).run();
 }
 
 int64_t pairBound(DenseElementsAttr packed, const DotContraction &dot) {

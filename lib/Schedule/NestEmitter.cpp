@@ -15,11 +15,12 @@
 #include "qopt/Schedule/NestEmitter.h"
 #include "DepthwiseEmitter.h"
 #include "RoundedBytes.h"
+#include "TileEmitter.h"
 #include "VectorBody.h"
+#include "qopt/Conversion/LoopAnnotations.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/DotContraction.h"
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -40,7 +41,8 @@ public:
   NestEmitter(RewriterBase &rewriter, const FusedRegion &region,
               const Schedule &schedule)
       : b(rewriter), region(region), schedule(schedule), root(region.root),
-        loc(root.getLoc()), access(rewriter, loc), depthwise(access, root) {}
+        loc(root.getLoc()), access(rewriter, loc), depthwise(access, root),
+        tiles(access, root) {}
 
   FailureOr<Value> run();
 
@@ -53,6 +55,10 @@ private:
                       SmallVector<int64_t> count);
   Value emitTile(Value dest, ArrayRef<AffineExpr> base,
                  ArrayRef<int64_t> count);
+  void computeTiles(linalg::LinalgOp op, ArrayRef<Position> loops);
+  Value emitRows(int64_t dim, Value tile, SmallVector<AffineExpr> base,
+                 SmallVector<int64_t> count);
+  Value emitPositions(ArrayRef<Position> positions, Value tile);
   Value writeTile(ArrayRef<Position> positions, ArrayRef<Value> values,
                   Value tile);
   Value writeRounded(ArrayRef<Position> positions, ArrayRef<Value> values,
@@ -96,7 +102,7 @@ private:
 
   /// Emits `for i in [0, count)` around `body`, which maps the values carried;
   /// a single iteration is emitted without a loop.
-  void emitLoop(int64_t count, bool keepRolled, SmallVector<Value> &carried,
+  void emitLoop(int64_t count, SmallVector<Value> &carried,
                 function_ref<void(AffineExpr, SmallVector<Value> &)> body);
 
   RewriterBase &b;
@@ -107,6 +113,7 @@ private:
   TensorAccess access;
   Value dest;
   DepthwiseEmitter depthwise;
+  TileEmitter tiles;
   llvm::MapVector<Operation *, DotContraction> dots;
   llvm::MapVector<Operation *, DepthwiseDot> depthwiseDots;
   /// How the root's body ends, if its vectors are rounded and packed at once.
@@ -120,16 +127,8 @@ private:
 // Loops over tiles
 //===----------------------------------------------------------------------===//
 
-/// "Do not unroll": LLVM would spill the accumulators of a register tile.
-LLVM::LoopAnnotationAttr keepRolledAnnotation(MLIRContext *context) {
-  auto yes = BoolAttr::get(context, true);
-  auto unroll = LLVM::LoopUnrollAttr::get(context, yes, {}, {}, {}, {}, {}, {});
-  return LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {},
-                                       {}, {}, {}, {}, {}, {}, {}, {});
-}
-
 void NestEmitter::emitLoop(
-    int64_t count, bool keepRolled, SmallVector<Value> &carried,
+    int64_t count, SmallVector<Value> &carried,
     function_ref<void(AffineExpr, SmallVector<Value> &)> body) {
   if (count == 0)
     return;
@@ -139,8 +138,7 @@ void NestEmitter::emitLoop(
   Value one = arith::ConstantIndexOp::create(b, loc, 1);
   Value end = arith::ConstantIndexOp::create(b, loc, count);
   auto loop = scf::ForOp::create(b, loc, zero, end, one, carried);
-  if (keepRolled)
-    loop->setAttr("llvm.loop_annotation", keepRolledAnnotation(b.getContext()));
+  keepRolled(loop);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   access.enterLoop(loop.getInductionVar());
@@ -170,8 +168,9 @@ FailureOr<Value> NestEmitter::run() {
   b.setInsertionPoint(region.root);
   for (Operation *op : region.ops)
     if (std::optional<DotContraction> dot = matchDotContraction(op);
-        schedule.kernel == Schedule::Kernel::Dot && dot &&
-        !region.producerOf(dot->lhs))
+        (schedule.kernel == Schedule::Kernel::Dot ||
+         schedule.kernel == Schedule::Kernel::TileDot) &&
+        dot && !region.producerOf(dot->lhs))
       dots.insert({op, *dot});
     else if (std::optional<DepthwiseDot> taps = matchDepthwiseDot(op);
              schedule.kernel == Schedule::Kernel::DepthwiseDot && taps &&
@@ -208,12 +207,11 @@ Value NestEmitter::emitTiles(size_t depth, Value dest,
   int64_t extent = count[dim], tile = schedule.tile[dim];
   int64_t whole = extent / tile, rest = extent % tile;
   SmallVector<Value> carried{dest};
-  emitLoop(whole, /*keepRolled=*/true, carried,
-           [&](AffineExpr i, SmallVector<Value> &inner) {
-             base[dim] = i * tile;
-             count[dim] = tile;
-             inner[0] = emitTiles(depth + 1, inner[0], base, count);
-           });
+  emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
+    base[dim] = i * tile;
+    count[dim] = tile;
+    inner[0] = emitTiles(depth + 1, inner[0], base, count);
+  });
   if (depth == 0 && whole > 1)
     shareOut(carried[0].getDefiningOp());
   if (rest) {
@@ -242,10 +240,9 @@ Value NestEmitter::emitInnermost(int64_t dim, Value dest,
     return dest;
   };
   SmallVector<Value> carried{dest};
-  emitLoop(whole, /*keepRolled=*/true, carried,
-           [&](AffineExpr i, SmallVector<Value> &inner) {
-             inner[0] = emitRun(i * stride, schedule.unroll, tile, inner[0]);
-           });
+  emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
+    inner[0] = emitRun(i * stride, schedule.unroll, tile, inner[0]);
+  });
   if (schedule.order.size() == 1 && whole > 1)
     shareOut(carried[0].getDefiningOp());
   AffineExpr next = b.getAffineConstantExpr(whole * stride);
@@ -317,6 +314,11 @@ SmallVector<Position> NestEmitter::tilePositions(ArrayRef<AffineExpr> base,
   return positions;
 }
 
+static SmallVector<Position> mapAll(AffineMap map, ArrayRef<Position> loops) {
+  return llvm::map_to_vector(
+      loops, [&](const Position &position) { return position.apply(map); });
+}
+
 /// The loops of `op` at which it computes the elements at `at` of its result.
 static SmallVector<Position> loopsOf(linalg::LinalgOp op,
                                      ArrayRef<Position> at) {
@@ -335,8 +337,66 @@ static SmallVector<Position> loopsOf(linalg::LinalgOp op,
 
 Value NestEmitter::emitTile(Value tile, ArrayRef<AffineExpr> base,
                             ArrayRef<int64_t> count) {
-  dest = tile;
   SmallVector<Position> positions = tilePositions(base, count);
+  if (schedule.kernel != Schedule::Kernel::TileDot)
+    return emitPositions(positions, tile);
+  computeTiles(root, loopsOf(root, positions));
+  if (failed)
+    return tile;
+  return emitRows(0, tile, SmallVector<AffineExpr>(base),
+                  SmallVector<int64_t>(count));
+}
+
+/// The tiles of all dots that `op` reads, directly or not, at `loops`.
+void NestEmitter::computeTiles(linalg::LinalgOp op, ArrayRef<Position> loops) {
+  if (auto *dot = dots.find(op); dot != dots.end()) {
+    failed |= !canUseDot(dot->second, loops) ||
+              mlir::failed(tiles.compute(dot->second, loops));
+    return;
+  }
+  failed |= op.getNumReductionLoops() != 0;
+  for (OpOperand &operand : op->getOpOperands())
+    if (linalg::LinalgOp producer = region.producerOf(operand.get());
+        producer && op.payloadUsesValueFromOperand(&operand) && !failed)
+      computeTiles(producer,
+                   loopsOf(producer,
+                           mapAll(op.getMatchingIndexingMap(&operand), loops)));
+}
+
+/// What follows the dots, some vectors at a time: a tile has more rows than
+/// there are registers.
+Value NestEmitter::emitRows(int64_t dim, Value tile,
+                            SmallVector<AffineExpr> base,
+                            SmallVector<int64_t> count) {
+  int64_t rank = count.size();
+  if (dim == rank)
+    return emitPositions(tilePositions(base, count), tile);
+  if (dim == schedule.laneDim || count[dim] == 1)
+    return emitRows(dim + 1, tile, base, count);
+  bool isInnermost = true;
+  for (int64_t inner = dim + 1; inner < rank; ++inner)
+    isInnermost &= inner == schedule.laneDim || count[inner] == 1;
+  constexpr int64_t kVectors = 4;
+  int64_t blocks = llvm::divideCeil(count[schedule.laneDim], schedule.lanes);
+  int64_t pass = isInnermost ? std::max<int64_t>(1, kVectors / blocks) : 1;
+  int64_t extent = count[dim], whole = extent / pass;
+  AffineExpr first = base[dim];
+  SmallVector<Value> carried{tile};
+  emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
+    base[dim] = first + i * pass;
+    count[dim] = pass;
+    inner[0] = emitRows(dim + 1, inner[0], base, count);
+  });
+  if (extent % pass) {
+    base[dim] = first + whole * pass;
+    count[dim] = extent % pass;
+    carried[0] = emitRows(dim + 1, carried[0], base, count);
+  }
+  return carried[0];
+}
+
+Value NestEmitter::emitPositions(ArrayRef<Position> positions, Value tile) {
+  dest = tile;
   SmallVector<Position> loops = loopsOf(region.root, positions);
   SmallVector<Value> values = rounded
                                   ? emitElementwise(root, loops, rounded->real)
@@ -406,11 +466,6 @@ Value NestEmitter::roundAndPack(ArrayRef<Value> reals, int64_t lanes) {
 //===----------------------------------------------------------------------===//
 // Values on demand
 //===----------------------------------------------------------------------===//
-
-static SmallVector<Position> mapAll(AffineMap map, ArrayRef<Position> loops) {
-  return llvm::map_to_vector(
-      loops, [&](const Position &position) { return position.apply(map); });
-}
 
 SmallVector<Value> NestEmitter::emitValue(Value tensor, ArrayRef<Position> at) {
   if (linalg::LinalgOp producer = region.producerOf(tensor))
@@ -533,7 +588,7 @@ void NestEmitter::reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
         value = access.toVector(value, position.lanes);
   };
   if (!unroll)
-    return emitLoop(extent, /*keepRolled=*/true, accumulators, step);
+    return emitLoop(extent, accumulators, step);
   for (int64_t i = 0; i < extent; ++i)
     step(b.getAffineConstantExpr(i), accumulators);
 }
@@ -584,7 +639,11 @@ SmallVector<Value> NestEmitter::emitDot(const DotContraction &dot,
     types.push_back(value.getType());
     value = access.widen(value, schedule.lanes);
   }
-  dotSegments(dot, dot.segmentLoops, loops, accumulators);
+  if (schedule.kernel == Schedule::Kernel::TileDot)
+    for (auto [value, position] : llvm::zip_equal(accumulators, loops))
+      value = arith::AddIOp::create(b, loc, value, tiles.read(dot, position));
+  else
+    dotSegments(dot, dot.segmentLoops, loops, accumulators);
   for (auto [value, type] : llvm::zip_equal(accumulators, types))
     value = access.narrow(value, type);
   return accumulators;
@@ -596,7 +655,7 @@ void NestEmitter::dotSegments(const DotContraction &dot,
                               SmallVector<Value> &accumulators) {
   if (segments.empty())
     return dotSegment(dot, loops, accumulators);
-  emitLoop(dot.extents[segments.front()], /*keepRolled=*/true, accumulators,
+  emitLoop(dot.extents[segments.front()], accumulators,
            [&](AffineExpr i, SmallVector<Value> &inner) {
              for (Position &position : loops)
                position.index[segments.front()] = i;
@@ -623,7 +682,7 @@ void NestEmitter::dotSegment(const DotContraction &dot,
            unroll < 2 && regular % (2 * unroll) == 0)
       unroll *= 2;
     SmallVector<int64_t> steps{0, 4};
-    emitLoop(regular / unroll, /*keepRolled=*/true, accumulators,
+    emitLoop(regular / unroll, accumulators,
              [&](AffineExpr i, SmallVector<Value> &inner) {
                for (int64_t u = 0; u < unroll; ++u) {
                  AffineExpr row = i * unroll + u;

@@ -12,6 +12,8 @@
 
 #include "qopt/Schedule/Schedule.h"
 #include "DepthwiseSchedule.h"
+#include "TileRows.h"
+#include "VectorBody.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/DotContraction.h"
 #include "qopt/Target/DotForm.h"
@@ -26,7 +28,7 @@ namespace qopt {
 //===----------------------------------------------------------------------===//
 
 static constexpr StringLiteral kKernelNames[] = {"vector", "dot",
-                                                 "depthwise-dot"};
+                                                 "depthwise-dot", "tile-dot"};
 
 DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
   Builder b(context);
@@ -75,6 +77,11 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
     return root->emitOpError("expects at least 4 lanes in the last dimension "
                              "for groups of channels, got ")
            << schedule.lanes << " in dimension " << schedule.laneDim;
+  if (schedule.kernel == Schedule::Kernel::TileDot &&
+      schedule.lanes != kTileLanes)
+    return root->emitOpError("expects ")
+           << kTileLanes << " lanes for products of tiles, got "
+           << schedule.lanes;
   int64_t lane = schedule.laneDim;
   int64_t step = schedule.lanes * (groups ? 4 : 1);
   if (lane >= 0 && schedule.tile[lane] < type.getDimSize(lane) &&
@@ -100,9 +107,9 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
   const auto *name = kernel ? llvm::find(kKernelNames, kernel.getValue())
                             : std::end(kKernelNames);
   if (!lanes || !laneDim || !tile || !order || name == std::end(kKernelNames))
-    return root->emitOpError("expects a schedule {kernel = \"vector\", \"dot\" "
-                             "or \"depthwise-dot\", lanes, lane_dim, tile, "
-                             "order}, got ")
+    return root->emitOpError("expects a schedule {kernel = \"vector\", "
+                             "\"dot\", \"depthwise-dot\" or \"tile-dot\", "
+                             "lanes, lane_dim, tile, order}, got ")
            << attr;
   Schedule schedule;
   schedule.kernel = Kernel(name - std::begin(kKernelNames));
@@ -140,6 +147,8 @@ struct Member {
   }
 };
 
+class TileDotCosts;
+
 class ScheduleChooser {
 public:
   ScheduleChooser(const FusedRegion &region, const TargetInfo &target)
@@ -165,6 +174,11 @@ private:
   void chooseLanes(Schedule &schedule) const;
   void chooseTile(Schedule &schedule) const;
   void chooseOrder(Schedule &schedule) const;
+  void chooseTileDot(Schedule &schedule) const;
+  std::optional<double> tileDotCost(const Schedule &schedule,
+                                    ArrayRef<TileDotCosts> dots,
+                                    ArrayRef<int64_t> rowDims) const;
+  SmallVector<int64_t, 2> rowDims(int64_t lane) const;
   void chooseTasks(Schedule &schedule, int64_t threads) const;
   double tileCost(const Schedule &schedule, int64_t rows, int64_t blocks) const;
   double nestCost(const Schedule &schedule, unsigned dim, int64_t rows) const;
@@ -396,6 +410,15 @@ double ScheduleChooser::nestCost(const Schedule &schedule, unsigned dim,
   return cost;
 }
 
+/// The dimensions whose elements a tile takes as rows, innermost first.
+SmallVector<int64_t, 2> ScheduleChooser::rowDims(int64_t lane) const {
+  SmallVector<int64_t, 2> dims;
+  for (int64_t dim = type.getRank() - 1; dim >= 0 && dims.size() < 2; --dim)
+    if (dim != lane && type.getDimSize(dim) > 1)
+      dims.push_back(dim);
+  return dims;
+}
+
 void ScheduleChooser::chooseTile(Schedule &schedule) const {
   schedule.tile.assign(type.getRank(), 1);
   if (schedule.laneDim < 0)
@@ -417,10 +440,7 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
     budget = 4;
   else if (taps <= 25 && schedule.kernel == Schedule::Kernel::Vector)
     budget = std::min<int64_t>(budget, std::max<int64_t>(4, 96 / taps));
-  SmallVector<int64_t> outer;
-  for (int64_t dim = type.getRank() - 1; dim >= 0 && outer.size() < 2; --dim)
-    if (dim != lane && type.getDimSize(dim) > 1)
-      outer.push_back(dim);
+  SmallVector<int64_t, 2> outer = rowDims(lane);
 
   Schedule best = schedule;
   double bestCost = -1;
@@ -456,6 +476,165 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
         consider();
       }
       schedule.tile[outer[1]] = 1;
+    }
+  }
+  schedule = best;
+}
+
+//===----------------------------------------------------------------------===//
+// Products of tiles
+//===----------------------------------------------------------------------===//
+
+/// What `qopt.tile_dot` costs for one contraction of the region.
+class TileDotCosts {
+public:
+  /// `rowDims` are the dimensions of the root that rows move along.
+  TileDotCosts(const Member &member, const DotContraction &dot,
+               ArrayRef<int64_t> rowDims, unsigned numDims)
+      : view(ActivationView::of(dot.lhs)) {
+    MLIRContext *context = dot.lhs.getContext();
+    SmallVector<AffineExpr> dims(numDims, getAffineConstantExpr(0, context));
+    auto at = [&](ArrayRef<AffineExpr> dims) {
+      SmallVector<AffineExpr> loops =
+          llvm::map_to_vector(member.loops, [&](AffineExpr loop) {
+            return loop.replaceDims(dims);
+          });
+      return llvm::map_to_vector(
+          view.indexOf(Position{loops}.apply(dot.lhsMap).index),
+          [](AffineExpr index) {
+            return cast<AffineConstantExpr>(simplified(index)).getValue();
+          });
+    };
+    SmallVector<int64_t> origin = at(dims);
+    for (int64_t dim : rowDims) {
+      SmallVector<AffineExpr> next = dims;
+      next[dim] = getAffineConstantExpr(1, context);
+      steps.push_back(at(next));
+      for (auto [step, first] : llvm::zip_equal(steps.back(), origin))
+        step -= first;
+    }
+    chunks = llvm::divideCeil(dot.depth(), dot.chunkBytes());
+    for (unsigned loop : dot.segmentLoops)
+      chunks *= dot.extents[loop];
+  }
+
+  /// The rows of a tile of as many positions along each of the dimensions.
+  std::optional<TileRows> rows(ArrayRef<int64_t> extents) const {
+    SmallVector<SmallVector<int64_t>> offsets{
+        SmallVector<int64_t>(view.groups.size(), 0)};
+    for (auto [extent, step] : llvm::zip_equal(extents, steps))
+      for (size_t i = 0, n = offsets.size(); i < n * (extent - 1); ++i) {
+        offsets.push_back(offsets[i]);
+        for (auto [sum, distance] : llvm::zip_equal(offsets.back(), step))
+          sum += distance;
+      }
+    return TileRows::cover(offsets);
+  }
+
+  /// Vector instructions for one tile: a product takes 16 cycles, whatever is
+  /// in it, in which two vector instructions run each; sums go through memory.
+  double tile(const TileRows &rows, int64_t blocks) const {
+    constexpr double kProduct = 32, kStore = 32, kStart = 40;
+    double products = double(rows.windows.size()) * blocks;
+    return products * (chunks * kProduct + kStore) + kStart;
+  }
+
+private:
+  ActivationView view;
+  /// How far the next position along each row dimension is, in the view.
+  SmallVector<SmallVector<int64_t>, 2> steps;
+  int64_t chunks;
+};
+
+/// Whole tiles of `tile` elements in `extent`, and what is left.
+static SmallVector<std::pair<int64_t, int64_t>, 2> piecesOf(int64_t extent,
+                                                            int64_t tile) {
+  SmallVector<std::pair<int64_t, int64_t>, 2> pieces{{tile, extent / tile}};
+  if (extent % tile)
+    pieces.push_back({extent % tile, 1});
+  return pieces;
+}
+
+std::optional<double>
+ScheduleChooser::tileDotCost(const Schedule &schedule,
+                             ArrayRef<TileDotCosts> dots,
+                             ArrayRef<int64_t> rowDims) const {
+  // Sums stay in the first-level cache beside what they are made from.
+  constexpr int64_t kMostSums = 256;
+  constexpr double kEpilogue = 13, kConfigure = 400;
+  int64_t lane = schedule.laneDim, positions = type.getNumElements();
+  SmallVector<SmallVector<std::pair<int64_t, int64_t>, 2>, 2> pieces;
+  for (int64_t dim : rowDims)
+    pieces.push_back(piecesOf(type.getDimSize(dim), schedule.tile[dim]));
+  pieces.resize(2, {{1, 1}});
+  int64_t vectors = llvm::divideCeil(type.getDimSize(lane), schedule.lanes);
+  int64_t blocks = llvm::divideCeil(schedule.tile[lane], schedule.lanes);
+  double others = positions / type.getDimSize(lane), cost = 0;
+  for (int64_t dim : rowDims)
+    others /= type.getDimSize(dim);
+  for (const TileDotCosts &dot : dots)
+    for (auto [columns, n] : pieces[0])
+      for (auto [lines, m] : pieces[1]) {
+        auto rows = dot.rows(
+            ArrayRef<int64_t>({columns, lines}).take_front(rowDims.size()));
+        if (!rows || rows->count * blocks > kMostSums)
+          return std::nullopt;
+        if (rows->windowRows() < kTileRows && pieces[0].size() > 1)
+          cost += kConfigure * others * n * m;
+        for (auto [width, k] : piecesOf(vectors, blocks))
+          cost += others * n * m * k * dot.tile(*rows, width);
+      }
+  return cost + kEpilogue * vectors * positions / type.getDimSize(lane);
+}
+
+/// Products of tiles, where the target has them and they cost less.
+void ScheduleChooser::chooseTileDot(Schedule &schedule) const {
+  if (!target.hasAmx || schedule.kernel != Schedule::Kernel::Dot ||
+      schedule.lanes != kTileLanes)
+    return;
+  int64_t lane = schedule.laneDim;
+  SmallVector<int64_t, 2> dims = rowDims(lane);
+  std::vector<TileDotCosts> dots;
+  for (const Member &member : members) {
+    if (!member.isReduction())
+      continue;
+    std::optional<DotContraction> dot = matchDotContraction(member.op);
+    if (!dot || !dotAlong(member, lane) || !fitsTiles(*dot))
+      return;
+    dots.emplace_back(member, *dot, dims, nextDim);
+  }
+
+  double bestCost = nestCost(schedule, 0, 1);
+  Schedule best = schedule, next = schedule;
+  next.kernel = Schedule::Kernel::TileDot;
+  auto consider = [&] {
+    std::optional<double> cost = tileDotCost(next, dots, dims);
+    if (!cost || *cost >= bestCost)
+      return cost.has_value();
+    bestCost = *cost;
+    best = next;
+    return true;
+  };
+  int64_t extent = type.getDimSize(lane);
+  for (int64_t blocks : {1, 2, 3, 4}) {
+    if ((blocks - 1) * kTileLanes >= extent)
+      break;
+    next.tile.assign(type.getRank(), 1);
+    next.tile[lane] = std::min(extent, blocks * kTileLanes);
+    consider();
+    int64_t columns = dims.empty() ? 1 : type.getDimSize(dims[0]);
+    for (int64_t n = 2; n <= columns; ++n) {
+      next.tile[dims[0]] = n;
+      consider();
+    }
+    // Whole lines, several at once.
+    if (dims.size() < 2)
+      continue;
+    next.tile[dims[0]] = columns;
+    for (int64_t n = 2; n <= type.getDimSize(dims[1]); ++n) {
+      next.tile[dims[1]] = n;
+      if (!consider())
+        break;
     }
   }
   schedule = best;
@@ -594,6 +773,7 @@ Schedule ScheduleChooser::run(int64_t threads) {
   chooseLanes(schedule);
   chooseDotForm(schedule);
   chooseTile(schedule);
+  chooseTileDot(schedule);
   chooseOrder(schedule);
   chooseTasks(schedule, threads);
   return schedule;

@@ -29,9 +29,19 @@ using namespace qopt;
 
 namespace {
 
-/// The registers that say what a CPU can do. XCR0 is what the system saves.
-enum Word { Leaf1Ecx, Leaf7Ebx, Leaf7Ecx, Leaf71Eax, ExtendedEcx, Xcr0 };
-constexpr unsigned kNumWords = Xcr0 + 1;
+/// The registers that say what a CPU can do. XCR0 is what the system saves;
+/// Granted is what it gives to programs that ask for it.
+enum Word {
+  Leaf1Ecx,
+  Leaf7Ebx,
+  Leaf7Ecx,
+  Leaf7Edx,
+  Leaf71Eax,
+  ExtendedEcx,
+  Xcr0,
+  Granted
+};
+constexpr unsigned kNumWords = Granted + 1;
 using CpuBits = std::array<uint32_t, kNumWords>;
 
 struct FeatureBit {
@@ -69,6 +79,8 @@ static constexpr FeatureBit kFeatureBits[] = {
     {"avx512vnni", Leaf7Ecx, 11},
     {"avx512bitalg", Leaf7Ecx, 12},
     {"avx512vpopcntdq", Leaf7Ecx, 14},
+    {"amx-tile", Leaf7Edx, 24},
+    {"amx-int8", Leaf7Edx, 25},
     {"avxvnni", Leaf71Eax, 4},
     {"sahf", ExtendedEcx, 0},
     {"lzcnt", ExtendedEcx, 5},
@@ -77,6 +89,9 @@ static constexpr FeatureBit kFeatureBits[] = {
     {"opmask", Xcr0, 5},
     {"zmm", Xcr0, 6},
     {"zmm16", Xcr0, 7},
+    {"tilecfg", Xcr0, 17},
+    {"tiledata", Xcr0, 18},
+    {"tiles-granted", Granted, 0},
 };
 
 // Each level of x86-64 with the one below it.
@@ -86,6 +101,7 @@ static constexpr StringLiteral kLevel3 =
     "xsave,osxsave,xmm,ymm,avx,avx2,bmi,bmi2,f16c,fma,lzcnt,movbe";
 static constexpr StringLiteral kLevel4 =
     "opmask,zmm,zmm16,avx512f,avx512bw,avx512cd,avx512dq,avx512vl";
+static constexpr StringLiteral kTiles = "tilecfg,tiledata,tiles-granted";
 
 /// The bits that `target` needs.
 static Expected<CpuBits> bitsOf(const TargetInfo &target) {
@@ -98,6 +114,8 @@ static Expected<CpuBits> bitsOf(const TargetInfo &target) {
     add(kLevel3);
   if (target.cpu == "x86-64-v4")
     add(kLevel4);
+  if (target.hasAmx)
+    add(kTiles);
   add(target.features);
   CpuBits bits = {};
   for (StringRef name : names) {
@@ -137,6 +155,8 @@ public:
     function->addFnAttr(Attribute::NoInline);
     b.SetInsertPoint(BasicBlock::Create(context, "", function));
     std::array<Value *, kNumWords> words = readWords();
+    if (any_of(needs, [](const CpuBits &bits) { return bits[Granted] != 0; }))
+      words[Granted] = askForTiles(words[Leaf7Edx], words[Xcr0]);
     Value *choice = b.getInt32(needs.size() + 1);
     for (auto [i, bits] : enumerate(needs)) {
       Value *meets = b.getTrue();
@@ -193,8 +213,40 @@ private:
     return result;
   }
 
+  /// 1 if Linux lets this process use tiles, whose state it saves only for
+  /// those that ask: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA).
+  Value *askForTiles(Value *leaf7Edx, Value *xcr0) {
+    constexpr uint32_t kAmxTile = uint32_t(1) << 24, kTileState = 3u << 17;
+    constexpr uint64_t kArchPrctl = 158, kRequest = 0x1023, kTileData = 18;
+    BasicBlock *before = b.GetInsertBlock();
+    BasicBlock *ask = BasicBlock::Create(context, "", function);
+    BasicBlock *after = BasicBlock::Create(context, "", function);
+    Value *saved =
+        b.CreateICmpEQ(b.CreateAnd(xcr0, kTileState), b.getInt32(kTileState));
+    Value *present = b.CreateIsNotNull(b.CreateAnd(leaf7Edx, kAmxTile));
+    b.CreateCondBr(b.CreateAnd(saved, present), ask, after);
+    b.SetInsertPoint(ask);
+    IntegerType *i64 = b.getInt64Ty();
+    auto *type = FunctionType::get(i64, {i64, i64, i64}, false);
+    auto *instruction =
+        InlineAsm::get(type, "syscall",
+                       "={ax},{ax},{di},{si},~{rcx},~{r11},~{memory},"
+                       "~{dirflag},~{fpsr},~{flags}",
+                       /*hasSideEffects=*/true);
+    Value *failure = b.CreateCall(
+        type, instruction,
+        {b.getInt64(kArchPrctl), b.getInt64(kRequest), b.getInt64(kTileData)});
+    Value *granted = b.CreateZExt(b.CreateIsNull(failure), i32);
+    b.CreateBr(after);
+    b.SetInsertPoint(after);
+    PHINode *result = b.CreatePHI(i32, 2);
+    result->addIncoming(b.getInt32(0), before);
+    result->addIncoming(granted, ask);
+    return result;
+  }
+
   std::array<Value *, kNumWords> readWords() {
-    enum Register { Eax, Ebx, Ecx };
+    enum Register { Eax, Ebx, Ecx, Edx };
     constexpr uint32_t kExtended = 0x80000000u;
     auto get = [&](Value *registers, Register index) {
       return b.CreateExtractValue(registers, index);
@@ -203,10 +255,11 @@ private:
     Value *lastExtended = get(cpuid(kExtended, 0), Eax);
     Value *leaf7 = cpuid(7, 0), *leaf71 = cpuid(7, 1);
     Value *lastSubleaf = ifKnown(last, 7, get(leaf7, Eax));
-    std::array<Value *, kNumWords> words;
+    std::array<Value *, kNumWords> words = {};
     words[Leaf1Ecx] = ifKnown(last, 1, get(cpuid(1, 0), Ecx));
     words[Leaf7Ebx] = ifKnown(last, 7, get(leaf7, Ebx));
     words[Leaf7Ecx] = ifKnown(last, 7, get(leaf7, Ecx));
+    words[Leaf7Edx] = ifKnown(last, 7, get(leaf7, Edx));
     words[Leaf71Eax] = ifKnown(lastSubleaf, 1, get(leaf71, Eax));
     words[ExtendedEcx] =
         ifKnown(lastExtended, kExtended + 1, get(cpuid(kExtended + 1, 0), Ecx));

@@ -354,7 +354,9 @@ Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
   if (!info)
     return info.takeError();
   TargetInfo base = versions.front().target;
-  if (versions.size() > 1) {
+  // Tiles must be asked for, so that even one version has a resolver.
+  bool dispatch = versions.size() > 1 || base.hasAmx;
+  if (dispatch) {
     base.cpu = "x86-64";
     base.features.clear();
   }
@@ -364,7 +366,7 @@ Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
     return machine.takeError();
   LLVMContext context;
   Expected<std::unique_ptr<Module>> code =
-      versions.size() > 1
+      dispatch
           ? linkVersions(versions, **machine, *info, options, context)
           : translateVersion(versions.front(), **machine, options, context, "");
   if (!code)

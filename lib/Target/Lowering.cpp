@@ -51,6 +51,9 @@ void buildPlannedPipeline(OpPassManager &pm) {
 
 void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
   pm.addPass(createOutlineParallelLoopsPass());
+  pm.addNestedPass<func::FuncOp>(createConvertTileDotPass({target.name}));
+  pm.addPass(createConvertQoptDotPass({target.name}));
+  pm.addPass(createConvertTableLookupPass({target.name}));
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(createExpandCopiesPass());
   pm.addPass(createExpandMathPass());

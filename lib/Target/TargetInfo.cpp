@@ -37,6 +37,10 @@ static constexpr TargetInfo::Arch kArm = TargetInfo::Arch::AArch64;
 // the clock drop of its first implementations; on the cores that have VNNI it
 // costs half the throughput.
 static constexpr Row kRows[] = {
+    {"x86-64-v4-amx", kX86, "x86-64-v4",
+     "+amx-tile,+amx-int8,+avx512vbmi,+avx512vnni,-prefer-256-bit", 512, 32,
+     "amx-tile,amx-int8,avx512vbmi,avx512vnni,avx512bw,avx512dq,avx512vl,"
+     "avx512cd"},
     {"x86-64-v4-vbmi", kX86, "x86-64-v4",
      "+avx512vbmi,+avx512vnni,-prefer-256-bit", 512, 32,
      "avx512vbmi,avx512vnni,avx512bw,avx512dq,avx512vl,avx512cd"},
@@ -89,6 +93,7 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   info.hasVnni256 =
       info.hasVnni512 || StringRef(row.features).contains("avxvnni");
   info.hasVbmi = StringRef(row.features).contains("avx512vbmi");
+  info.hasAmx = StringRef(row.features).contains("amx-int8");
   info.hasDotProd = is_contained(extra, "dotprod");
   info.hasI8mm = is_contained(extra, "i8mm");
   if (info.hasVnni512)

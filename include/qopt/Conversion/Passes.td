@@ -91,6 +91,29 @@ def ConvertQoptToLinalgPass : Pass<"convert-qopt-to-linalg"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def ConvertTileDotPass : Pass<"convert-qopt-tile-dot", "::mlir::func::FuncOp"> {
+  let summary = "Lower qopt.tile_dot to AMX, or to loops over qopt.dot";
+  let description = [{
+    On a target with AMX, tiles are loaded, multiplied and stored to memory of
+    the function's frame, from where the sums are read. Tile registers are
+    configured in front of each loop nest that needs another shape than the one
+    before it, and released where the function returns. On other targets the
+    same sums are made of `qopt.dot`, four bytes at a time.
+
+    Expects buffers, and sums that are read by `vector.extract` of one vector.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"native\"",
+           "Name of the target; `portable` takes no instruction of any">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect",
+                           "::qopt::QoptDialect"];
+}
+
 def ConvertTableLookupPass : Pass<"convert-table-lookup"> {
   let summary = "Lower lookups in tables of bytes to the target's instructions";
   let description = [{

@@ -53,6 +53,8 @@ struct DotContraction {
   /// Where in the segment step `s` reads: the last one moves back so that it
   /// ends with the segment; its weights for bytes already counted are zero.
   int64_t stepOffset(int64_t s) const;
+  /// Bytes of a segment that the rows of one tile hold, with `qopt.tile_dot`.
+  int64_t chunkBytes() const;
   /// Blocks of `channels` output channels.
   int64_t blocks(int64_t channels) const;
   /// Two weights share a byte.
@@ -68,9 +70,16 @@ std::optional<DotContraction> matchDotContraction(mlir::Operation *op);
 constexpr int64_t kPackedChannels = 16;
 
 /// The weights as [batch..., block, segment..., row, channels * 4] bytes, with
-/// `channels` of them in a block.
+/// `channels` of them in a block. Segments are cut into chunks of `chunk`
+/// bytes; the last one moves back so that it ends with the segment, with zeros
+/// for what the chunk before it counted.
 mlir::DenseElementsAttr packWeights(const DotContraction &dot,
-                                    int64_t channels = kPackedChannels);
+                                    int64_t channels = kPackedChannels,
+                                    int64_t chunk = 4);
+
+/// Whether `value` is part of a larger buffer that it is taken from or computed
+/// into, with gaps along the dimension `dimFromEnd` places before the last.
+bool isPartOf(mlir::Value value, int64_t dimFromEnd);
 
 /// The least `pair_bound` of `qopt.dot` that holds for all of `packed`.
 int64_t pairBound(mlir::DenseElementsAttr packed, const DotContraction &dot);

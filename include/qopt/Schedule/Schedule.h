@@ -35,7 +35,10 @@ struct Schedule {
     Dot,
     /// "depthwise-dot": a depthwise contraction goes through `qopt.dot` on
     /// interleaved pixels; four vectors at a time are one group of lanes.
-    DepthwiseDot
+    DepthwiseDot,
+    /// "tile-dot": integer contractions with constant weights go through
+    /// `qopt.tile_dot`, a whole tile of the result at a time.
+    TileDot
   };
   Kernel kernel = Kernel::Vector;
   /// Elements per vector, and the dimension that runs through them; -1 where

@@ -46,6 +46,8 @@ struct TargetInfo {
   bool hasVnni256 = false;
   /// vpermi2b (AVX-512 VBMI): tables of 256 bytes in four registers.
   bool hasVbmi = false;
+  /// tdpbusd and its kin (AMX-INT8): products of tiles of 16 by 64 bytes.
+  bool hasAmx = false;
   /// sdot/udot and smmla/usdot (Arm).
   bool hasDotProd = false;
   bool hasI8mm = false;

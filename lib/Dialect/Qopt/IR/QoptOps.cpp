@@ -558,6 +558,64 @@ LogicalResult DotOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// TileDotOp
+//===----------------------------------------------------------------------===//
+
+int64_t TileDotOp::windowRows() {
+  return std::min<int64_t>(
+      16, cast<VectorType>(getResult().getType()).getDimSize(0));
+}
+
+void TileDotOp::getEffects(
+    SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  for (OpOperand *operand : {&getActivationsMutable(), &getWeightsMutable()})
+    if (isa<MemRefType>(operand->get().getType()))
+      effects.emplace_back(MemoryEffects::Read::get(), operand);
+}
+
+LogicalResult TileDotOp::verify() {
+  auto activations = cast<ShapedType>(getActivations().getType());
+  auto weights = cast<ShapedType>(getWeights().getType());
+  auto result = cast<VectorType>(getResult().getType());
+  int64_t rank = activations.getRank(), segments = getSegments().size();
+  int64_t outer = weights.getRank() - segments - 2;
+  // qopt_tile_dot_c1
+  if (int64_t(getActivationIndices().size()) != rank || outer < 1 ||
+      int64_t(getWeightIndices().size()) != outer)
+    return emitOpError("expects ")
+           << rank << " and " << outer << " indices, got "
+           << getActivationIndices().size() << " and "
+           << getWeightIndices().size();
+  // qopt_tile_dot_c2
+  if (int64_t(getRowStep().size()) != rank ||
+      int64_t(getSegmentSteps().size()) != segments * rank)
+    return emitOpError("expects a step of ")
+           << rank << " elements for rows and for each of " << segments
+           << " segments, got " << getRowStep().size() << " and "
+           << getSegmentSteps().size();
+  // qopt_tile_dot_c3
+  int64_t depth = getDepth();
+  if (depth < 64 && (depth < 4 || depth % 4 != 0))
+    return emitOpError("expects a depth of at least 64 or a positive multiple "
+                       "of 4, got ")
+           << depth;
+  SmallVector<int64_t> inner = llvm::to_vector(getSegments());
+  inner.append({chunks() * chunkBytes() / 4, 64});
+  if (!weights.hasStaticShape() ||
+      ArrayRef(inner) != weights.getShape().drop_front(outer))
+    return emitOpError("expects weights of shape [.., ")
+           << ArrayRef(inner) << "], got " << getWeights().getType();
+  // qopt_tile_dot_c4
+  int64_t last = result.getDimSize(0) - windowRows();
+  if (result.getDimSize(2) != 16 ||
+      llvm::any_of(getWindows(),
+                   [&](int64_t window) { return window < 0 || window > last; }))
+    return emitOpError("expects a result of 16 lanes and windows in [0, ")
+           << last << "], got " << result << " and [" << getWindows() << "]";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // RoundPackOp
 //===----------------------------------------------------------------------===//
 

@@ -82,6 +82,38 @@ struct ObserveBufferization
   }
 };
 
+/// Reads two buffers and gives a vector.
+struct TileDotBufferization
+    : BufferizableOpInterface::ExternalModel<TileDotBufferization, TileDotOp> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &,
+                              const AnalysisState &) const {
+    return true;
+  }
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &,
+                               const AnalysisState &) const {
+    return false;
+  }
+  AliasingValueList getAliasingValues(Operation *, OpOperand &,
+                                      const AnalysisState &) const {
+    return {};
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto dot = cast<TileDotOp>(op);
+    for (OpOperand *operand :
+         {&dot.getActivationsMutable(), &dot.getWeightsMutable()}) {
+      FailureOr<Value> buffer =
+          getBuffer(rewriter, operand->get(), options, state);
+      if (failed(buffer))
+        return failure();
+      rewriter.modifyOpInPlace(op, [&] { operand->set(*buffer); });
+    }
+    return success();
+  }
+};
+
 } // namespace
 
 void qopt::registerBufferizableOpInterfaceExternalModels(
@@ -96,6 +128,7 @@ void qopt::registerBufferizableOpInterfaceExternalModels(
         *context);
     LookupOp::attachInterface<ElementwiseBufferization<LookupOp>>(*context);
     ObserveOp::attachInterface<ObserveBufferization>(*context);
+    TileDotOp::attachInterface<TileDotBufferization>(*context);
     context->loadDialect<linalg::LinalgDialect>();
   });
 }

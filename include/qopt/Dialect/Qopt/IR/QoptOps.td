@@ -353,6 +353,68 @@ def Qopt_DotOp : Qopt_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
   let hasVerifier = 1;
 }
 
+def Qopt_TileDotOp : Qopt_Op<"tile_dot", [AttrSizedOperandSegments,
+                                          DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "Low-bit dot products of a tile of rows and blocks of channels";
+  let description = [{
+    A whole contraction for some rows of activations and some blocks of 16 output
+    channels, on machines that multiply tiles (AMX). With `A` and `W` the bytes
+    from the given positions on, and one `s` for each of the `segments`:
+    ```
+    result[p, b, n] = sum over s_0 < segments[0], .., k < depth of
+                      ext(A[p * row_step + s_0 * segment_steps[0] + .. + (0, .., k)])
+                    * ext(W[b, s_0, .., row(k), 4 * n + k mod 4])
+    ```
+    in wrapping i32 arithmetic. `row_step` and each of `segment_steps` give a
+    step for every dimension of `activations`; the `depth` bytes of a segment are
+    neighbours in memory.
+
+    A row of weights holds 4 bytes for each of 16 channels. A segment is cut
+    into chunks of 64 bytes, 16 rows each; the last chunk moves back so that it
+    ends with the segment, and has zeros for the bytes that the one before it
+    counted. A segment of less than 64 bytes is one chunk of `depth / 4` rows.
+
+    The rows in `windows` are computed: from each of its elements on, 16 rows, or
+    all rows where there are fewer. Other rows of the result are not defined.
+
+    Constraints:
+    - (C1) `activations` has one index per dimension, `weights` one for each
+      dimension in front of the segments.
+    - (C2) The steps have as many elements as `activations` has dimensions.
+    - (C3) `depth` is at least 64, or a positive multiple of 4; `weights` is
+      [.., block, segments.., rows, 64].
+    - (C4) The result is [rows, blocks, 16], and windows are inside of it.
+
+    ```mlir
+    %r = qopt.tile_dot %a[%i], %w[%j] unsigned_a {depth = 64 : i64, row_step = array<i64: 64>,
+        segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0, 8>}
+        : tensor<4096xi8>, tensor<2x16x64xi8> -> vector<24x2x16xi32>
+    ```
+  }];
+  let arguments = (ins
+    AnyTypeOf<[RankedTensorOf<[I8]>, MemRefOf<[I8]>]>:$activations,
+    Variadic<Index>:$activation_indices,
+    AnyTypeOf<[RankedTensorOf<[I8]>, MemRefOf<[I8]>]>:$weights,
+    Variadic<Index>:$weight_indices,
+    UnitAttr:$unsigned_a, UnitAttr:$unsigned_b, I64Attr:$depth,
+    DenseI64ArrayAttr:$row_step, DenseI64ArrayAttr:$segments,
+    DenseI64ArrayAttr:$segment_steps, DenseI64ArrayAttr:$windows);
+  let results = (outs VectorOfRankAndType<[3], [I32]>:$result);
+  let assemblyFormat = [{
+    $activations `[` $activation_indices `]` `,` $weights `[` $weight_indices `]`
+    (`unsigned_a` $unsigned_a^)? (`unsigned_b` $unsigned_b^)? attr-dict
+    `:` type($activations) `,` type($weights) `->` type($result)
+  }];
+  let extraClassDeclaration = [{
+    /// Rows that one window computes.
+    int64_t windowRows();
+    /// Bytes of one chunk, and chunks of one segment.
+    int64_t chunkBytes() { return std::min<int64_t>(64, getDepth()); }
+    int64_t chunks() { return (getDepth() + 63) / 64; }
+  }];
+  let hasVerifier = 1;
+}
+
 def Qopt_RoundPackOp : Qopt_Op<"round_pack", [Pure, AllTypesMatch<["a", "b", "c", "d"]>]> {
   let summary = "Four vectors of floats rounded, clamped and packed to bytes";
   let description = [{

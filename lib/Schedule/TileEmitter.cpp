@@ -1,0 +1,120 @@
+//===- TileEmitter.cpp - Contractions as products of tiles ----------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileEmitter.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+
+using namespace mlir;
+
+namespace qopt {
+
+/// How far `to` is from `from`; nothing where that changes.
+static std::optional<SmallVector<int64_t>> offsetOf(ArrayRef<AffineExpr> from,
+                                                    ArrayRef<AffineExpr> to) {
+  SmallVector<int64_t> offset;
+  for (auto [first, second] : llvm::zip_equal(from, to)) {
+    auto step = dyn_cast<AffineConstantExpr>(simplified(second - first));
+    if (!step)
+      return std::nullopt;
+    offset.push_back(step.getValue());
+  }
+  return offset;
+}
+
+TileEmitter::Operands &TileEmitter::operandsOf(const DotContraction &dot) {
+  Operation *op = linalg::LinalgOp(dot.op);
+  auto [entry, isNew] = operands.try_emplace(op);
+  Operands &result = entry->second;
+  if (!isNew)
+    return result;
+  OpBuilder::InsertionGuard guard(b);
+  access.setInsertionPointToTop(root);
+  result.view = ActivationView::of(dot.lhs);
+  result.activations = dot.lhs;
+  if (result.view.type != dot.lhs.getType())
+    result.activations = tensor::CollapseShapeOp::create(
+        b, access.loc, result.view.type, dot.lhs, result.view.groups);
+  result.weights = arith::ConstantOp::create(
+      b, access.loc, packWeights(dot, kTileLanes, dot.chunkBytes()));
+  return result;
+}
+
+/// The first byte of the segment that `loops` reads.
+SmallVector<AffineExpr> TileEmitter::activationAt(const DotContraction &dot,
+                                                  const Position &loops) {
+  return operandsOf(dot).view.indexOf(loops.apply(dot.lhsMap).index);
+}
+
+AffineExpr TileEmitter::channelAt(const DotContraction &dot,
+                                  const Position &loops) {
+  return loops.laneBase(dot.outLoop, b.getAffineSymbolExpr(0));
+}
+
+LogicalResult TileEmitter::compute(const DotContraction &dot,
+                                   ArrayRef<Position> loops) {
+  Operands &operand = operandsOf(dot);
+  SmallVector<AffineExpr> first = activationAt(dot, loops.front());
+  AffineExpr channel = channelAt(dot, loops.front());
+  SmallVector<SmallVector<int64_t>> offsets;
+  int64_t blocks = 1;
+  for (const Position &position : loops) {
+    auto offset = offsetOf(first, activationAt(dot, position));
+    auto lanes = offsetOf({channel}, {channelAt(dot, position)});
+    if (!offset || !lanes || lanes->front() % kTileLanes != 0)
+      return failure();
+    offsets.push_back(*offset);
+    blocks = std::max(blocks, lanes->front() / kTileLanes + 1);
+  }
+  std::optional<TileRows> rows = TileRows::cover(offsets);
+  if (!rows)
+    return failure();
+
+  // A loop's step is how far its second iteration is from the first.
+  SmallVector<int64_t> segments, steps, rowStep(first.size(), 0);
+  rowStep[rows->dim] = rows->step;
+  for (unsigned loop : dot.segmentLoops) {
+    Position next = loops.front();
+    next.index[loop] = next.index[loop] + 1;
+    auto step = offsetOf(first, activationAt(dot, next));
+    if (!step)
+      return failure();
+    segments.push_back(dot.extents[loop]);
+    steps.append(*step);
+  }
+  SmallVector<AffineExpr> place;
+  for (unsigned loop : dot.batchLoops)
+    place.push_back(loops.front().index[loop]);
+  place.push_back(channel.floorDiv(kTileLanes));
+  auto type =
+      VectorType::get({rows->count, blocks, kTileLanes}, b.getI32Type());
+  Value sums = TileDotOp::create(b, access.loc, type, operand.activations,
+                                 access.indices(first), operand.weights,
+                                 access.indices(place), dot.lhsUnsigned,
+                                 dot.weightsUnsigned, dot.depth(), rowStep,
+                                 segments, steps, rows->windows);
+  tiles[linalg::LinalgOp(dot.op)] = {sums, first[rows->dim], channel, *rows};
+  return success();
+}
+
+Value TileEmitter::read(const DotContraction &dot, const Position &loops) {
+  const Tile &tile = tiles.at(linalg::LinalgOp(dot.op));
+  AffineExpr at = activationAt(dot, loops)[tile.rows.dim];
+  AffineExpr row =
+      simplified(simplified(at - tile.origin).floorDiv(tile.rows.step));
+  AffineExpr block = simplified(
+      simplified(channelAt(dot, loops) - tile.channel).floorDiv(kTileLanes));
+  SmallVector<OpFoldResult> place;
+  for (AffineExpr expr : {row, block}) {
+    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+      place.push_back(b.getIndexAttr(constant.getValue()));
+    else
+      place.push_back(access.index(expr));
+  }
+  return vector::ExtractOp::create(b, access.loc, tile.sums, place);
+}
+
+} // namespace qopt
