@@ -12,8 +12,7 @@
 
 #include "qopt/Schedule/Schedule.h"
 #include "DepthwiseSchedule.h"
-#include "TileRows.h"
-#include "VectorBody.h"
+#include "TileDotSchedule.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/DotContraction.h"
 #include "qopt/Target/DotForm.h"
@@ -147,8 +146,6 @@ struct Member {
   }
 };
 
-class TileDotCosts;
-
 class ScheduleChooser {
 public:
   ScheduleChooser(const FusedRegion &region, const TargetInfo &target)
@@ -175,14 +172,12 @@ private:
   void chooseTile(Schedule &schedule) const;
   void chooseOrder(Schedule &schedule) const;
   void chooseTileDot(Schedule &schedule) const;
-  std::optional<double> tileDotCost(const Schedule &schedule,
-                                    ArrayRef<TileDotCosts> dots,
-                                    ArrayRef<int64_t> rowDims) const;
   SmallVector<int64_t, 2> rowDims(int64_t lane) const;
   void chooseTasks(Schedule &schedule, int64_t threads) const;
   double tileCost(const Schedule &schedule, int64_t rows, int64_t blocks) const;
   double nestCost(const Schedule &schedule, unsigned dim, int64_t rows) const;
   const Member *heaviest() const;
+  AffineMap fromRoot(const Member &member) const;
   void chooseDotForm(Schedule &schedule);
 
   const FusedRegion &region;
@@ -481,163 +476,26 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
   schedule = best;
 }
 
-//===----------------------------------------------------------------------===//
-// Products of tiles
-//===----------------------------------------------------------------------===//
-
-/// What `qopt.tile_dot` costs for one contraction of the region.
-class TileDotCosts {
-public:
-  /// `rowDims` are the dimensions of the root that rows move along.
-  TileDotCosts(const Member &member, const DotContraction &dot,
-               ArrayRef<int64_t> rowDims, unsigned numDims)
-      : view(ActivationView::of(dot.lhs)) {
-    MLIRContext *context = dot.lhs.getContext();
-    SmallVector<AffineExpr> dims(numDims, getAffineConstantExpr(0, context));
-    auto at = [&](ArrayRef<AffineExpr> dims) {
-      SmallVector<AffineExpr> loops =
-          llvm::map_to_vector(member.loops, [&](AffineExpr loop) {
-            return loop.replaceDims(dims);
-          });
-      return llvm::map_to_vector(
-          view.indexOf(Position{loops}.apply(dot.lhsMap).index),
-          [](AffineExpr index) {
-            return cast<AffineConstantExpr>(simplified(index)).getValue();
-          });
-    };
-    SmallVector<int64_t> origin = at(dims);
-    for (int64_t dim : rowDims) {
-      SmallVector<AffineExpr> next = dims;
-      next[dim] = getAffineConstantExpr(1, context);
-      steps.push_back(at(next));
-      for (auto [step, first] : llvm::zip_equal(steps.back(), origin))
-        step -= first;
-    }
-    chunks = llvm::divideCeil(dot.depth(), dot.chunkBytes());
-    for (unsigned loop : dot.segmentLoops)
-      chunks *= dot.extents[loop];
-  }
-
-  /// The rows of a tile of as many positions along each of the dimensions.
-  std::optional<TileRows> rows(ArrayRef<int64_t> extents) const {
-    SmallVector<SmallVector<int64_t>> offsets{
-        SmallVector<int64_t>(view.groups.size(), 0)};
-    for (auto [extent, step] : llvm::zip_equal(extents, steps))
-      for (size_t i = 0, n = offsets.size(); i < n * (extent - 1); ++i) {
-        offsets.push_back(offsets[i]);
-        for (auto [sum, distance] : llvm::zip_equal(offsets.back(), step))
-          sum += distance;
-      }
-    return TileRows::cover(offsets);
-  }
-
-  /// Vector instructions for one tile: a product takes 16 cycles, whatever is
-  /// in it, in which two vector instructions run each; sums go through memory.
-  double tile(const TileRows &rows, int64_t blocks) const {
-    constexpr double kProduct = 32, kStore = 32, kStart = 40;
-    double products = double(rows.windows.size()) * blocks;
-    return products * (chunks * kProduct + kStore) + kStart;
-  }
-
-private:
-  ActivationView view;
-  /// How far the next position along each row dimension is, in the view.
-  SmallVector<SmallVector<int64_t>, 2> steps;
-  int64_t chunks;
-};
-
-/// Whole tiles of `tile` elements in `extent`, and what is left.
-static SmallVector<std::pair<int64_t, int64_t>, 2> piecesOf(int64_t extent,
-                                                            int64_t tile) {
-  SmallVector<std::pair<int64_t, int64_t>, 2> pieces{{tile, extent / tile}};
-  if (extent % tile)
-    pieces.push_back({extent % tile, 1});
-  return pieces;
-}
-
-std::optional<double>
-ScheduleChooser::tileDotCost(const Schedule &schedule,
-                             ArrayRef<TileDotCosts> dots,
-                             ArrayRef<int64_t> rowDims) const {
-  // Sums stay in the first-level cache beside what they are made from.
-  constexpr int64_t kMostSums = 256;
-  constexpr double kEpilogue = 13, kConfigure = 400;
-  int64_t lane = schedule.laneDim, positions = type.getNumElements();
-  SmallVector<SmallVector<std::pair<int64_t, int64_t>, 2>, 2> pieces;
-  for (int64_t dim : rowDims)
-    pieces.push_back(piecesOf(type.getDimSize(dim), schedule.tile[dim]));
-  pieces.resize(2, {{1, 1}});
-  int64_t vectors = llvm::divideCeil(type.getDimSize(lane), schedule.lanes);
-  int64_t blocks = llvm::divideCeil(schedule.tile[lane], schedule.lanes);
-  double others = positions / type.getDimSize(lane), cost = 0;
-  for (int64_t dim : rowDims)
-    others /= type.getDimSize(dim);
-  for (const TileDotCosts &dot : dots)
-    for (auto [columns, n] : pieces[0])
-      for (auto [lines, m] : pieces[1]) {
-        auto rows = dot.rows(
-            ArrayRef<int64_t>({columns, lines}).take_front(rowDims.size()));
-        if (!rows || rows->count * blocks > kMostSums)
-          return std::nullopt;
-        if (rows->windowRows() < kTileRows && pieces[0].size() > 1)
-          cost += kConfigure * others * n * m;
-        for (auto [width, k] : piecesOf(vectors, blocks))
-          cost += others * n * m * k * dot.tile(*rows, width);
-      }
-  return cost + kEpilogue * vectors * positions / type.getDimSize(lane);
-}
-
 /// Products of tiles, where the target has them and they cost less.
 void ScheduleChooser::chooseTileDot(Schedule &schedule) const {
   if (!target.hasAmx || schedule.kernel != Schedule::Kernel::Dot ||
       schedule.lanes != kTileLanes)
     return;
-  int64_t lane = schedule.laneDim;
-  SmallVector<int64_t, 2> dims = rowDims(lane);
-  std::vector<TileDotCosts> dots;
+  std::vector<PlacedDot> dots;
   for (const Member &member : members) {
     if (!member.isReduction())
       continue;
     std::optional<DotContraction> dot = matchDotContraction(member.op);
-    if (!dot || !dotAlong(member, lane) || !fitsTiles(*dot))
+    if (!dot || !dotAlong(member, schedule.laneDim) || !fitsTiles(*dot))
       return;
-    dots.emplace_back(member, *dot, dims, nextDim);
+    dots.push_back({*dot, fromRoot(member)});
   }
-
-  double bestCost = nestCost(schedule, 0, 1);
-  Schedule best = schedule, next = schedule;
-  next.kernel = Schedule::Kernel::TileDot;
-  auto consider = [&] {
-    std::optional<double> cost = tileDotCost(next, dots, dims);
-    if (!cost || *cost >= bestCost)
-      return cost.has_value();
-    bestCost = *cost;
-    best = next;
-    return true;
-  };
-  int64_t extent = type.getDimSize(lane);
-  for (int64_t blocks : {1, 2, 3, 4}) {
-    if ((blocks - 1) * kTileLanes >= extent)
-      break;
-    next.tile.assign(type.getRank(), 1);
-    next.tile[lane] = std::min(extent, blocks * kTileLanes);
-    consider();
-    int64_t columns = dims.empty() ? 1 : type.getDimSize(dims[0]);
-    for (int64_t n = 2; n <= columns; ++n) {
-      next.tile[dims[0]] = n;
-      consider();
-    }
-    // Whole lines, several at once.
-    if (dims.size() < 2)
-      continue;
-    next.tile[dims[0]] = columns;
-    for (int64_t n = 2; n <= type.getDimSize(dims[1]); ++n) {
-      next.tile[dims[1]] = n;
-      if (!consider())
-        break;
-    }
-  }
-  schedule = best;
+  std::optional<TileDotSchedule> choice = chooseTileDotSchedule(
+      dots, type.getShape(), schedule.laneDim, rowDims(schedule.laneDim));
+  if (!choice || choice->cost >= nestCost(schedule, 0, 1))
+    return;
+  schedule.kernel = Schedule::Kernel::TileDot;
+  schedule.tile = choice->tile;
 }
 
 /// Weights that a tile reads again and again stay in the first-level cache: the
@@ -728,6 +586,18 @@ static bool hasQuads(const TargetInfo &target, const DepthwiseDot &dot) {
   return true;
 }
 
+/// The loops of `member` over the root's dimensions, at the start of its
+/// reductions.
+AffineMap ScheduleChooser::fromRoot(const Member &member) const {
+  SmallVector<AffineExpr> dims(nextDim,
+                               getAffineConstantExpr(0, type.getContext()));
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    dims[dim] = getAffineDimExpr(dim, type.getContext());
+  SmallVector<AffineExpr> loops = llvm::map_to_vector(
+      member.loops, [&](AffineExpr expr) { return expr.replaceDims(dims); });
+  return AffineMap::get(type.getRank(), 0, loops, type.getContext());
+}
+
 /// Interleaved dot products, where the region's one reduction is over the taps
 /// of a window and the target multiplies these signs.
 std::optional<DepthwiseSchedule> ScheduleChooser::chooseDepthwise() const {
@@ -748,15 +618,8 @@ std::optional<DepthwiseSchedule> ScheduleChooser::chooseDepthwise() const {
   OpOperand *init = root.getDpsInitOperand(0);
   if (root.payloadUsesValueFromOperand(init) && !region.producerOf(init->get()))
     return std::nullopt;
-  SmallVector<AffineExpr> dims(nextDim,
-                               getAffineConstantExpr(0, type.getContext()));
-  for (int64_t dim = 0; dim < type.getRank(); ++dim)
-    dims[dim] = getAffineDimExpr(dim, type.getContext());
-  SmallVector<AffineExpr> loops = llvm::map_to_vector(
-      member->loops, [&](AffineExpr expr) { return expr.replaceDims(dims); });
-  std::optional<DepthwiseSchedule> choice = chooseDepthwiseSchedule(
-      *dot, AffineMap::get(type.getRank(), 0, loops, type.getContext()),
-      type.getShape(), target);
+  std::optional<DepthwiseSchedule> choice =
+      chooseDepthwiseSchedule(*dot, fromRoot(*member), type.getShape(), target);
   // Otherwise, every tap is an extension, a product and a sum.
   constexpr double kTap = 3, kEpilogue = 8;
   if (choice && choice->cost > kTap * dot->taps() + kEpilogue)

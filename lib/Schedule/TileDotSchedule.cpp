@@ -1,0 +1,195 @@
+//===- TileDotSchedule.cpp - Tiles of contractions on AMX -----------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Measured on Emerald Rapids: a product of tiles takes 16 cycles whatever is in
+// it, and hides the loads of its operands, aligned or not, from the first-level
+// cache. What counts is therefore how full the tiles are.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileDotSchedule.h"
+#include "VectorBody.h"
+
+using namespace mlir;
+
+namespace qopt {
+namespace {
+
+/// What `qopt.tile_dot` costs for one contraction.
+class DotCosts {
+public:
+  DotCosts(const PlacedDot &placed, ArrayRef<int64_t> rowDims);
+
+  /// The rows of a tile of as many positions along each of the dimensions.
+  std::optional<TileRows> rows(ArrayRef<int64_t> extents) const;
+  /// Vector instructions for one tile. Two run in a cycle; sums go through
+  /// memory.
+  double tile(const TileRows &rows, int64_t blocks) const {
+    constexpr double kProduct = 32, kStore = 32, kStart = 40;
+    double products = double(rows.windows.size()) * blocks;
+    return products * (chunks * kProduct + kStore) + kStart;
+  }
+
+private:
+  int64_t rank;
+  /// How far the next position along each row dimension is, in the view.
+  SmallVector<SmallVector<int64_t>, 2> steps;
+  int64_t chunks;
+};
+
+class TileDotChooser {
+public:
+  TileDotChooser(ArrayRef<PlacedDot> placed, ArrayRef<int64_t> shape,
+                 int64_t lane, ArrayRef<int64_t> rowDims)
+      : shape(shape), lane(lane), rowDims(rowDims) {
+    for (const PlacedDot &dot : placed)
+      dots.emplace_back(dot, rowDims);
+  }
+
+  std::optional<TileDotSchedule> run();
+
+private:
+  std::optional<double> cost(ArrayRef<int64_t> tile) const;
+  /// Whether sums of such a tile fit the first-level cache.
+  bool consider(ArrayRef<int64_t> tile);
+  void considerRows(SmallVector<int64_t> tile, size_t index);
+
+  ArrayRef<int64_t> shape;
+  int64_t lane;
+  ArrayRef<int64_t> rowDims;
+  std::vector<DotCosts> dots;
+  std::optional<TileDotSchedule> best;
+};
+
+/// As many pieces of `extent` as `count`.
+struct Piece {
+  int64_t extent = 1, count = 1;
+};
+
+} // namespace
+
+DotCosts::DotCosts(const PlacedDot &placed, ArrayRef<int64_t> rowDims) {
+  const DotContraction &dot = placed.dot;
+  ActivationView view = ActivationView::of(dot.lhs);
+  rank = view.groups.size();
+  MLIRContext *context = placed.loops.getContext();
+  SmallVector<AffineExpr> dims(placed.loops.getNumDims(),
+                               getAffineConstantExpr(0, context));
+  auto at = [&](ArrayRef<AffineExpr> dims) {
+    Position position{SmallVector<AffineExpr>(dims)};
+    auto index = position.apply(placed.loops).apply(dot.lhsMap).index;
+    return llvm::map_to_vector(view.indexOf(index), [](AffineExpr expr) {
+      return cast<AffineConstantExpr>(simplified(expr)).getValue();
+    });
+  };
+  SmallVector<int64_t> origin = at(dims);
+  for (int64_t dim : rowDims) {
+    SmallVector<AffineExpr> next = dims;
+    next[dim] = getAffineConstantExpr(1, context);
+    steps.push_back(at(next));
+    for (auto [step, first] : llvm::zip_equal(steps.back(), origin))
+      step -= first;
+  }
+  chunks = llvm::divideCeil(dot.depth(), dot.chunkBytes());
+  for (unsigned loop : dot.segmentLoops)
+    chunks *= dot.extents[loop];
+}
+
+std::optional<TileRows> DotCosts::rows(ArrayRef<int64_t> extents) const {
+  SmallVector<SmallVector<int64_t>> offsets{SmallVector<int64_t>(rank, 0)};
+  for (auto [extent, step] : llvm::zip_equal(extents, steps))
+    for (size_t i = 0, n = offsets.size() * (extent - 1); i < n; ++i) {
+      SmallVector<int64_t> next = offsets[i];
+      for (auto [sum, distance] : llvm::zip_equal(next, step))
+        sum += distance;
+      offsets.push_back(next);
+    }
+  return TileRows::cover(offsets);
+}
+
+static SmallVector<Piece, 2> piecesOf(int64_t extent, int64_t tile) {
+  SmallVector<Piece, 2> pieces{{tile, extent / tile}};
+  if (extent % tile)
+    pieces.push_back({extent % tile, 1});
+  return pieces;
+}
+
+std::optional<double> TileDotChooser::cost(ArrayRef<int64_t> tile) const {
+  constexpr int64_t kMostSums = 256;
+  constexpr double kEpilogue = 13, kConfigure = 400;
+  int64_t vectors = llvm::divideCeil(shape[lane], kTileLanes);
+  int64_t blocks = llvm::divideCeil(tile[lane], kTileLanes);
+  double positions = 1, cost = 0;
+  for (auto [dim, extent] : llvm::enumerate(shape))
+    if (int64_t(dim) != lane)
+      positions *= extent;
+  double others = positions;
+  SmallVector<SmallVector<Piece, 2>, 2> pieces;
+  for (int64_t dim : rowDims) {
+    others /= shape[dim];
+    pieces.push_back(piecesOf(shape[dim], tile[dim]));
+  }
+  pieces.resize(2, {Piece()});
+  for (const DotCosts &dot : dots)
+    for (const Piece &columns : pieces[0])
+      for (const Piece &lines : pieces[1]) {
+        int64_t extents[] = {columns.extent, lines.extent};
+        auto rows = dot.rows(ArrayRef(extents).take_front(rowDims.size()));
+        if (!rows || rows->count * blocks > kMostSums)
+          return std::nullopt;
+        double times = others * columns.count * lines.count;
+        // Tiles of another height at the border are configured each time.
+        if (rows->windowRows() < kTileRows &&
+            pieces[0].size() * pieces[1].size() > 1)
+          cost += kConfigure * times;
+        for (const Piece &width : piecesOf(vectors, blocks))
+          cost += times * width.count * dot.tile(*rows, width.extent);
+      }
+  return cost + kEpilogue * vectors * positions;
+}
+
+bool TileDotChooser::consider(ArrayRef<int64_t> tile) {
+  std::optional<double> now = cost(tile);
+  if (now && (!best || *now < best->cost))
+    best = TileDotSchedule{SmallVector<int64_t>(tile), *now};
+  return now.has_value();
+}
+
+/// All extents of `tile` along the row dimension `index`, then, with whole
+/// lines, along the next one.
+void TileDotChooser::considerRows(SmallVector<int64_t> tile, size_t index) {
+  if (index == rowDims.size())
+    return;
+  int64_t dim = rowDims[index];
+  while (tile[dim] < shape[dim]) {
+    ++tile[dim];
+    if (!consider(tile))
+      return;
+  }
+  considerRows(tile, index + 1);
+}
+
+std::optional<TileDotSchedule> TileDotChooser::run() {
+  // More blocks than there are registers for their sums would share nothing.
+  for (int64_t blocks = 1; blocks <= 4; ++blocks) {
+    SmallVector<int64_t> tile(shape.size(), 1);
+    tile[lane] = std::min(shape[lane], blocks * kTileLanes);
+    consider(tile);
+    considerRows(tile, 0);
+    if (tile[lane] == shape[lane])
+      break;
+  }
+  return best;
+}
+
+std::optional<TileDotSchedule>
+chooseTileDotSchedule(ArrayRef<PlacedDot> dots, ArrayRef<int64_t> shape,
+                      int64_t lane, ArrayRef<int64_t> rowDims) {
+  return TileDotChooser(dots, shape, lane, rowDims).run();
+}
+
+} // namespace qopt
