@@ -233,38 +233,62 @@ bool DotContraction::isPacked4() const {
 
 namespace {
 
-/// Walks the packed constant in order and looks up the weight of each byte.
+/// Writes the packed constant in order. A weight's place in the source is a sum
+/// of what each loop adds, so that no index is put together for each weight.
 class Packer {
 public:
   Packer(const DotContraction &dot, int64_t lanes, int64_t chunk)
-      : dot(dot), lanes(lanes), chunk(chunk), loops(dot.extents.size(), 0) {
-    for (APInt value : dot.weights.getValues<APInt>())
-      values.push_back(int8_t(value.getSExtValue()));
-    auto shape = dot.weights.getType().getShape();
-    strides.assign(shape.size(), 1);
-    for (int64_t dim = int64_t(shape.size()) - 2; dim >= 0; --dim)
-      strides[dim] = strides[dim + 1] * shape[dim + 1];
-    int64_t steps = llvm::divideCeil(dot.depth(), chunk) * (chunk / 4);
+      : dot(dot), lanes(lanes), chunk(chunk), loops(dot.extents.size(), 0),
+        strides(dot.extents.size(), 0),
+        steps(llvm::divideCeil(dot.depth(), chunk) * (chunk / 4)) {
+    readWeights();
     rows = llvm::divideCeil(steps, dot.stepsPerRow());
     for (unsigned loop : dot.batchLoops)
       outer.push_back({loop, dot.extents[loop]});
     outer.push_back({dot.outLoop, dot.blocks(lanes)});
     for (unsigned loop : dot.segmentLoops)
       outer.push_back({loop, dot.extents[loop]});
+    int64_t inner = dot.extents[dot.kLoops.back()];
+    int64_t rowStride = dot.kLoops.size() > 1 ? strides[dot.kLoops.front()] : 0;
+    for (int64_t k = 0, depth = dot.depth(); k < depth; ++k)
+      kOffsets.push_back(k % inner * strides[dot.kLoops.back()] +
+                         k / inner * rowStride);
   }
 
   DenseElementsAttr run() {
-    packOuter(0);
     SmallVector<int64_t> shape;
     for (auto [loop, count] : outer)
       shape.push_back(count);
     shape.append({rows, lanes * 4});
+    packed.reserve(ShapedType::getNumElements(shape));
+    packOuter(0);
     auto type = RankedTensorType::get(
         shape, IntegerType::get(dot.weights.getContext(), 8));
     return DenseElementsAttr::get(type, ArrayRef<int8_t>(packed));
   }
 
 private:
+  void readWeights() {
+    // All strides of a splat are 0.
+    if (dot.weights.isSplat()) {
+      values.push_back(dot.weights.getSplatValue<APInt>().getSExtValue());
+      return;
+    }
+    if (dot.weights.getElementType().isInteger(8)) {
+      ArrayRef<char> bytes = dot.weights.getRawData();
+      values.assign(bytes.begin(), bytes.end());
+    } else {
+      for (const APInt &value : dot.weights.getValues<APInt>())
+        values.push_back(int8_t(value.getSExtValue()));
+    }
+    int64_t stride = 1;
+    for (auto [expr, size] : llvm::reverse(llvm::zip_equal(
+             dot.weightMap.getResults(), dot.weights.getType().getShape()))) {
+      strides[cast<AffineDimExpr>(expr).getPosition()] += stride;
+      stride *= size;
+    }
+  }
+
   void packOuter(size_t level) {
     if (level == outer.size())
       return packRows();
@@ -277,55 +301,54 @@ private:
   }
 
   void packRows() {
-    for (int64_t row = 0; row < rows; ++row)
-      for (int64_t lane = 0; lane < lanes; ++lane)
-        for (int64_t byte = 0; byte < 4; ++byte)
-          packed.push_back(rowByte(row, lane, byte));
-  }
-
-  int8_t rowByte(int64_t row, int64_t lane, int64_t byte) {
-    if (!dot.isPacked4())
-      return weight(row, lane, byte);
-    uint8_t low = weight(2 * row, lane, byte) & 0xF;
-    uint8_t high = weight(2 * row + 1, lane, byte) & 0xF;
-    return int8_t(low | (high << 4));
-  }
-
-  int8_t weight(int64_t step, int64_t lane, int64_t byte) {
-    int64_t first = step * 4 / chunk * chunk;
-    int64_t moved = std::max<int64_t>(0, std::min(first, dot.depth() - chunk));
-    int64_t k = moved + step * 4 - first + byte;
-    // Beyond the segment, or counted by an earlier chunk.
-    if (k >= dot.depth() || k < first)
-      return 0;
-    int64_t channel = loops[dot.outLoop] * lanes + lane;
-    if (channel >= dot.extents[dot.outLoop])
-      return 0;
-    int64_t index = 0;
-    for (auto [dim, expr] : llvm::enumerate(dot.weightMap.getResults())) {
-      unsigned loop = cast<AffineDimExpr>(expr).getPosition();
-      index += strides[dim] * position(loop, channel, k);
+    int64_t channel = loops[dot.outLoop] * lanes;
+    int64_t origin = channel * strides[dot.outLoop];
+    for (auto [loop, count] : outer)
+      if (loop != dot.outLoop)
+        origin += loops[loop] * strides[loop];
+    int64_t channels = std::min(lanes, dot.extents[dot.outLoop] - channel);
+    for (int64_t row = 0; row < rows; ++row) {
+      size_t first = packed.size();
+      packed.resize(first + 4 * lanes);
+      MutableArrayRef<int8_t> bytes(&packed[first], 4 * lanes);
+      if (dot.isPacked4()) {
+        packStep(2 * row, origin, channels, bytes, 0xF, 0);
+        packStep(2 * row + 1, origin, channels, bytes, 0xF, 4);
+      } else {
+        packStep(row, origin, channels, bytes, 0xFF, 0);
+      }
     }
-    return dot.weights.isSplat() ? values[0] : values[index];
   }
 
-  int64_t position(unsigned loop, int64_t channel, int64_t k) const {
-    if (loop == dot.outLoop)
-      return channel;
-    int64_t inner = dot.extents[dot.kLoops.back()];
-    if (loop == dot.kLoops.back())
-      return k % inner;
-    return loop == dot.kLoops.front() ? k / inner : loops[loop];
+  /// Four weights of each channel; what is beyond the segment, or counted by an
+  /// earlier chunk, stays 0.
+  void packStep(int64_t step, int64_t origin, int64_t channels,
+                MutableArrayRef<int8_t> bytes, uint8_t mask, unsigned shift) {
+    if (step >= steps)
+      return;
+    int64_t channelStride = strides[dot.outLoop], depth = kOffsets.size();
+    int64_t first = step * 4 / chunk * chunk;
+    int64_t moved = std::max<int64_t>(0, std::min(first, depth - chunk));
+    for (int64_t byte = 0; byte < 4; ++byte) {
+      int64_t k = moved + step * 4 - first + byte;
+      if (k >= depth || k < first)
+        continue;
+      const int8_t *source = &values[origin + kOffsets[k]];
+      for (int64_t lane = 0; lane < channels; ++lane)
+        bytes[4 * lane + byte] |= (source[lane * channelStride] & mask)
+                                  << shift;
+    }
   }
 
   const DotContraction &dot;
-  int64_t lanes;
-  int64_t chunk;
-  int64_t rows;
+  int64_t lanes, chunk;
   SmallVector<int64_t> loops;
+  /// Of the weights in memory, by loop.
+  SmallVector<int64_t> strides;
+  int64_t steps, rows;
   SmallVector<std::pair<unsigned, int64_t>> outer;
   std::vector<int8_t> values;
-  SmallVector<int64_t> strides;
+  std::vector<int64_t> kOffsets;
   std::vector<int8_t> packed;
 };
 

@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "qopt/Transforms/TensorUtils.h"
 
 using namespace mlir;
 
@@ -159,6 +160,11 @@ static std::optional<int64_t> unitDim(const Position &at) {
   return unit;
 }
 
+/// Elements that share bytes in memory, or have padding.
+static bool isSubByte(Type element) {
+  return element.isInteger() && element.getIntOrFloatBitWidth() < 8;
+}
+
 Value TensorAccess::read(Value tensor, const Position &at) {
   Key key = keyOf(tensor, at);
   if (Value known = lookup(key))
@@ -171,7 +177,7 @@ Value TensorAccess::read(Value tensor, const Position &at) {
                  b, loc, cast<TypedAttr>(constant.getSplatValue<Attribute>())));
   int64_t last = int64_t(at.index.size()) - 1;
   Type element = getElementTypeOrSelf(tensor.getType());
-  if (isConstant && element.isInteger(4)) {
+  if (isConstant && isSubByte(element)) {
     // Sub-byte memory has no addresses: the constant is stored in bytes.
     Value bytes = read(movedLast(tensor, last), at);
     Type narrow = element;
@@ -259,6 +265,16 @@ Value TensorAccess::gather(Value tensor, const Position &at) {
       b, loc, VectorType::get({at.lanes}, elements[0].getType()), elements);
 }
 
+/// The elements of a sub-byte integer type, sign-extended.
+static DenseElementsAttr widenToBytes(DenseElementsAttr elements) {
+  SmallVector<int8_t> bytes;
+  for (const APInt &value : elements.getValues<APInt>())
+    bytes.push_back(value.getSExtValue());
+  auto i8 = IntegerType::get(elements.getContext(), 8);
+  return DenseElementsAttr::get(elements.getType().clone(i8),
+                                ArrayRef<int8_t>(bytes));
+}
+
 /// `constant` with `dim` as its last dimension, sub-byte elements as bytes.
 Value TensorAccess::movedLast(Value constant, int64_t dim) {
   int64_t extent = cast<ShapedType>(constant.getType()).getDimSize(dim);
@@ -276,43 +292,13 @@ Value TensorAccess::movedLast(Value constant, int64_t dim,
     return result;
   DenseElementsAttr values;
   matchPattern(constant, m_Constant(&values));
-  ArrayRef<int64_t> shape = values.getType().getShape();
-  int64_t rank = shape.size();
-  SmallVector<int64_t> strides(rank, 1), order, newShape;
-  for (int64_t i = rank - 2; i >= 0; --i)
-    strides[i] = strides[i + 1] * shape[i + 1];
-  for (int64_t i = 0; i < rank; ++i)
-    if (i != dim)
-      order.push_back(i);
-  order.push_back(dim);
-  for (int64_t i : order)
-    newShape.push_back(shape[i]);
-  newShape.back() = places.size();
-  int64_t count = ShapedType::getNumElements(newShape);
-  Type element = values.getElementType();
-  bool subByte = element.isInteger(4) || element.isInteger(2);
-  SmallVector<Attribute> source, target;
-  for (Attribute value : values.getValues<Attribute>())
-    source.push_back(
-        subByte ? Attribute(b.getI8IntegerAttr(
-                      cast<IntegerAttr>(value).getValue().getSExtValue()))
-                : value);
-  SmallVector<int64_t> position(rank, 0);
-  for (int64_t n = 0; n < count; ++n) {
-    int64_t offset = places[position.back()] * strides[dim];
-    for (int64_t i = 0; i + 1 < rank; ++i)
-      offset += position[i] * strides[order[i]];
-    target.push_back(source[offset]);
-    for (int64_t i = rank - 1; i >= 0 && ++position[i] == newShape[i]; --i)
-      position[i] = 0;
-  }
-  auto type =
-      RankedTensorType::get(newShape, subByte ? b.getI8Type() : element);
+  if (isSubByte(values.getElementType()))
+    values = widenToBytes(values);
   OpBuilder::InsertionGuard guard(b);
   if (!counters.empty())
     setInsertionPointToTop(nullptr);
-  return result = arith::ConstantOp::create(
-             b, loc, DenseElementsAttr::get(type, target));
+  return result =
+             arith::ConstantOp::create(b, loc, takeLast(values, dim, places));
 }
 
 Value TensorAccess::readQuad(Value tensor, const Position &at, int64_t depth,

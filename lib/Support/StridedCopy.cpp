@@ -17,6 +17,14 @@ llvm::SmallVector<int64_t> rowMajorStrides(llvm::ArrayRef<int64_t> shape) {
   return strides;
 }
 
+/// One dimension; `Bytes` of an element known, so that a copy is a move.
+template <int64_t Bytes>
+static void copyElements(char *dst, int64_t dstStep, const char *src,
+                         int64_t srcStep, int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    std::memcpy(dst + i * dstStep, src + i * srcStep, Bytes);
+}
+
 void copyStrided(char *dst, llvm::ArrayRef<int64_t> dstStrides, const char *src,
                  llvm::ArrayRef<int64_t> srcStrides,
                  llvm::ArrayRef<int64_t> shape, int64_t elementBytes) {
@@ -30,6 +38,10 @@ void copyStrided(char *dst, llvm::ArrayRef<int64_t> dstStrides, const char *src,
     std::memcpy(dst, src, shape.front() * elementBytes);
     return;
   }
+  if (shape.size() == 1 && elementBytes == 1)
+    return copyElements<1>(dst, dstStep, src, srcStep, shape.front());
+  if (shape.size() == 1 && elementBytes == 4)
+    return copyElements<4>(dst, dstStep, src, srcStep, shape.front());
   for (int64_t i = 0; i < shape.front(); ++i)
     copyStrided(dst + i * dstStep, dstStrides.drop_front(), src + i * srcStep,
                 srcStrides.drop_front(), shape.drop_front(), elementBytes);

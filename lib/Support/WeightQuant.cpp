@@ -68,6 +68,8 @@ QuantizedWeights qopt::quantizeWeights(ArrayRef<float> weights,
                                        unsigned bits, WeightRange range) {
   int32_t qmax = symmetricMax(bits);
   std::vector<std::vector<float>> members(minScales.size());
+  for (std::vector<float> &scaled : members)
+    scaled.reserve(weights.size() / minScales.size());
   for (size_t i = 0; i < weights.size(); ++i)
     members[scaleOf[i]].push_back(weights[i]);
 

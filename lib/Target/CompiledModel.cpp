@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Target/CompiledModel.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "qopt/Target/Lowering.h"
 #include "qopt/Target/TargetInfo.h"
@@ -111,9 +112,11 @@ CompiledModel::compile(mlir::ModuleOp module, const EmitOptions &options) {
         return mlir::success();
       });
   mlir::PassManager pm(module.getContext());
+  // Once, at the end: see compilePhases.
+  pm.enableVerifier(false);
   buildPlannedPipeline(pm);
   buildLlvmPipeline(pm, options.target);
-  if (failed(pm.run(module)))
+  if (failed(pm.run(module)) || failed(mlir::verify(module)))
     return make_error<InternalError>("the module cannot be lowered: " +
                                      message);
   Expected<ModelInfo> info = getModelInfo(module, options);

@@ -91,6 +91,30 @@ DenseElementsAttr sliceElements(DenseElementsAttr elements,
   return result.get();
 }
 
+DenseElementsAttr takeLast(DenseElementsAttr elements, int64_t dim,
+                           ArrayRef<int64_t> places) {
+  SmallVector<int64_t> shape(elements.getType().getShape());
+  SmallVector<int64_t> srcStrides = rowMajorStrides(shape);
+  int64_t step = srcStrides[dim];
+  shape.erase(shape.begin() + dim);
+  srcStrides.erase(srcStrides.begin() + dim);
+  SmallVector<int64_t> newShape(shape);
+  newShape.push_back(places.size());
+  if (elements.isSplat())
+    return resizeSplat(elements, newShape);
+  DenseBuffer result(newShape, elements.getElementType());
+  if (!result.elementBytes)
+    return {};
+  SmallVector<int64_t> dstStrides = rowMajorStrides(newShape);
+  dstStrides.pop_back();
+  const char *source = elements.getRawData().data();
+  for (auto [i, place] : llvm::enumerate(places))
+    copyStrided(result.at(i), dstStrides,
+                source + place * step * result.elementBytes, srcStrides, shape,
+                result.elementBytes);
+  return result.get();
+}
+
 DenseElementsAttr padElements(DenseElementsAttr elements, ArrayRef<int64_t> low,
                               ArrayRef<int64_t> high, Attribute value) {
   ArrayRef<int64_t> shape = elements.getType().getShape();

@@ -82,6 +82,28 @@ static uint32_t linearIndex(ArrayRef<int64_t> index, ArrayRef<int64_t> shape) {
   return static_cast<uint32_t>(linear);
 }
 
+/// For each element of a tensor of `shape`, the place in a tensor of
+/// `targetShape` that `map` gives. Each result of the map is a function of one
+/// dimension and 0 at 0, so that a place is the sum of what the dimensions add.
+static std::vector<uint32_t> linearPlaces(ArrayRef<int64_t> shape,
+                                          AffineMap map,
+                                          ArrayRef<int64_t> targetShape) {
+  std::vector<uint32_t> places = {0};
+  for (auto [dim, size] : llvm::enumerate(shape)) {
+    SmallVector<int64_t> index(shape.size(), 0);
+    std::vector<uint32_t> steps;
+    for (index[dim] = 0; index[dim] < size; ++index[dim])
+      steps.push_back(linearIndex(map.compose(index), targetShape));
+    std::vector<uint32_t> next;
+    next.reserve(places.size() * size);
+    for (uint32_t place : places)
+      for (uint32_t step : steps)
+        next.push_back(place + step);
+    places = std::move(next);
+  }
+  return places;
+}
+
 static ScaleLayout makeLayout(const Contraction &match,
                               const WeightScheme &scheme) {
   auto type = cast<RankedTensorType>(match.rhs.getType());
@@ -93,20 +115,13 @@ static ScaleLayout makeLayout(const Contraction &match,
     channelShape.push_back(type.getDimSize(dim));
   layout.numChannels = llvm::product_of(channelShape);
 
-  SmallVector<int64_t> index(type.getRank(), 0);
-  for (int64_t i = 0, e = type.getNumElements(); i < e; ++i) {
-    layout.scaleOf.push_back(
-        linearIndex(layout.map.compose(index), layout.shape));
-    SmallVector<int64_t> channel;
-    for (unsigned dim : match.rhsChannelDims)
-      channel.push_back(index[dim]);
-    layout.channelOf.push_back(linearIndex(channel, channelShape));
-    for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
-      if (++index[dim] < type.getDimSize(dim))
-        break;
-      index[dim] = 0;
-    }
-  }
+  SmallVector<AffineExpr> channel;
+  for (unsigned dim : match.rhsChannelDims)
+    channel.push_back(getAffineDimExpr(dim, type.getContext()));
+  auto channelMap =
+      AffineMap::get(type.getRank(), 0, channel, type.getContext());
+  layout.scaleOf = linearPlaces(type.getShape(), layout.map, layout.shape);
+  layout.channelOf = linearPlaces(type.getShape(), channelMap, channelShape);
   return layout;
 }
 

@@ -70,6 +70,7 @@ static LogicalResult scheduleFor(ModuleOp observed, const TargetInfo &target) {
   PhaseOptions options;
   options.target = target;
   PassManager pm(observed.getContext());
+  pm.enableVerifier(false);
   buildPhase(pm, Phase::Scheduled, options);
   return pm.run(observed);
 }

@@ -33,6 +33,9 @@ mlir::DenseElementsAttr sliceElements(mlir::DenseElementsAttr elements,
                                       llvm::ArrayRef<int64_t> offsets,
                                       llvm::ArrayRef<int64_t> sizes,
                                       llvm::ArrayRef<int64_t> strides);
+/// `dim` becomes the last dimension and holds what is at `places` along it.
+mlir::DenseElementsAttr takeLast(mlir::DenseElementsAttr elements, int64_t dim,
+                                 llvm::ArrayRef<int64_t> places);
 /// Pads with `value`, a splat of the element type.
 mlir::DenseElementsAttr padElements(mlir::DenseElementsAttr elements,
                                     llvm::ArrayRef<int64_t> low,
