@@ -412,13 +412,6 @@ void Planner::assignRoles() {
       }
     }
   }
-  SmallVector<StringRef> layerNames;
-  for (Operation *op : contractions)
-    llvm::append_range(layerNames, sourceNames(op->getLoc()));
-  for (StringRef glob : recipe.unmatchedGlobs(layerNames))
-    block.getParentOp()->emitWarning()
-        << "recipe '" << recipe.name << "': the glob '" << glob
-        << "' matches no layer, that is, no convolution or matrix product";
   // Without 8-bit activations no other operation has integers to work on.
   if (!recipe.quantizeActivations)
     for (auto &[op, role] : plan.roles)
