@@ -8,6 +8,11 @@ install(TARGETS QoptHeaders ${libraries} EXPORT QoptTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS qopt qopt-opt qopt-lsp-server)
 
+# For programs that call NAME_run_parallel: a source file that they compile.
+install(FILES ${PROJECT_SOURCE_DIR}/runtime/qopt_pool.c
+              ${PROJECT_SOURCE_DIR}/runtime/qopt_pool.h
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/qopt)
+
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/qopt
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h" PATTERN "*.td" PATTERN "*.def")

@@ -31,6 +31,11 @@ static llvm::iterator_range<Block::iterator> modelOps(ModuleOp module) {
   return llvm::make_range(Block::iterator(), Block::iterator());
 }
 
+static bool isFloatTensor(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && isa<FloatType>(tensor.getElementType());
+}
+
 static int64_t loopProduct(linalg::LinalgOp op) {
   int64_t product = 1;
   for (int64_t range : op.getStaticLoopRanges())
@@ -38,31 +43,10 @@ static int64_t loopProduct(linalg::LinalgOp op) {
   return product;
 }
 
-static bool isFloatTensor(Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  return tensor && isa<FloatType>(tensor.getElementType());
-}
-
-/// Whether the operation prepares a destination rather than computes.
-static bool isInit(Operation *op) {
-  return isa<linalg::FillOp, linalg::BroadcastOp, tensor::EmptyOp>(op) ||
-         op->hasTrait<OpTrait::ConstantLike>();
-}
-
-static bool computes(Operation *op) {
-  return isa<linalg::LinalgOp>(op) && !isInit(op) && !isMovement(op);
-}
-
-static bool computesOnFloats(Operation *op) {
-  return computes(op) && op->getNumResults() &&
-         isFloatTensor(op->getResult(0).getType());
-}
-
 static bool computesOnIntegers(Operation *op) {
   if (isa<RequantizeOp, LookupOp>(op))
     return true;
-  return computes(op) && op->getNumResults() &&
-         !isFloatTensor(op->getResult(0).getType());
+  return computes(op) && !computesOnFloats(op);
 }
 
 /// The constant behind an operand; inits are looked through.
@@ -262,13 +246,12 @@ void ReportCollector::collectStatus(ModuleOp module) {
     bool wasFloat = entry.status == NodeStatus::Float;
     if (it != found.end()) {
       entry.status = it->second;
-      // Float arithmetic without a reason is that of integers with several
-      // scales: grouped weights, whose sums carry one each, what follows them
-      // in the same loop nest, or sums that leave the model.
+      // No reason was known when all decisions were made: the integers have
+      // several scales. Grouped weights, whose sums carry one each, what
+      // follows them in the same loop nest, or sums that leave the model.
       if (it->second == NodeStatus::Float && entry.detail.empty()) {
         entry.status = NodeStatus::Integer;
-        entry.detail = "integers of several scales are scaled and added in "
-                       "float";
+        entry.detail = QoptDialect::kSeveralScalesReason.str();
       } else if (it->second != NodeStatus::Float) {
         entry.detail.clear();
       }

@@ -216,22 +216,14 @@ static LogicalResult verifyQdq(ModuleOp module, Phase phase) {
   return verifyFloatOps(module, phase, /*allowQopt=*/true);
 }
 
-/// A convolution or product of two float tensors.
-static bool isFloatContraction(Operation *op) {
-  auto isFloat = [](Value value) {
-    return isa<FloatType>(getElementTypeOrSelf(value.getType()));
-  };
-  std::optional<Contraction> contraction = matchContraction(op);
-  return contraction && isFloat(contraction->lhs) && isFloat(contraction->rhs);
-}
-
-/// No convolution or product of floats without a reason for the report.
+/// No float arithmetic without a reason for the report.
 static LogicalResult verifyInteger(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
     if (isa<ObserveOp>(op))
       return WalkResult(violation(op, phase, "an observer is left",
                                   "qopt-quantize should have replaced it"));
-    if (isFloatContraction(op) &&
+    bool isPartOfBody = !isa_and_present<func::FuncOp>(op->getParentOp());
+    if (!isPartOfBody && computesOnFloats(op) &&
         !op->hasAttr(QoptDialect::kFloatReasonAttrName))
       return WalkResult(violation(
           op, phase,

@@ -162,17 +162,26 @@ static bool isBiasOf(const Scales &bias, const Scales &products) {
   return true;
 }
 
-/// Grouped weights: f32 sum over the groups of f32(acc_g) * f32(s_a * s_w[g]).
-/// A group is an index of the scale tensor apart from the channel's dimensions.
-static Rule contractGroups(const Contraction &contraction,
-                           const LinearForm &lhs, const LinearForm &rhs,
-                           const FormEnvironment &environment) {
-  const Scales &scales = rhs.terms[0].scales;
-  const TensorRef &weights = rhs.terms[0].integers;
+namespace {
+/// How the scales of grouped weights fall apart. A group is an index of the
+/// scale tensor apart from the channel's dimensions.
+struct WeightGroups {
+  int64_t count = 1;
+  /// The group of each parameter.
+  std::vector<int64_t> ofParam;
+  /// Of each group, the parameter of the first channel.
+  SmallVector<int64_t> firstParam;
+  /// From the output's dimensions to the scale tensor, at the first group.
+  SmallVector<AffineExpr> outExprs;
+};
+} // namespace
+
+static WeightGroups splitGroups(const Contraction &contraction,
+                                const Scales &scales) {
+  WeightGroups groups;
   // Split the dimensions of the scale tensor: those of the channel have the
   // same index for all weights that one output element reads.
   SmallVector<bool> isChannel;
-  SmallVector<AffineExpr> outExprs;
   SmallVector<int64_t> target(contraction.rhsMap.getNumResults(), -1);
   for (auto [out, in] :
        llvm::zip(contraction.outChannelDims, contraction.rhsChannelDims))
@@ -181,46 +190,55 @@ static Rule contractGroups(const Contraction &contraction,
   for (AffineExpr expr : scales.map.getResults()) {
     auto dim = dyn_cast<AffineDimExpr>(expr);
     isChannel.push_back(dim && target[dim.getPosition()] >= 0);
-    outExprs.push_back(
+    groups.outExprs.push_back(
         isChannel.back() ? getAffineDimExpr(target[dim.getPosition()], context)
                          : getAffineConstantExpr(0, context));
   }
   // The group of each weight: its index over the other dimensions, row-major.
   SmallVector<int64_t> scaleStrides = rowMajorStrides(scales.shape);
-  std::vector<int64_t> groupOfParam(scales.values.size(), 0);
-  int64_t numGroups = 1;
-  SmallVector<int64_t> firstParam;
-  for (size_t p = 0; p != groupOfParam.size(); ++p) {
+  groups.ofParam.assign(scales.values.size(), 0);
+  for (size_t p = 0; p != groups.ofParam.size(); ++p) {
     bool isFirstChannel = true;
+    int64_t &group = groups.ofParam[p];
     for (size_t d = 0; d != scales.shape.size(); ++d) {
       int64_t index = int64_t(p) / scaleStrides[d] % scales.shape[d];
       if (isChannel[d])
         isFirstChannel &= index == 0;
       else
-        groupOfParam[p] = groupOfParam[p] * scales.shape[d] + index;
+        group = group * scales.shape[d] + index;
     }
     if (isFirstChannel)
-      firstParam.push_back(p);
-    numGroups = std::max(numGroups, groupOfParam[p] + 1);
+      groups.firstParam.push_back(p);
+    groups.count = std::max(groups.count, group + 1);
   }
+  return groups;
+}
 
+/// Grouped weights: f32 sum over the groups of f32(acc_g) * f32(s_a * s_w[g]).
+static Rule contractGroups(const Contraction &contraction,
+                           const LinearForm &lhs, const LinearForm &rhs,
+                           const FormEnvironment &environment) {
+  const Scales &scales = rhs.terms[0].scales;
+  const TensorRef &weights = rhs.terms[0].integers;
+  WeightGroups groups = splitGroups(contraction, scales);
   ArrayRef<int64_t> outShape =
       cast<ShapedType>(contraction.init.getType()).getShape();
-  AffineMap outMap = AffineMap::get(outShape.size(), 0, outExprs, context);
+  AffineMap outMap = AffineMap::get(outShape.size(), 0, groups.outExprs,
+                                    scales.map.getContext());
   auto result = std::make_shared<HostTensor>(DType::F32, outShape);
   MutableArrayRef<float> sum = result->data<float>();
-  for (int64_t g = 0; g != numGroups; ++g) {
+  for (int64_t g = 0; g != groups.count; ++g) {
     auto masked = std::make_shared<HostTensor>(DType::I32, weights->shape);
     forEachParameter(
         scales.map, weights->shape, scales.shape, [&](int64_t i, int64_t p) {
-          if (groupOfParam[p] == g)
+          if (groups.ofParam[p] == g)
             masked->data<int32_t>()[i] = weights->data<int32_t>()[i];
         });
     TensorRef acc =
         contract(contraction, lhs.terms[0].integers, masked, zeros(outShape));
     double lhsScale = lhs.terms[0].scales.values[0];
     forEachParameter(outMap, outShape, scales.shape, [&](int64_t i, int64_t p) {
-      float scale = float(lhsScale * scales.values[p + firstParam[g]]);
+      float scale = float(lhsScale * scales.values[p + groups.firstParam[g]]);
       float product = float(acc->data<int32_t>()[i]) * scale;
       sum[i] = g == 0 ? product : sum[i] + product;
     });

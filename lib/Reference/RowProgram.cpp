@@ -105,7 +105,8 @@ static bool isF32(Operation *op) {
   return getElementTypeOrSelf(op->getResult(0)).isF32();
 }
 
-Error RowProgram::compileFloat(Operation *op, bool &known) {
+bool RowProgram::compileFloatBinary(Operation *op) {
+  bool known = true;
   llvm::TypeSwitch<Operation *>(op)
       .Case<arith::AddFOp>(
           [&](auto) { floatBinary(op, [](auto a, auto b) { return a + b; }); })
@@ -133,6 +134,13 @@ Error RowProgram::compileFloat(Operation *op, bool &known) {
       .Case<math::CopySignOp>([&](auto) {
         floatBinary(op, [](auto a, auto b) { return std::copysign(a, b); });
       })
+      .Default([&](Operation *) { known = false; });
+  return known;
+}
+
+bool RowProgram::compileFloatUnary(Operation *op) {
+  bool known = true;
+  llvm::TypeSwitch<Operation *>(op)
       .Case<arith::NegFOp>(
           [&](auto) { floatUnary(op, [](auto a) { return -a; }); })
       .Case<math::AbsFOp>(
@@ -149,30 +157,14 @@ Error RowProgram::compileFloat(Operation *op, bool &known) {
       .Case<math::RoundEvenOp>([&](auto) {
         floatUnary(op, [](auto a) { return std::nearbyint(a); });
       })
-      .Case<math::FmaOp>([&](auto) {
-        unsigned a = registerOf[op->getOperand(0)];
-        unsigned b = registerOf[op->getOperand(1)];
-        unsigned c = registerOf[op->getOperand(2)];
-        unsigned r = define(op->getResult(0));
-        bool isDouble = !isF32(op);
-        steps.push_back([=](RowFrame &frame) {
-          auto &registers = frame.registers;
-          for (int64_t i = 0, e = frame.length; i != e; ++i)
-            if (isDouble)
-              registers[r].f64()[i] =
-                  std::fma(registers[a].f64()[i], registers[b].f64()[i],
-                           registers[c].f64()[i]);
-            else
-              registers[r].f32()[i] =
-                  std::fma(registers[a].f32()[i], registers[b].f32()[i],
-                           registers[c].f32()[i]);
-        });
-      })
       .Default([&](Operation *) { known = false; });
-  if (known || op->getNumResults() != 1 || !isF32(op))
-    return Error::success();
+  return known;
+}
 
-  known = true;
+bool RowProgram::compileApproximation(Operation *op) {
+  if (op->getNumResults() != 1 || !isF32(op))
+    return false;
+  bool known = true;
   static ScalarArith scalar; // stateless
   llvm::TypeSwitch<Operation *>(op)
       .Case<math::ExpOp>([&](auto) {
@@ -188,7 +180,27 @@ Error RowProgram::compileFloat(Operation *op, bool &known) {
         floatUnary(op, [](float a) { return logApprox(scalar, a); });
       })
       .Default([&](Operation *) { known = false; });
-  return Error::success();
+  return known;
+}
+
+void RowProgram::multiplyAdd(Operation *op) {
+  unsigned a = registerOf[op->getOperand(0)];
+  unsigned b = registerOf[op->getOperand(1)];
+  unsigned c = registerOf[op->getOperand(2)];
+  unsigned r = define(op->getResult(0));
+  bool isDouble = !isF32(op);
+  steps.push_back([=](RowFrame &frame) {
+    auto &registers = frame.registers;
+    for (int64_t i = 0, e = frame.length; i != e; ++i)
+      if (isDouble)
+        registers[r].f64()[i] =
+            std::fma(registers[a].f64()[i], registers[b].f64()[i],
+                     registers[c].f64()[i]);
+      else
+        registers[r].f32()[i] =
+            std::fma(registers[a].f32()[i], registers[b].f32()[i],
+                     registers[c].f32()[i]);
+  });
 }
 
 void RowProgram::compareFloats(Operation *op) {
@@ -275,7 +287,8 @@ static bool shiftsTooFar(int64_t amount, unsigned width) {
   return asUnsigned(amount, width) >= width;
 }
 
-Error RowProgram::compileInteger(Operation *op, bool &known) {
+bool RowProgram::compileIntegerBinary(Operation *op) {
+  bool known = true;
   llvm::TypeSwitch<Operation *>(op)
       .Case<arith::AddIOp>([&](auto) {
         intBinary(op, [](int64_t a, int64_t b, unsigned) {
@@ -319,60 +332,75 @@ Error RowProgram::compileInteger(Operation *op, bool &known) {
           return asUnsigned(a, width) < asUnsigned(b, width) ? a : b;
         });
       })
-      .Case<arith::ShLIOp, arith::ShRSIOp, arith::ShRUIOp>([&](auto) {
-        unsigned a = registerOf[op->getOperand(0)];
-        unsigned b = registerOf[op->getOperand(1)];
-        unsigned width = bitWidth(op->getResult(0).getType());
-        unsigned r = define(op->getResult(0));
-        bool left = isa<arith::ShLIOp>(op), logical = isa<arith::ShRUIOp>(op);
-        steps.push_back([=](RowFrame &frame) {
-          auto &registers = frame.registers;
-          for (int64_t i = 0, e = frame.length; i != e; ++i) {
-            int64_t x = registers[a].ints()[i], n = registers[b].ints()[i];
-            if (shiftsTooFar(n, width)) {
-              frame.failure = "shift by the width of the type or more";
-              return;
-            }
-            int64_t shifted = left      ? int64_t(uint64_t(x) << n)
-                              : logical ? int64_t(asUnsigned(x, width) >> n)
-                                        : x >> n;
-            registers[r].ints()[i] = wrap(shifted, width);
-          }
-        });
-      })
+      .Default([&](Operation *) { known = false; });
+  return known;
+}
+
+void RowProgram::shift(Operation *op) {
+  unsigned a = registerOf[op->getOperand(0)];
+  unsigned b = registerOf[op->getOperand(1)];
+  unsigned width = bitWidth(op->getResult(0).getType());
+  unsigned r = define(op->getResult(0));
+  bool left = isa<arith::ShLIOp>(op), logical = isa<arith::ShRUIOp>(op);
+  steps.push_back([=](RowFrame &frame) {
+    auto &registers = frame.registers;
+    for (int64_t i = 0, e = frame.length; i != e; ++i) {
+      int64_t x = registers[a].ints()[i], n = registers[b].ints()[i];
+      if (shiftsTooFar(n, width)) {
+        frame.failure = "shift by the width of the type or more";
+        return;
+      }
+      int64_t shifted = left      ? int64_t(uint64_t(x) << n)
+                        : logical ? int64_t(asUnsigned(x, width) >> n)
+                                  : x >> n;
+      registers[r].ints()[i] = wrap(shifted, width);
+    }
+  });
+}
+
+void RowProgram::divideIntegers(Operation *op) {
+  unsigned a = registerOf[op->getOperand(0)];
+  unsigned b = registerOf[op->getOperand(1)];
+  unsigned width = bitWidth(op->getResult(0).getType());
+  unsigned r = define(op->getResult(0));
+  steps.push_back([=](RowFrame &frame) {
+    auto &registers = frame.registers;
+    for (int64_t i = 0, e = frame.length; i != e; ++i)
+      registers[r].ints()[i] =
+          wrap(divide(op, registers[a].ints()[i], registers[b].ints()[i], width,
+                      frame.failure),
+               width);
+  });
+}
+
+void RowProgram::absolute(Operation *op) {
+  unsigned a = registerOf[op->getOperand(0)];
+  unsigned width = bitWidth(op->getResult(0).getType());
+  unsigned r = define(op->getResult(0));
+  steps.push_back([=](RowFrame &frame) {
+    for (int64_t i = 0, e = frame.length; i != e; ++i) {
+      int64_t x = frame.registers[a].ints()[i];
+      frame.registers[r].ints()[i] =
+          wrap(x < 0 ? int64_t(0 - uint64_t(x)) : x, width);
+    }
+  });
+}
+
+bool RowProgram::compileOther(Operation *op) {
+  bool known = true;
+  llvm::TypeSwitch<Operation *>(op)
+      .Case<math::FmaOp>([&](auto) { multiplyAdd(op); })
+      .Case<arith::ShLIOp, arith::ShRSIOp, arith::ShRUIOp>(
+          [&](auto) { shift(op); })
       .Case<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
             arith::FloorDivSIOp, arith::CeilDivSIOp, arith::CeilDivUIOp>(
-          [&](auto) {
-            unsigned a = registerOf[op->getOperand(0)];
-            unsigned b = registerOf[op->getOperand(1)];
-            unsigned width = bitWidth(op->getResult(0).getType());
-            unsigned r = define(op->getResult(0));
-            steps.push_back([=](RowFrame &frame) {
-              auto &registers = frame.registers;
-              for (int64_t i = 0, e = frame.length; i != e; ++i)
-                registers[r].ints()[i] =
-                    wrap(divide(op, registers[a].ints()[i],
-                                registers[b].ints()[i], width, frame.failure),
-                         width);
-            });
-          })
-      .Case<math::AbsIOp>([&](auto) {
-        unsigned a = registerOf[op->getOperand(0)];
-        unsigned width = bitWidth(op->getResult(0).getType());
-        unsigned r = define(op->getResult(0));
-        steps.push_back([=](RowFrame &frame) {
-          for (int64_t i = 0, e = frame.length; i != e; ++i) {
-            int64_t x = frame.registers[a].ints()[i];
-            frame.registers[r].ints()[i] =
-                wrap(x < 0 ? int64_t(0 - uint64_t(x)) : x, width);
-          }
-        });
-      })
+          [&](auto) { divideIntegers(op); })
+      .Case<math::AbsIOp>([&](auto) { absolute(op); })
       .Case<arith::CmpFOp>([&](auto) { compareFloats(op); })
       .Case<arith::CmpIOp>([&](auto) { compareIntegers(op); })
       .Case<arith::SelectOp>([&](auto) { select(op); })
       .Default([&](Operation *) { known = false; });
-  return Error::success();
+  return known;
 }
 
 //===----------------------------------------------------------------------===//
@@ -407,76 +435,86 @@ static int64_t floatToInt(double value, unsigned width, bool isSigned,
   return isSigned ? int64_t(truncated) : int64_t(uint64_t(truncated));
 }
 
-Error RowProgram::compileConversion(Operation *op, bool &known) {
-  if (!isa<arith::ExtFOp, arith::TruncFOp, arith::ExtSIOp, arith::ExtUIOp,
-           arith::TruncIOp, arith::SIToFPOp, arith::UIToFPOp, arith::FPToSIOp,
-           arith::FPToUIOp, arith::BitcastOp, arith::IndexCastOp,
-           arith::IndexCastUIOp>(op)) {
-    known = false;
-    return Error::success();
-  }
-  Conversion c(op);
-  Type fromType = getElementTypeOrSelf(op->getOperand(0));
-  Type toType = getElementTypeOrSelf(op->getResult(0));
+template <typename F>
+void RowProgram::convert(Operation *op, F element) {
   unsigned a = registerOf[op->getOperand(0)];
   unsigned r = define(op->getResult(0));
-  auto add = [&](auto element) {
-    steps.push_back([=](RowFrame &frame) {
-      Register &x = frame.registers[a], &y = frame.registers[r];
-      for (int64_t i = 0, e = frame.length; i != e; ++i)
-        element(x, y, i, frame.failure);
-    });
-  };
+  steps.push_back([=](RowFrame &frame) {
+    Register &x = frame.registers[a], &y = frame.registers[r];
+    for (int64_t i = 0, e = frame.length; i != e; ++i)
+      element(x, y, i, frame.failure);
+  });
+}
+
+/// Between types of one kind: other widths of the same number.
+bool RowProgram::compileResize(Operation *op) {
+  Conversion c(op);
   if (isa<arith::ExtFOp>(op))
-    add([](Register &x, Register &y, int64_t i, const char *&) {
+    convert(op, [](Register &x, Register &y, int64_t i, const char *&) {
       y.f64()[i] = x.f32()[i];
     });
   else if (isa<arith::TruncFOp>(op))
-    add([](Register &x, Register &y, int64_t i, const char *&) {
+    convert(op, [](Register &x, Register &y, int64_t i, const char *&) {
       y.f32()[i] = float(x.f64()[i]);
     });
   else if (isa<arith::ExtUIOp, arith::IndexCastUIOp>(op))
-    add([c](Register &x, Register &y, int64_t i, const char *&) {
+    convert(op, [c](Register &x, Register &y, int64_t i, const char *&) {
       y.ints()[i] =
           wrap(int64_t(asUnsigned(x.ints()[i], c.fromWidth)), c.toWidth);
     });
   else if (isa<arith::ExtSIOp, arith::TruncIOp, arith::IndexCastOp>(op))
-    add([c](Register &x, Register &y, int64_t i, const char *&) {
+    convert(op, [c](Register &x, Register &y, int64_t i, const char *&) {
       y.ints()[i] = wrap(x.ints()[i], c.toWidth);
     });
-  else if (isa<arith::SIToFPOp, arith::UIToFPOp>(op)) {
-    bool isSigned = isa<arith::SIToFPOp>(op);
-    add([c, isSigned](Register &x, Register &y, int64_t i, const char *&) {
-      int64_t value = x.ints()[i];
-      uint64_t magnitude = asUnsigned(value, c.fromWidth);
-      if (c.toDouble)
-        y.f64()[i] = isSigned ? double(value) : double(magnitude);
-      else
-        y.f32()[i] = isSigned ? float(value) : float(magnitude);
+  else
+    return false;
+  return true;
+}
+
+/// The same bits as another type.
+void RowProgram::bitcast(Operation *op) {
+  Type fromType = getElementTypeOrSelf(op->getOperand(0));
+  Type toType = getElementTypeOrSelf(op->getResult(0));
+  if (fromType.isF32() && toType.isInteger(32))
+    convert(op, [](Register &x, Register &y, int64_t i, const char *&) {
+      y.ints()[i] = ScalarArith().bits(x.f32()[i]);
     });
-  } else if (isa<arith::FPToSIOp, arith::FPToUIOp>(op)) {
-    bool isSigned = isa<arith::FPToSIOp>(op);
-    add([c, isSigned](Register &x, Register &y, int64_t i,
-                      const char *&failure) {
+  else if (fromType.isInteger(32) && toType.isF32())
+    convert(op, [](Register &x, Register &y, int64_t i, const char *&) {
+      y.f32()[i] = ScalarArith().fromBits(int32_t(x.ints()[i]));
+    });
+  else
+    // 64-bit floats and integers share the register's bits.
+    convert(op, [](Register &x, Register &y, int64_t i, const char *&) {
+      y.ints()[i] = x.ints()[i];
+    });
+}
+
+bool RowProgram::compileConversion(Operation *op) {
+  Conversion c(op);
+  bool isSigned = isa<arith::SIToFPOp, arith::FPToSIOp>(op);
+  if (isa<arith::SIToFPOp, arith::UIToFPOp>(op))
+    convert(op,
+            [c, isSigned](Register &x, Register &y, int64_t i, const char *&) {
+              int64_t value = x.ints()[i];
+              uint64_t magnitude = asUnsigned(value, c.fromWidth);
+              if (c.toDouble)
+                y.f64()[i] = isSigned ? double(value) : double(magnitude);
+              else
+                y.f32()[i] = isSigned ? float(value) : float(magnitude);
+            });
+  else if (isa<arith::FPToSIOp, arith::FPToUIOp>(op))
+    convert(op, [c, isSigned](Register &x, Register &y, int64_t i,
+                              const char *&failure) {
       double value = c.fromDouble ? x.f64()[i] : double(x.f32()[i]);
       y.ints()[i] =
           wrap(floatToInt(value, c.toWidth, isSigned, failure), c.toWidth);
     });
-  } else if (fromType.isF32() && toType.isInteger(32)) {
-    add([](Register &x, Register &y, int64_t i, const char *&) {
-      y.ints()[i] = ScalarArith().bits(x.f32()[i]);
-    });
-  } else if (fromType.isInteger(32) && toType.isF32()) {
-    add([](Register &x, Register &y, int64_t i, const char *&) {
-      y.f32()[i] = ScalarArith().fromBits(int32_t(x.ints()[i]));
-    });
-  } else {
-    // 64-bit floats and integers share the register's bits.
-    add([](Register &x, Register &y, int64_t i, const char *&) {
-      y.ints()[i] = x.ints()[i];
-    });
-  }
-  return Error::success();
+  else if (isa<arith::BitcastOp>(op))
+    bitcast(op);
+  else
+    return compileResize(op);
+  return true;
 }
 
 //===----------------------------------------------------------------------===//
@@ -569,16 +607,14 @@ Error RowProgram::compile(Operation *op, OutsideValues outside) {
     if (auto type = storageType(getElementTypeOrSelf(result), op->getLoc());
         !type)
       return type.takeError();
-  using Compiler = Error (RowProgram::*)(Operation *, bool &);
-  for (Compiler compiler :
-       {&RowProgram::compileFloat, &RowProgram::compileInteger,
-        &RowProgram::compileConversion}) {
-    bool known = true;
-    if (Error error = (this->*compiler)(op, known))
-      return error;
-    if (known)
-      return Error::success();
-  }
+  if (compileFloatBinary(op) || compileFloatUnary(op) ||
+      compileApproximation(op) || compileIntegerBinary(op) || compileOther(op))
+    return Error::success();
+  // What is left has an operand to convert or is not of arith and math.
+  if (op->getNumOperands() == 1 && op->getNumResults() == 1 &&
+      isa_and_present<arith::ArithDialect>(op->getDialect()) &&
+      compileConversion(op))
+    return Error::success();
   bool known = true;
   if (Error error = compileAccess(op, outside, known))
     return error;

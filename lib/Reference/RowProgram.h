@@ -78,9 +78,14 @@ private:
   using Step = std::function<void(RowFrame &)>;
 
   Error compile(mlir::Operation *op, OutsideValues outside);
-  Error compileFloat(mlir::Operation *op, bool &known);
-  Error compileInteger(mlir::Operation *op, bool &known);
-  Error compileConversion(mlir::Operation *op, bool &known);
+  // Each of these compiles `op` if it is of its kind, and says whether it is.
+  bool compileFloatBinary(mlir::Operation *op);
+  bool compileFloatUnary(mlir::Operation *op);
+  bool compileApproximation(mlir::Operation *op);
+  bool compileIntegerBinary(mlir::Operation *op);
+  bool compileOther(mlir::Operation *op);
+  bool compileConversion(mlir::Operation *op);
+  bool compileResize(mlir::Operation *op);
   Error compileAccess(mlir::Operation *op, OutsideValues outside, bool &known);
   Expected<unsigned> use(mlir::Value value, OutsideValues outside);
   unsigned define(mlir::Value value);
@@ -91,6 +96,13 @@ private:
   void floatBinary(mlir::Operation *op, F function);
   template <typename F>
   void intBinary(mlir::Operation *op, F function);
+  template <typename F>
+  void convert(mlir::Operation *op, F element);
+  void multiplyAdd(mlir::Operation *op);
+  void shift(mlir::Operation *op);
+  void divideIntegers(mlir::Operation *op);
+  void absolute(mlir::Operation *op);
+  void bitcast(mlir::Operation *op);
   void select(mlir::Operation *op);
   void compareFloats(mlir::Operation *op);
   void compareIntegers(mlir::Operation *op);

@@ -177,6 +177,61 @@ static TensorRef runSoftmax(linalg::SoftmaxOp op, const TensorRef &input) {
   return result;
 }
 
+static Expected<TensorRef> runExtractSlice(tensor::ExtractSliceOp slice,
+                                           const TensorRef &input,
+                                           ScalarLookup lookup) {
+  Expected<Slice> box = resolveSlice(slice, input->shape, lookup);
+  if (!box)
+    return box.takeError();
+  HostTensor result(input->dtype, box->sizes);
+  copyBox(*input, box->offset, box->strides, result, 0,
+          rowMajorStrides(box->sizes), box->sizes);
+  return withShape(std::make_shared<HostTensor>(std::move(result)),
+                   slice.getType().getShape());
+}
+
+static Expected<TensorRef> runInsertSlice(tensor::InsertSliceOp slice,
+                                          ArrayRef<TensorRef> operands,
+                                          ScalarLookup lookup) {
+  Expected<Slice> box = resolveSlice(slice, operands[1]->shape, lookup);
+  if (!box)
+    return box.takeError();
+  auto result = std::make_shared<HostTensor>(*operands[1]);
+  copyBox(*operands[0], 0, rowMajorStrides(box->sizes), *result, box->offset,
+          box->strides, box->sizes);
+  return TensorRef(result);
+}
+
+static Expected<TensorRef> runExtract(tensor::ExtractOp extract,
+                                      ArrayRef<TensorRef> operands) {
+  auto result =
+      std::make_shared<HostTensor>(operands[0]->dtype, ArrayRef<int64_t>());
+  int64_t offset = 0;
+  for (auto [d, stride] :
+       llvm::enumerate(rowMajorStrides(operands[0]->shape))) {
+    int64_t index = operands[d + 1]->data<int64_t>()[0];
+    if (index < 0 || index >= operands[0]->shape[d])
+      return errorAt(extract.getLoc(), "tensor index out of bounds");
+    offset += index * stride;
+  }
+  copyBox(*operands[0], offset, {}, *result, 0, {}, {});
+  return TensorRef(result);
+}
+
+/// tensor.splat and tensor.from_elements.
+static TensorRef runFromScalars(Operation *op, ArrayRef<TensorRef> operands) {
+  auto shape = cast<ShapedType>(op->getResult(0).getType()).getShape();
+  auto result = std::make_shared<HostTensor>(operands[0]->dtype, shape);
+  if (isa<tensor::SplatOp>(op)) {
+    SmallVector<int64_t> none(shape.size(), 0);
+    copyBox(*operands[0], 0, none, *result, 0, rowMajorStrides(shape), shape);
+    return result;
+  }
+  for (auto [i, element] : llvm::enumerate(operands))
+    copyBox(*element, 0, {}, *result, i, {}, {});
+  return result;
+}
+
 Expected<std::optional<TensorRef>>
 reference::runTensorOp(Operation *op, ArrayRef<TensorRef> operands,
                        ScalarLookup lookup, const HostTensor *padding) {
@@ -196,21 +251,8 @@ reference::runTensorOp(Operation *op, ArrayRef<TensorRef> operands,
           return made.takeError();
         return TensorRef(std::make_shared<HostTensor>(std::move(*made)));
       })
-      .Case<tensor::SplatOp>([&](auto) -> Result {
-        auto result =
-            std::make_shared<HostTensor>(operands[0]->dtype, resultShape());
-        SmallVector<int64_t> none(result->shape.size(), 0);
-        copyBox(*operands[0], 0, none, *result, 0,
-                rowMajorStrides(result->shape), result->shape);
-        return TensorRef(result);
-      })
-      .Case<tensor::FromElementsOp>([&](auto) -> Result {
-        auto result =
-            std::make_shared<HostTensor>(operands[0]->dtype, resultShape());
-        for (auto [i, element] : llvm::enumerate(operands))
-          copyBox(*element, 0, {}, *result, i, {}, {});
-        return TensorRef(result);
-      })
+      .Case<tensor::SplatOp, tensor::FromElementsOp>(
+          [&](auto) -> Result { return runFromScalars(op, operands); })
       .Case<tensor::CastOp>([&](auto) -> Result {
         if (operands[0]->shape != SmallVector<int64_t, 4>(resultShape()))
           return errorAt(op->getLoc(),
@@ -219,41 +261,14 @@ reference::runTensorOp(Operation *op, ArrayRef<TensorRef> operands,
       })
       .Case<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ReshapeOp>(
           [&](auto) -> Result { return withShape(operands[0], resultShape()); })
-      .Case<tensor::ExtractSliceOp>(
-          [&](tensor::ExtractSliceOp slice) -> Result {
-            Expected<Slice> box =
-                resolveSlice(slice, operands[0]->shape, lookup);
-            if (!box)
-              return box.takeError();
-            HostTensor result(operands[0]->dtype, box->sizes);
-            copyBox(*operands[0], box->offset, box->strides, result, 0,
-                    rowMajorStrides(box->sizes), box->sizes);
-            return withShape(std::make_shared<HostTensor>(std::move(result)),
-                             resultShape());
-          })
-      .Case<tensor::InsertSliceOp>([&](tensor::InsertSliceOp slice) -> Result {
-        Expected<Slice> box = resolveSlice(slice, operands[1]->shape, lookup);
-        if (!box)
-          return box.takeError();
-        auto result = std::make_shared<HostTensor>(*operands[1]);
-        copyBox(*operands[0], 0, rowMajorStrides(box->sizes), *result,
-                box->offset, box->strides, box->sizes);
-        return TensorRef(result);
+      .Case<tensor::ExtractSliceOp>([&](auto slice) -> Result {
+        return runExtractSlice(slice, operands[0], lookup);
       })
-      .Case<tensor::ExtractOp>([&](tensor::ExtractOp extract) -> Result {
-        auto result = std::make_shared<HostTensor>(operands[0]->dtype,
-                                                   ArrayRef<int64_t>());
-        int64_t offset = 0;
-        for (auto [d, stride] :
-             llvm::enumerate(rowMajorStrides(operands[0]->shape))) {
-          int64_t index = operands[d + 1]->data<int64_t>()[0];
-          if (index < 0 || index >= operands[0]->shape[d])
-            return errorAt(op->getLoc(), "tensor index out of bounds");
-          offset += index * stride;
-        }
-        copyBox(*operands[0], offset, {}, *result, 0, {}, {});
-        return TensorRef(result);
+      .Case<tensor::InsertSliceOp>([&](auto slice) -> Result {
+        return runInsertSlice(slice, operands, lookup);
       })
+      .Case<tensor::ExtractOp>(
+          [&](auto extract) -> Result { return runExtract(extract, operands); })
       .Case<tensor::PadOp>([&](tensor::PadOp pad) -> Result {
         return runPad(pad, operands[0], lookup, padding);
       })

@@ -10,7 +10,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Schedule/DepthwiseDot.h"
-#include "qopt/Schedule/DotContraction.h"
 #include "qopt/Transforms/Structured.h"
 #include <map>
 
@@ -71,24 +70,16 @@ static std::optional<unsigned> channelLoopOf(const Contraction &contraction) {
 
 std::optional<DepthwiseDot> matchDepthwiseDot(Operation *operation) {
   std::optional<Contraction> contraction = matchContraction(operation);
-  std::optional<LowBitOperands> operands;
+  std::optional<LowBitContraction> match;
   if (contraction)
-    operands = matchLowBitOperands(*contraction);
+    match = matchLowBitContraction(*contraction);
   std::optional<unsigned> channel;
-  if (operands)
+  if (match)
     channel = channelLoopOf(*contraction);
   if (!channel)
     return std::nullopt;
-  DepthwiseDot dot;
-  dot.op = contraction->op;
-  dot.lhs = contraction->lhs;
-  dot.lhsMap = contraction->lhsMap;
-  dot.weightMap = contraction->rhsMap;
-  dot.weights = operands->weights;
-  dot.lhsUnsigned = operands->lhsUnsigned;
-  dot.weightsUnsigned = operands->weightsUnsigned;
+  DepthwiseDot dot(std::move(*match));
   dot.channelLoop = *channel;
-  dot.extents = dot.op.getStaticLoopRanges();
   dot.op.getReductionDims(dot.tapLoops);
   if (llvm::is_contained(dot.tapLoops, *channel) ||
       !dot.weights.getElementType().isInteger(8))

@@ -160,42 +160,39 @@ static LogicalResult classifyLoops(DotContraction &dot, AffineMap outMap) {
   return success();
 }
 
-std::optional<LowBitOperands>
-matchLowBitOperands(const Contraction &contraction) {
-  linalg::LinalgOp op = contraction.op;
-  LowBitOperands operands;
+std::optional<LowBitContraction>
+matchLowBitContraction(const Contraction &contraction) {
+  LowBitContraction match;
+  match.op = contraction.op;
+  match.lhs = contraction.lhs;
+  match.lhsMap = contraction.lhsMap;
+  match.weightMap = contraction.rhsMap;
   Type bits = getElementTypeOrSelf(contraction.rhs.getType());
-  if (!getElementTypeOrSelf(contraction.lhs.getType()).isInteger(8) ||
+  if (!getElementTypeOrSelf(match.lhs.getType()).isInteger(8) ||
       !(bits.isInteger(8) || bits.isInteger(4)) ||
       !getElementTypeOrSelf(contraction.init.getType()).isInteger(32) ||
-      !matchPattern(contraction.rhs, m_Constant(&operands.weights)) ||
-      !isLinear(contraction.lhsMap))
+      !matchPattern(contraction.rhs, m_Constant(&match.weights)) ||
+      !isLinear(match.lhsMap))
     return std::nullopt;
-  std::optional<bool> lhs = matchExtension(op.getBlock()->getArgument(0));
-  std::optional<bool> rhs = matchExtension(op.getBlock()->getArgument(1));
+  Block *body = match.op.getBlock();
+  std::optional<bool> lhs = matchExtension(body->getArgument(0));
+  std::optional<bool> rhs = matchExtension(body->getArgument(1));
   if (!lhs || !rhs)
     return std::nullopt;
-  operands.lhsUnsigned = *lhs;
-  operands.weightsUnsigned = *rhs;
-  return operands;
+  match.lhsUnsigned = *lhs;
+  match.weightsUnsigned = *rhs;
+  match.extents = match.op.getStaticLoopRanges();
+  return match;
 }
 
 std::optional<DotContraction> matchDotContraction(Operation *operation) {
   std::optional<Contraction> contraction = matchContraction(operation);
-  std::optional<LowBitOperands> operands;
+  std::optional<LowBitContraction> match;
   if (contraction)
-    operands = matchLowBitOperands(*contraction);
-  if (!operands)
+    match = matchLowBitContraction(*contraction);
+  if (!match)
     return std::nullopt;
-  DotContraction dot;
-  dot.op = contraction->op;
-  dot.lhs = contraction->lhs;
-  dot.lhsMap = contraction->lhsMap;
-  dot.weightMap = contraction->rhsMap;
-  dot.weights = operands->weights;
-  dot.lhsUnsigned = operands->lhsUnsigned;
-  dot.weightsUnsigned = operands->weightsUnsigned;
-  dot.extents = dot.op.getStaticLoopRanges();
+  DotContraction dot(std::move(*match));
   if (failed(classifyLoops(dot, contraction->outMap)))
     return std::nullopt;
   // Nibbles are sign-extended when they are unpacked.

@@ -91,6 +91,14 @@ LayerScheme Recipe::layer(ArrayRef<StringRef> names, bool isFirst,
   return scheme;
 }
 
+std::vector<StringRef> Recipe::unmatchedGlobs(ArrayRef<StringRef> names) const {
+  std::vector<StringRef> globs;
+  for (const RecipeOverride &choice : overrides)
+    if (!matches(choice.match, names))
+      globs.push_back(choice.match);
+  return globs;
+}
+
 //===----------------------------------------------------------------------===//
 // Presets
 //===----------------------------------------------------------------------===//
@@ -359,6 +367,7 @@ static Error readActivations(ObjectReader &root, Recipe &recipe) {
     return error;
   if (Error error = reader.read("observer", recipe.observer, kObservers))
     return error;
+  recipe.namesObserver = reader.get("observer");
   recipe.quantizeActivations = dtype == "u8";
   return reader.finish();
 }

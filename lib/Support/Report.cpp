@@ -127,25 +127,53 @@ static void printBorder(llvm::raw_ostream &os, llvm::StringRef what,
          << shapeToString(tensor.shape) << ", " << meaning << '\n';
 }
 
-void printReportText(llvm::raw_ostream &os, const Report &report) {
-  os << report.model << ": " << report.nodes.size() << " nodes";
+/// "net: 12 nodes, 9 integer, 3 fused", if the source's nodes are known.
+static void printCounts(llvm::raw_ostream &os, const Report &report) {
+  os << report.model;
+  if (!report.nodes.empty())
+    os << ": " << report.nodes.size() << " nodes";
   for (NodeStatus status :
        {NodeStatus::Integer, NodeStatus::Float, NodeStatus::Fused,
         NodeStatus::Movement, NodeStatus::Removed})
     if (int64_t count = report.count(status))
       os << ", " << count << ' ' << nodeStatusName(status);
   os << '\n';
-  os << "  recipe   " << report.recipe << ", target " << report.target << '\n';
+}
+
+static void printMacs(llvm::raw_ostream &os, const Report &report) {
   int64_t macs = report.totalMacs();
   os << "  MACs     " << formatCount(macs);
   if (macs)
     os << llvm::format(", %.1f %% on integers",
                        100.0 * report.integerMacs() / macs);
   os << '\n';
-  os << "  weights  " << formatBytes(report.floatWeightBytes()) << " -> "
-     << formatBytes(report.weightBytes) << '\n';
+}
+
+static void printThreads(llvm::raw_ostream &os, const Report &report) {
+  if (report.threads <= 1)
+    return;
+  os << "  threads  ";
+  if (report.tasks > 1)
+    os << report.model << "_run_parallel, long loops in " << report.tasks
+       << " tasks\n";
+  else
+    os << "no " << report.model
+       << "_run_parallel: no loop is long enough to be cut into tasks\n";
+}
+
+void printReportText(llvm::raw_ostream &os, const Report &report) {
+  printCounts(os, report);
+  os << "  recipe   " << report.recipe << ", target " << report.target << '\n';
+  // From a late phase on, nothing is known of the source.
+  if (!report.nodes.empty())
+    printMacs(os, report);
+  os << "  weights  ";
+  if (!report.nodes.empty())
+    os << formatBytes(report.floatWeightBytes()) << " -> ";
+  os << formatBytes(report.weightBytes) << '\n';
   os << "  arena    " << formatBytes(report.arenaBytes) << " (largest live set "
      << formatBytes(report.liveBytes) << ")\n";
+  printThreads(os, report);
   printBorder(os, "input    ", report.inputs);
   printBorder(os, "output   ", report.outputs);
   printFloatNodes(os, report);
@@ -200,6 +228,7 @@ void printReportJson(llvm::raw_ostream &os, const Report &report) {
     json.attribute("recipe", report.recipe);
     json.attribute("target", report.target);
     json.attribute("compiler", report.compiler);
+    json.attribute("tasks", report.tasks);
     json.attributeObject("bytes", [&] {
       json.attribute("source", report.sourceBytes);
       json.attribute("float_weights", report.floatWeightBytes());

@@ -12,6 +12,7 @@
 
 #include "LayoutPatterns.h"
 #include "qopt/Transforms/Passes.h"
+#include "qopt/Transforms/Structured.h"
 #include "qopt/Transforms/TensorUtils.h"
 
 using namespace mlir;
@@ -39,6 +40,9 @@ struct UnitTransposeToReshape : OpRewritePattern<linalg::TransposeOp> {
 
 struct AssignLayoutPass : impl::AssignLayoutPassBase<AssignLayoutPass> {
   void runOnOperation() override {
+    // A new transposition would need the sizes at run time.
+    if (findDynamicShape(getOperation()))
+      return;
     MLIRContext *context = &getContext();
     RewritePatternSet sink(context);
     populateSinkTransposeIntoGenericPatterns(sink);

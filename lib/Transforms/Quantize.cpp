@@ -374,6 +374,18 @@ struct QuantizePass : public qopt::impl::QuantizePassBase<QuantizePass> {
 };
 } // namespace
 
+/// A glob that is misspelt would silently choose nothing.
+static void warnOfUnmatchedGlobs(func::FuncOp func, const Recipe &recipe) {
+  SmallVector<StringRef> names;
+  for (Operation &op : func.getBody().front())
+    if (matchContraction(&op))
+      llvm::append_range(names, sourceNames(op.getLoc()));
+  for (StringRef glob : recipe.unmatchedGlobs(names))
+    func.emitWarning() << "recipe '" << recipe.name << "': the glob '" << glob
+                       << "' matches no layer, that is, no convolution or "
+                          "matrix product";
+}
+
 LogicalResult QuantizePass::quantizeFunction(func::FuncOp func,
                                              const Recipe &chosen) {
   // Once is enough: what a quantized function leaves in float has its reasons.
@@ -382,9 +394,14 @@ LogicalResult QuantizePass::quantizeFunction(func::FuncOp func,
   if (!func.getBody().hasOneBlock())
     return func.emitError("expects one block, got ")
            << func.getBody().getBlocks().size();
+  Value dynamic = findDynamicShape(func);
+  if (dynamic && chosen.quantize)
+    return emitError(dynamic.getLoc())
+           << "expects static shapes, got " << dynamic.getType();
   RangeMap ranges = takeRanges(func);
   if (!chosen.quantize)
     return success();
+  warnOfUnmatchedGlobs(func, chosen);
 
   // A layer that cannot be quantized changes the plan of its neighbours.
   DenseMap<Operation *, std::string> forcedFloat;

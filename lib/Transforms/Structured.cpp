@@ -393,6 +393,43 @@ bool isMovement(Operation *op) {
   return generic && onlySelects(generic);
 }
 
+Value findDynamicShape(Operation *root) {
+  Value found;
+  auto isDynamic = [](Value value) {
+    auto shaped = dyn_cast<ShapedType>(value.getType());
+    return shaped && !shaped.hasStaticShape();
+  };
+  auto search = [&](auto values) {
+    auto it = llvm::find_if(values, isDynamic);
+    if (it != values.end())
+      found = *it;
+    return found ? WalkResult::interrupt() : WalkResult::advance();
+  };
+  root->walk<WalkOrder::PreOrder>([&](Operation *op) {
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        if (search(block.getArguments()).wasInterrupted())
+          return WalkResult::interrupt();
+    return search(op->getResults());
+  });
+  return found;
+}
+
+bool isInit(Operation *op) {
+  return isa<linalg::FillOp, linalg::BroadcastOp, tensor::EmptyOp>(op) ||
+         op->hasTrait<OpTrait::ConstantLike>();
+}
+
+bool computes(Operation *op) {
+  return isa<linalg::LinalgOp, linalg::SoftmaxOp>(op) && !isInit(op) &&
+         !isMovement(op);
+}
+
+bool computesOnFloats(Operation *op) {
+  return computes(op) && op->getNumResults() &&
+         isa<FloatType>(getElementTypeOrSelf(op->getResult(0)));
+}
+
 Value movedOperand(Operation *op) {
   auto structured = dyn_cast<linalg::LinalgOp>(op);
   if (!structured)

@@ -163,25 +163,6 @@ DenseElementsAttr concatElements(ArrayRef<DenseElementsAttr> parts,
   return result.get();
 }
 
-DenseElementsAttr broadcastElements(DenseElementsAttr elements,
-                                    ArrayRef<int64_t> shape,
-                                    ArrayRef<int64_t> dims) {
-  if (elements.isSplat())
-    return resizeSplat(elements, shape);
-  DenseBuffer result(shape, elements.getElementType());
-  if (!result.elementBytes)
-    return {};
-  SmallVector<int64_t> ownStrides =
-      rowMajorStrides(elements.getType().getShape());
-  SmallVector<int64_t> srcStrides(shape.size(), 0);
-  for (auto [own, dim] : llvm::enumerate(dims))
-    srcStrides[dim] = ownStrides[own];
-  copyStrided(result.at(0), rowMajorStrides(shape),
-              elements.getRawData().data(), srcStrides, shape,
-              result.elementBytes);
-  return result.get();
-}
-
 DenseElementsAttr floatElements(RankedTensorType type, ArrayRef<float> values) {
   return DenseElementsAttr::get(type, values);
 }

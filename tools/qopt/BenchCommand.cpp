@@ -39,7 +39,7 @@ private:
   llvm::Expected<Timing> measure(const CompiledModel &compiled,
                                  llvm::ArrayRef<HostTensor> inputs,
                                  llvm::MutableArrayRef<HostTensor> outputs);
-  void print(const ModelInfo &info, const Timing &timing);
+  void print(const CompiledModel &compiled, const Timing &timing);
 
   ModelOptions model{subCommand};
   BuildOptions build{subCommand};
@@ -47,11 +47,12 @@ private:
       "level",
       cl::desc("Of a shared object with several versions, run this one"),
       cl::value_desc("NAME"), cl::sub(subCommand)};
-  cl::opt<double> seconds{"seconds", cl::desc("How long to measure"),
+  cl::opt<double> seconds{"seconds",
+                          cl::desc("How long to measure (default: 1)"),
                           cl::init(1.0), cl::sub(subCommand)};
-  cl::opt<int64_t> maxRuns{"runs", cl::desc("Stop after N runs"),
-                           cl::value_desc("N"), cl::init(100000),
-                           cl::sub(subCommand)};
+  cl::opt<int64_t> maxRuns{
+      "runs", cl::desc("Stop after N runs (default: 100000)"),
+      cl::value_desc("N"), cl::init(100000), cl::sub(subCommand)};
   cl::opt<unsigned> threads{
       "threads",
       cl::desc("Run on N threads; a .so must have been compiled for several"),
@@ -132,7 +133,12 @@ BenchCommand::measure(const CompiledModel &compiled,
                 static_cast<int64_t>(times.size())};
 }
 
-void BenchCommand::print(const ModelInfo &info, const Timing &timing) {
+/// What was run: what was asked for, unless the model has no tasks.
+void BenchCommand::print(const CompiledModel &compiled, const Timing &timing) {
+  const ModelInfo &info = compiled.info();
+  std::string target =
+      level.empty() ? info.target : level + " of " + info.target;
+  unsigned used = compiled.hasTasks() ? threads : 1u;
   if (json) {
     llvm::json::OStream out(llvm::outs(), 2);
     out.object([&] {
@@ -140,7 +146,9 @@ void BenchCommand::print(const ModelInfo &info, const Timing &timing) {
       out.attribute("version", 1);
       out.attribute("model", info.name);
       out.attribute("target", info.target);
-      out.attribute("threads", threads.getValue());
+      if (!level.empty())
+        out.attribute("level", level.getValue());
+      out.attribute("threads", used);
       out.attribute("runs", timing.runs);
       out.attribute("median_us", timing.median);
       out.attribute("min_us", timing.min);
@@ -150,8 +158,8 @@ void BenchCommand::print(const ModelInfo &info, const Timing &timing) {
     llvm::outs() << '\n';
     return;
   }
-  llvm::outs() << info.name << " (" << info.target << ", " << threads
-               << (threads == 1 ? " thread, " : " threads, ") << timing.runs
+  llvm::outs() << info.name << " (" << target << ", " << used
+               << (used == 1 ? " thread, " : " threads, ") << timing.runs
                << " runs)\n"
                << llvm::format("  median   %.1f us\n  min      %.1f us\n",
                                timing.median, timing.min)
@@ -181,7 +189,7 @@ llvm::Error BenchCommand::run() {
   auto timing = measure(**compiled, inputs, *outputs);
   if (!timing)
     return timing.takeError();
-  print(info, *timing);
+  print(**compiled, *timing);
   return llvm::Error::success();
 }
 

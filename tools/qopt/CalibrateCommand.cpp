@@ -32,9 +32,11 @@ private:
 
   ModelOptions model{subCommand};
   CalibrationRunOptions calibration{subCommand, kObserver};
-  cl::opt<std::string> data{"data", cl::desc("Samples: .npz, .npy or a folder"),
-                            cl::value_desc("DATA"), cl::sub(subCommand)};
-  cl::opt<std::string> output{"o", cl::desc("Where to write the ranges"),
+  cl::opt<std::string> data{
+      "data", cl::desc("Samples: .npz, .npy or a folder; required"),
+      cl::value_desc("DATA"), cl::sub(subCommand)};
+  cl::opt<std::string> output{"o",
+                              cl::desc("Where to write the ranges; required"),
                               cl::value_desc("FILE.json"), cl::sub(subCommand)};
   cl::list<std::string> merge{
       "merge", cl::desc("Merge the ranges of an earlier run into the file"),

@@ -14,7 +14,6 @@
 #include "qopt/Transforms/Passes.h"
 #include "qopt/Transforms/Structured.h"
 #include "llvm/Support/Process.h"
-#include <deque>
 #include <thread>
 
 using namespace mlir;
@@ -22,21 +21,18 @@ namespace cl = llvm::cl;
 
 namespace qopt::cli {
 
-/// Kept for good: an option refers to its description, it does not copy it.
-static llvm::StringRef observerHelp(llvm::StringRef fallback) {
-  static std::deque<std::string> texts;
-  return texts.emplace_back("How ranges are chosen: " + observerNames() +
-                            " (default: " + fallback.str() + ")");
-}
-
 CalibrationRunOptions::CalibrationRunOptions(cl::SubCommand &command,
                                              llvm::StringRef fallback)
-    : observer("observer", cl::desc(observerHelp(fallback)),
+    : observer("observer",
+               keptDesc("How ranges are chosen: " + observerNames() +
+                        " (default: " + fallback.str() + ")"),
                cl::value_desc("NAME"), cl::sub(command)),
       percentile("percentile",
-                 cl::desc("Values that stay inside, for --observer percentile"),
+                 cl::desc("Values that stay inside, for --observer percentile "
+                          "(default: 99.99)"),
                  cl::value_desc("P"), cl::init(99.99), cl::sub(command)),
-      samples("calibration-samples", cl::desc("Only the first N samples"),
+      samples("calibration-samples",
+              cl::desc("Only the first N samples (default: all)"),
               cl::value_desc("N"), cl::init(0), cl::sub(command)) {}
 
 bool CalibrationRunOptions::any() const {
@@ -144,6 +140,7 @@ static int64_t countMacs(ModuleOp module) {
 }
 
 llvm::Error collectInputMeans(ModuleOp calibrated, StringRef dataPath,
+                              const CalibrationRunOptions &limits,
                               InputMeans &means) {
   auto data = DataSet::open(dataPath);
   if (!data)
@@ -165,10 +162,13 @@ llvm::Error collectInputMeans(ModuleOp calibrated, StringRef dataPath,
   constexpr int64_t kMinSamples = 2, kMaxSamples = 32;
   constexpr int64_t kMaxMacs = int64_t(1) << 31;
   int64_t affordable = kMaxMacs / std::max<int64_t>(countMacs(calibrated), 1);
+  int64_t available = data->numSamples();
+  if (limits.samples > 0)
+    available = std::min<int64_t>(available, limits.samples);
   CalibrationOptions options;
-  options.maxSamples = std::clamp(affordable, kMinSamples, kMaxSamples);
-  options.stride =
-      std::max<int64_t>(data->numSamples() / *options.maxSamples, 1);
+  options.maxSamples =
+      std::min(std::clamp(affordable, kMinSamples, kMaxSamples), available);
+  options.stride = std::max<int64_t>(available / *options.maxSamples, 1);
   return runSamples(**runner, &means, *data, options, "correcting biases")
       .takeError();
 }

@@ -42,9 +42,12 @@ runCalibration(mlir::ModuleOp observed, llvm::StringRef dataPath,
                const CalibrationRunOptions &options, llvm::StringRef observer,
                InputMeans *means = nullptr);
 
-/// The means alone, where the ranges come from a file.
+/// The means alone, where the ranges come from a file; of the samples that
+/// `limits` leaves.
 llvm::Error collectInputMeans(mlir::ModuleOp calibrated,
-                              llvm::StringRef dataPath, InputMeans &means);
+                              llvm::StringRef dataPath,
+                              const CalibrationRunOptions &limits,
+                              InputMeans &means);
 
 } // namespace qopt::cli
 

@@ -60,6 +60,10 @@ inline llvm::Error internalError(const llvm::Twine &message) {
   return llvm::make_error<CliError>(ExitCode::Internal, message.str());
 }
 
+/// A description for an option, which refers to it and does not copy it: kept
+/// for good.
+llvm::cl::desc keptDesc(std::string text);
+
 /// One line on stderr: `qopt: warning: MESSAGE`.
 void printWarning(const llvm::Twine &message);
 

@@ -45,6 +45,19 @@ struct EmitKindInfo {
   llvm::StringLiteral extension;
 };
 
+static constexpr EmitKindInfo kEmitKinds[] = {
+    {EmitKind::Object, "obj", ".o"},   {EmitKind::SharedObject, "so", ".so"},
+    {EmitKind::Executable, "exe", ""}, {EmitKind::Assembly, "asm", ".s"},
+    {EmitKind::LlvmIr, "llvm", ".ll"}, {EmitKind::Mlir, "mlir", ".mlir"},
+};
+
+std::string emitKindNames() {
+  return llvm::join(
+      llvm::map_range(kEmitKinds,
+                      [](const EmitKindInfo &info) { return info.name; }),
+      ", ");
+}
+
 class CompileCommand : public Command {
 public:
   CompileCommand() : Command("compile", "Compile a model ahead of time") {}
@@ -74,11 +87,14 @@ private:
       cl::value_desc("PATH"), cl::sub(subCommand)};
   cl::opt<std::string> emitName{
       "emit",
-      cl::desc("What to write: obj (with a C header), so, exe, asm, llvm, mlir "
-               "(default: by the extension of -o, else obj)"),
+      keptDesc("What to write: " + emitKindNames() +
+               "; a C header goes with obj (default: by the extension of -o, "
+               "else obj)"),
       cl::value_desc("KIND"), cl::sub(subCommand)};
   cl::opt<std::string> compileTo{
-      "compile-to", cl::desc("Stop after phase PHASE and write MLIR"),
+      "compile-to",
+      keptDesc("Stop after phase PHASE and write MLIR: " + phaseNames() +
+               " (default: llvm, and the artifact)"),
       cl::value_desc("PHASE"), cl::sub(subCommand)};
   cl::opt<std::string> dumpPhases{
       "dump-phases", cl::desc("Write NN.PHASE.mlir of every phase"),
@@ -102,20 +118,13 @@ private:
 };
 } // namespace
 
-static constexpr EmitKindInfo kEmitKinds[] = {
-    {EmitKind::Object, "obj", ".o"},   {EmitKind::SharedObject, "so", ".so"},
-    {EmitKind::Executable, "exe", ""}, {EmitKind::Assembly, "asm", ".s"},
-    {EmitKind::LlvmIr, "llvm", ".ll"}, {EmitKind::Mlir, "mlir", ".mlir"},
-};
-
 llvm::Expected<EmitKind> CompileCommand::chooseKind() const {
   if (!emitName.empty()) {
     for (const EmitKindInfo &info : kEmitKinds)
       if (info.name == emitName.getValue())
         return info.kind;
-    return usageError(
-        "--emit: expected obj, so, exe, asm, llvm or mlir, got '" + emitName +
-        "'");
+    return usageError("--emit: expected one of " + emitKindNames() + ", got '" +
+                      emitName + "'");
   }
   if (!compileTo.empty())
     return EmitKind::Mlir;
@@ -224,6 +233,8 @@ llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
   if (!bytes)
     return bytes.takeError();
   collector.getReport().objectBytes = bytes->size();
+  collector.getReport().threads = build.threads;
+  collector.getReport().tasks = info->threads;
   if (kind == EmitKind::SharedObject || kind == EmitKind::Executable) {
     bytes = kind == EmitKind::SharedObject ? linkSharedObject(*bytes, *info)
                                            : linkExecutable(*bytes, *info);

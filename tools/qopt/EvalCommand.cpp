@@ -35,6 +35,7 @@ public:
   llvm::Error run() override;
 
 private:
+  llvm::Error createExecutors();
   llvm::Error bindSamples(const ModelInfo &info, DataSet &data);
   llvm::Error prepare(const ModelInfo &info, DataSet &data);
   llvm::Error loadLabels(const ModelInfo &info, int64_t available);
@@ -49,7 +50,8 @@ private:
   ModelOptions model{subCommand};
   BuildOptions build{subCommand};
   cl::opt<std::string> dataPath{"data",
-                                cl::desc("Samples: .npz, .npy or a folder"),
+                                cl::desc("Samples: .npz, .npy or a folder; "
+                                         "required"),
                                 cl::value_desc("DATA"), cl::sub(subCommand)};
   cl::opt<std::string> labelsPath{
       "labels", cl::desc("One class a sample, for top1"),
@@ -62,7 +64,8 @@ private:
       cl::desc("top1, agreement, mse, psnr, max-diff (default: all that the "
                "given files allow but psnr)"),
       cl::value_desc("NAME"), cl::CommaSeparated, cl::sub(subCommand)};
-  cl::opt<double> peak{"peak", cl::desc("Largest true value, for psnr"),
+  cl::opt<double> peak{"peak",
+                       cl::desc("Largest true value, for psnr (default: 1)"),
                        cl::init(1.0), cl::sub(subCommand)};
   cl::opt<bool> residual{
       "residual",
@@ -405,24 +408,35 @@ void EvalCommand::printResult() {
                  << std::min<int64_t>(verify, numSamples) << " samples\n";
 }
 
-llvm::Error EvalCommand::run() {
-  if (dataPath.empty())
-    return usageError("expected --data DATA, got none");
-  if (verify < 0)
-    return usageError("--verify-reference: expected at least 0, got " +
-                      llvm::Twine(verify.getValue()));
-  session.emplace();
+llvm::Error EvalCommand::createExecutors() {
+  if (verify > 0) {
+    auto both = createVerifiedExecutor(*session, model, build);
+    if (!both)
+      return both.takeError();
+    executor = std::move(both->compiled);
+    reference = std::move(both->reference);
+    return llvm::Error::success();
+  }
   auto created = useReference ? createReference(*session, model, build)
                               : createExecutor(*session, model, build);
   if (!created)
     return created.takeError();
   executor = std::move(*created);
-  if (verify > 0) {
-    auto interpreter = createReference(*session, model, build);
-    if (!interpreter)
-      return interpreter.takeError();
-    reference = std::move(*interpreter);
-  }
+  return llvm::Error::success();
+}
+
+llvm::Error EvalCommand::run() {
+  if (dataPath.empty())
+    return usageError("expected --data DATA, got none");
+  if (verify > 0 && useReference)
+    return usageError("--verify-reference: expected no --reference beside it, "
+                      "which would compare the interpreter with itself");
+  if (verify < 0)
+    return usageError("--verify-reference: expected at least 0, got " +
+                      llvm::Twine(verify.getValue()));
+  session.emplace();
+  if (llvm::Error error = createExecutors())
+    return error;
   auto data = DataSet::open(dataPath);
   if (!data)
     return data.takeError();

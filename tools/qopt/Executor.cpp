@@ -60,7 +60,7 @@ llvm::Error InterpreterExecutor::initialize(Session &session,
 
 static llvm::Expected<std::unique_ptr<CompiledModel>>
 compileInProcess(Session &session, const ModelOptions &model,
-                 const BuildOptions &build) {
+                 const BuildOptions &build, PhaseFn atPhase) {
   auto targets = build.targets();
   if (!targets)
     return targets.takeError();
@@ -77,7 +77,7 @@ compileInProcess(Session &session, const ModelOptions &model,
   if (!options->target.runsOnHost())
     return usageError("--target: expected code that this host can run, got '" +
                       build.target + "'");
-  auto module = buildModel(session, model, build, Phase::Llvm, nullptr);
+  auto module = buildModel(session, model, build, Phase::Llvm, atPhase);
   if (!module)
     return module.takeError();
   auto info = getModelInfo(**module, *options);
@@ -112,13 +112,13 @@ loadArtifact(const ModelOptions &model, const BuildOptions &build) {
 
 llvm::Expected<std::unique_ptr<CompiledModel>>
 createCompiledModel(Session &session, const ModelOptions &model,
-                    const BuildOptions &build) {
+                    const BuildOptions &build, PhaseFn atPhase) {
   StringRef path = model.path;
   if (!build.level.empty() && !path.ends_with(".so"))
     return usageError("--level: expected a shared object, got '" + path + "'");
   auto compiled = path.ends_with(".so")
                       ? loadArtifact(model, build)
-                      : compileInProcess(session, model, build);
+                      : compileInProcess(session, model, build, atPhase);
   if (!compiled || build.threads == 1)
     return compiled;
   if (!(*compiled)->hasTasks())
@@ -139,24 +139,64 @@ createExecutor(Session &session, const ModelOptions &model,
   return std::make_unique<CompiledExecutor>(std::move(*compiled));
 }
 
-llvm::Expected<std::unique_ptr<Executor>>
-createReference(Session &session, const ModelOptions &model,
-                const BuildOptions &build) {
+/// The phase that is the model's meaning.
+static llvm::Expected<Phase> referencePhase(const ModelOptions &model,
+                                            const BuildOptions &build) {
   if (StringRef(model.path).ends_with(".so"))
     return usageError("the reference interpreter needs a model file, got '" +
                       model.path + "'");
   auto recipe = loadRecipe(build.recipe);
   if (!recipe)
     return recipe.takeError();
-  auto module =
-      buildModel(session, model, build,
-                 recipe->quantize ? Phase::Qdq : Phase::Float, nullptr);
-  if (!module)
-    return module.takeError();
+  return recipe->quantize ? Phase::Qdq : Phase::Float;
+}
+
+static llvm::Expected<std::unique_ptr<Executor>>
+interpretModule(Session &session, OwningOpRef<ModuleOp> module) {
   auto executor = std::make_unique<InterpreterExecutor>();
-  if (llvm::Error error = executor->initialize(session, std::move(*module)))
+  if (llvm::Error error = executor->initialize(session, std::move(module)))
     return std::move(error);
   return executor;
+}
+
+llvm::Expected<std::unique_ptr<Executor>>
+createReference(Session &session, const ModelOptions &model,
+                const BuildOptions &build) {
+  llvm::Expected<Phase> phase = referencePhase(model, build);
+  if (!phase)
+    return phase.takeError();
+  auto module = buildModel(session, model, build, *phase, nullptr);
+  if (!module)
+    return module.takeError();
+  return interpretModule(session, std::move(*module));
+}
+
+llvm::Expected<VerifiedExecutor>
+createVerifiedExecutor(Session &session, const ModelOptions &model,
+                       const BuildOptions &build) {
+  llvm::Expected<Phase> phase = referencePhase(model, build);
+  if (!phase)
+    return phase.takeError();
+  OwningOpRef<ModuleOp> meaning;
+  auto compiled = createCompiledModel(session, model, build,
+                                      [&](ModuleOp module, Phase reached) {
+                                        if (reached == *phase)
+                                          meaning = module.clone();
+                                        return llvm::Error::success();
+                                      });
+  if (!compiled)
+    return compiled.takeError();
+  // From a later phase the meaning cannot be had.
+  if (!meaning)
+    return usageError("--verify-reference: expected --compile-from " +
+                      phaseInfo(*phase).name + " or a phase before it, got '" +
+                      model.compileFrom + "'");
+  auto reference = interpretModule(session, std::move(meaning));
+  if (!reference)
+    return reference.takeError();
+  return VerifiedExecutor{
+      std::make_unique<CompiledExecutor>(std::move(*compiled)),
+      std::move(*reference)};
 }
 
 } // namespace qopt::cli

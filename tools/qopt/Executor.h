@@ -35,11 +35,20 @@ public:
 /// Opens a shared object, or compiles a model in this process.
 llvm::Expected<std::unique_ptr<CompiledModel>>
 createCompiledModel(Session &session, const ModelOptions &model,
-                    const BuildOptions &build);
+                    const BuildOptions &build, PhaseFn atPhase = nullptr);
 
 llvm::Expected<std::unique_ptr<Executor>>
 createExecutor(Session &session, const ModelOptions &model,
                const BuildOptions &build);
+
+/// A model compiled in this process, and the reference interpreter on what it
+/// is compiled from: one import, one calibration.
+struct VerifiedExecutor {
+  std::unique_ptr<Executor> compiled, reference;
+};
+llvm::Expected<VerifiedExecutor>
+createVerifiedExecutor(Session &session, const ModelOptions &model,
+                       const BuildOptions &build);
 
 /// The reference interpreter on the model: on its `qdq` phase, which is its
 /// meaning, or on its `float` phase where nothing is quantized.

@@ -13,6 +13,7 @@
 #include "qopt/Transforms/BiasCorrection.h"
 #include "qopt/Transforms/Observers.h"
 #include "qopt/Transforms/Structured.h"
+#include "llvm/ADT/StringExtras.h"
 #include <thread>
 
 using namespace mlir;
@@ -21,9 +22,11 @@ namespace cl = llvm::cl;
 namespace qopt::cli {
 
 BuildOptions::BuildOptions(cl::SubCommand &command)
-    : recipe("recipe", cl::desc("Preset or recipe file"),
-             cl::value_desc("NAME|FILE.json"), cl::init("int8"),
-             cl::sub(command)),
+    : recipe(
+          "recipe",
+          keptDesc("Recipe file, or preset: " +
+                   llvm::join(recipePresetNames(), ", ") + " (default: int8)"),
+          cl::value_desc("NAME|FILE.json"), cl::init("int8"), cl::sub(command)),
       calibrate(
           "calibrate",
           cl::desc("Calibrate with these samples: .npz, .npy or a folder"),
@@ -32,7 +35,9 @@ BuildOptions::BuildOptions(cl::SubCommand &command)
                   cl::desc("Ranges from a file that `qopt calibrate` wrote"),
                   cl::value_desc("FILE.json"), cl::sub(command)),
       target("target",
-             cl::desc("What the code is for; compile takes several levels of "
+             keptDesc("What the code is for: " +
+                      llvm::join(TargetInfo::knownNames(), ", ") +
+                      " (default: native); compile takes several levels of "
                       "x86-64, NAME,NAME,..., for one object that chooses at "
                       "run time"),
              cl::value_desc("NAME"), cl::init("native"), cl::sub(command)),
@@ -40,8 +45,9 @@ BuildOptions::BuildOptions(cl::SubCommand &command)
          cl::desc("Inputs and outputs: float, as in the model, or quantized: "
                   "the integers of their edges (default: float)"),
          cl::value_desc("KIND"), cl::init("float"), cl::sub(command)),
-      optLevel("O", cl::desc("LLVM's optimization level"), cl::Prefix,
-               cl::value_desc("0-3"), cl::init(3), cl::sub(command)),
+      optLevel("O", cl::desc("LLVM's optimization level (default: 3)"),
+               cl::Prefix, cl::value_desc("0-3"), cl::init(3),
+               cl::sub(command)),
       noSchedule("no-schedule",
                  cl::desc("Plain loops instead of scheduled ones: slow, for "
                           "comparison"),
@@ -172,6 +178,18 @@ buildToPhase(Session &session, const ModelOptions &model, Phase to,
   return std::move(*module);
 }
 
+/// A recipe file that names an observer means the ranges to be of it.
+static llvm::Error checkObserver(const BuildOptions &build,
+                                 const Recipe &recipe,
+                                 const ObserverOptions &found) {
+  llvm::StringRef got = observerName(found.kind);
+  if (!recipe.namesObserver || recipe.observer == got)
+    return llvm::Error::success();
+  return inputError(build.calibration + ": expected ranges of the observer '" +
+                    recipe.observer + "', which the recipe '" + build.recipe +
+                    "' names, got those of '" + got + "'");
+}
+
 /// Ranges onto the observed edges, from a file or from samples.
 static llvm::Error setRanges(Session &session, ModuleOp observed,
                              const BuildOptions &build, const Recipe &recipe,
@@ -183,6 +201,9 @@ static llvm::Error setRanges(Session &session, ModuleOp observed,
           : CalibrationTable::read(build.calibration);
   if (!table)
     return table.takeError();
+  if (!build.calibration.empty())
+    if (llvm::Error error = checkObserver(build, recipe, table->observer))
+      return error;
   if (failed(applyCalibration(observed, *table)))
     return session.takeError(ExitCode::Input, "the calibration does not fit");
   return llvm::Error::success();
@@ -227,6 +248,9 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
   auto quantizedIo = build.quantizedIo();
   if (!quantizedIo)
     return quantizedIo.takeError();
+  // A wrong model is worth more words than what else is missing.
+  if (llvm::Error error = checkModelFile(model.path))
+    return std::move(error);
   bool hasRanges = !build.calibrate.empty() || !build.calibration.empty();
   if (recipe->quantize && recipe->quantizeActivations && !hasRanges &&
       *from < Phase::Calibrated && to >= Phase::Calibrated)
@@ -254,8 +278,8 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
       return llvm::Error::success();
     if (!means && !build.calibrate.empty()) {
       means = std::make_unique<InputMeans>(describeLayerInputs(module));
-      if (llvm::Error error =
-              collectInputMeans(module, build.calibrate, *means))
+      if (llvm::Error error = collectInputMeans(module, build.calibrate,
+                                                build.calibrationRun, *means))
         return error;
     }
     if (means)

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ModelOptions.h"
+#include "qopt/Pipelines/Phases.h"
 #include "qopt/Target/Emit.h"
 #include "llvm/Support/Path.h"
 
@@ -21,7 +22,9 @@ ModelOptions::ModelOptions(cl::SubCommand &command)
           cl::value_desc("ID"), cl::sub(command)),
       dims("dim", cl::desc("Give the symbolic dimension NAME the size N"),
            cl::value_desc("NAME=N"), cl::sub(command)),
-      compileFrom("compile-from", cl::desc("MODEL is MLIR in phase PHASE"),
+      compileFrom("compile-from",
+                  keptDesc("MODEL is MLIR in phase PHASE: " + phaseNames() +
+                           " (default: input, which ONNX is, too)"),
                   cl::value_desc("PHASE"), cl::init("input"),
                   cl::sub(command)) {}
 

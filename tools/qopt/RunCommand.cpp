@@ -37,7 +37,9 @@ private:
       cl::desc("Of a shared object with several versions, run this one"),
       cl::value_desc("NAME"), cl::sub(subCommand)};
   cl::list<std::string> inputs{
-      "input", cl::desc("Input array, in the order of the model's inputs"),
+      "input",
+      cl::desc("Input array; required, once for each of the model's inputs, in "
+               "their order"),
       cl::value_desc("FILE.npy"), cl::sub(subCommand)};
   cl::opt<bool> useReference{
       "reference",

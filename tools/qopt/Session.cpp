@@ -15,6 +15,7 @@
 #include "qopt/Pipelines/Pipelines.h"
 #include "qopt/Target/Lowering.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/BinaryFormat/Magic.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -112,9 +113,34 @@ llvm::Error Session::takeError(ExitCode code, const Twine &fallback) {
   return llvm::make_error<CliError>(code, llvm::join(taken, "\n"));
 }
 
+llvm::Error checkModelFile(StringRef path) {
+  llvm::sys::fs::file_status status;
+  if (std::error_code code = llvm::sys::fs::status(path, status))
+    return inputError(path + ": cannot be read: " + code.message());
+  if (llvm::sys::fs::is_directory(status))
+    return inputError(path + ": expected a model file, got a folder");
+  // What comes through a pipe can be read only once.
+  if (!llvm::sys::fs::is_regular_file(status))
+    return llvm::Error::success();
+  llvm::file_magic magic;
+  if (std::error_code code = llvm::identify_magic(path, magic))
+    return inputError(path + ": cannot be read: " + code.message());
+  using Kind = llvm::file_magic;
+  if (llvm::is_contained({Kind::elf, Kind::elf_relocatable,
+                          Kind::elf_executable, Kind::elf_shared_object,
+                          Kind::archive},
+                         static_cast<Kind::Impl>(magic)))
+    return inputError(path + ": expected an ONNX or MLIR model, got compiled "
+                             "code; of that, only a shared object, NAME.so, "
+                             "can be run");
+  return llvm::Error::success();
+}
+
 llvm::Expected<OwningOpRef<ModuleOp>>
 Session::load(StringRef path, const LoadOptions &options) {
   file = path.str();
+  if (llvm::Error error = checkModelFile(path))
+    return std::move(error);
   auto buffer = llvm::MemoryBuffer::getFile(path);
   if (!buffer)
     return inputError(path +

@@ -27,6 +27,10 @@ struct LoadOptions {
   bool mustBeMlir = false;
 };
 
+/// An error unless `path` is a file that can be read and may be a model: no
+/// folder, and nothing that is compiled.
+llvm::Error checkModelFile(llvm::StringRef path);
+
 /// An MLIR context whose error diagnostics become lines of the form
 /// `FILE: node 'X': MESSAGE` that `takeError` hands over.
 class Session {

@@ -17,6 +17,7 @@
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstdlib>
+#include <deque>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -26,6 +27,11 @@ namespace cl = llvm::cl;
 static constexpr const char kBugAdvice[] =
     "this is a bug in qopt; please report it with the model, the command line "
     "and the folder written by --dump-phases";
+
+cl::desc qopt::cli::keptDesc(std::string text) {
+  static std::deque<std::string> texts;
+  return cl::desc(texts.emplace_back(std::move(text)));
+}
 
 void qopt::cli::printWarning(const llvm::Twine &message) {
   llvm::errs() << "qopt: warning: " << message << '\n';
@@ -111,6 +117,20 @@ static llvm::Error parseError(llvm::StringRef text) {
   return usageError(line + "; `qopt --help` and `qopt COMMAND --help` help");
 }
 
+/// The options of the LLVM libraries, --inline-threshold and the like, are not
+/// the driver's: it keeps LLVM's --help and --version and nothing else.
+static void removeForeignOptions() {
+  for (cl::SubCommand *command :
+       {&cl::SubCommand::getTopLevel(), &cl::SubCommand::getAll()}) {
+    llvm::SmallVector<cl::Option *> foreign;
+    for (const auto &[name, option] : cl::getRegisteredOptions(*command))
+      if (!llvm::is_contained({"help", "h", "version"}, name))
+        foreign.push_back(option);
+    for (cl::Option *option : foreign)
+      option->removeArgument();
+  }
+}
+
 int main(int argc, char **argv) {
   keepClosedStreamsClosed();
   // Constructed first, the streams outlive what is said at exit.
@@ -121,10 +141,7 @@ int main(int argc, char **argv) {
   cl::SetVersionPrinter([](llvm::raw_ostream &os) {
     os << "qopt " << QOPT_VERSION << ", LLVM " << LLVM_VERSION_STRING << '\n';
   });
-  // The options of the LLVM libraries are not the driver's.
-  cl::OptionCategory none("qopt");
-  cl::HideUnrelatedOptions(none);
-
+  removeForeignOptions();
   std::unique_ptr<Command> commands[] = {
       createCompileCommand(), createCalibrateCommand(), createRunCommand(),
       createEvalCommand(), createBenchCommand()};

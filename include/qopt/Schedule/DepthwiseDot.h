@@ -14,7 +14,7 @@
 #ifndef QOPT_SCHEDULE_DEPTHWISEDOT_H
 #define QOPT_SCHEDULE_DEPTHWISEDOT_H
 
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "qopt/Schedule/DotContraction.h"
 #include <array>
 #include <optional>
 #include <vector>
@@ -26,15 +26,13 @@ namespace qopt {
 using PixelOffset = llvm::SmallVector<int64_t, 4>;
 
 /// acc[.., c] += sum over taps of ext(lhs[.. + tap, c]) * ext(weights[tap, c]).
-struct DepthwiseDot {
-  mlir::linalg::LinalgOp op;
-  mlir::Value lhs;
-  mlir::DenseElementsAttr weights;
-  mlir::AffineMap lhsMap, weightMap;
-  bool lhsUnsigned = false, weightsUnsigned = false;
-  unsigned channelLoop;
+struct DepthwiseDot : LowBitContraction {
+  DepthwiseDot() = default;
+  explicit DepthwiseDot(LowBitContraction match)
+      : LowBitContraction(std::move(match)) {}
+
+  unsigned channelLoop = 0;
   llvm::SmallVector<unsigned, 2> tapLoops;
-  llvm::SmallVector<int64_t> extents;
 
   int64_t taps() const;
   /// The number of tap `tap` along each of `tapLoops`.

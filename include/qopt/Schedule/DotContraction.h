@@ -17,26 +17,27 @@
 
 namespace qopt {
 
-/// What a contraction of 8-bit activations with constant weights multiplies.
-struct LowBitOperands {
-  mlir::DenseElementsAttr weights;
-  bool lhsUnsigned = false, weightsUnsigned = false;
-};
-
-/// Activations of i8, constant weights of i8 or i4, sums in i32, an activation
-/// map without divisions.
-std::optional<LowBitOperands>
-matchLowBitOperands(const Contraction &contraction);
-
-/// acc[o] += sum over segments, k of ext(lhs[.. + k]) * ext(weights[o, k]).
-struct DotContraction {
+/// A contraction of 8-bit activations with constant weights: activations of i8,
+/// weights of i8 or i4, sums in i32, an activation map without divisions.
+struct LowBitContraction {
   mlir::linalg::LinalgOp op;
   mlir::Value lhs;
   mlir::DenseElementsAttr weights;
   mlir::AffineMap lhsMap, weightMap;
   bool lhsUnsigned = false, weightsUnsigned = false;
+  llvm::SmallVector<int64_t> extents;
+};
+
+std::optional<LowBitContraction>
+matchLowBitContraction(const Contraction &contraction);
+
+/// acc[o] += sum over segments, k of ext(lhs[.. + k]) * ext(weights[o, k]).
+struct DotContraction : LowBitContraction {
+  explicit DotContraction(LowBitContraction match)
+      : LowBitContraction(std::move(match)) {}
+
   /// The loop over output channels, which runs through the lanes.
-  unsigned outLoop;
+  unsigned outLoop = 0;
   /// Reduction loops over neighbouring bytes of `lhs`, outermost first: the
   /// input channels, preceded by the kernel's columns where a row of the
   /// kernel is contiguous in memory.
@@ -45,7 +46,6 @@ struct DotContraction {
   llvm::SmallVector<unsigned, 2> segmentLoops;
   /// Other loops that select weights: groups.
   llvm::SmallVector<unsigned, 2> batchLoops;
-  llvm::SmallVector<int64_t> extents;
 
   int64_t depth() const;
   /// Steps of four bytes in one segment.

@@ -72,6 +72,8 @@ struct Recipe {
   bool quantizeActivations = true;
   /// The observer of the ranges, by its name on the command line.
   std::string observer = "minmax";
+  /// Whether a file chose the observer; a preset's suits any ranges.
+  bool namesObserver = false;
   WeightScheme weights;
   /// The first and the last contraction of the model.
   std::optional<RecipeOverride> firstLayer, lastLayer;
@@ -79,11 +81,16 @@ struct Recipe {
   /// In order; a later one wins.
   std::vector<RecipeOverride> overrides;
 
+  /// The same choices, whoever made them.
   bool operator==(const Recipe &other) const;
 
   /// The choice for a layer that came from the nodes `names`.
   LayerScheme layer(llvm::ArrayRef<llvm::StringRef> names, bool isFirst,
                     bool isLast) const;
+  /// The globs of overrides, in order, none of whose layers came from a node
+  /// of `names`.
+  std::vector<llvm::StringRef>
+  unmatchedGlobs(llvm::ArrayRef<llvm::StringRef> names) const;
 };
 
 /// The names of the presets, in the order of the documentation.

@@ -91,6 +91,8 @@ struct Report {
   std::string recipe;
   std::string target;
   std::string compiler;
+  /// Of --threads, and into how many tasks long loops are cut; 1: into none.
+  unsigned threads = 1, tasks = 1;
   /// Of the source model's file.
   int64_t sourceBytes = 0;
   /// Of all constants of the compiled model.

@@ -42,7 +42,8 @@ def AssignLayoutPass : Pass<"qopt-assign-layout", "::mlir::func::FuncOp"> {
     of size 1 becomes a reshape; what is left behind an argument is hoisted
     above the elementwise operations there.
 
-    Expects static shapes and convolutions in the forms of the `float` phase.
+    Expects convolutions in the forms of the `float` phase. A function with
+    dynamic shapes is left as it is.
     Guarantees the same values bit for bit, but for a matrix product whose
     weights' rows move: its sums run in another order. Reductions keep the order
     of their loops.

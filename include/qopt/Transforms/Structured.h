@@ -141,6 +141,17 @@ std::optional<BiasInit> matchBiasInit(mlir::Value init);
 /// outermost NameLoc of every part of a fusion.
 llvm::SmallVector<llvm::StringRef> sourceNames(mlir::Location loc);
 
+/// The first value below `root`, in its order, whose shape is not static; null
+/// if there is none.
+mlir::Value findDynamicShape(mlir::Operation *root);
+
+/// Whether the operation prepares a destination rather than computes.
+bool isInit(mlir::Operation *op);
+/// Whether the operation computes; neither does it only move elements.
+bool computes(mlir::Operation *op);
+/// The same, with a tensor of floats as its result.
+bool computesOnFloats(mlir::Operation *op);
+
 /// One location for an operation that stands for several: a fusion of all
 /// distinct parts.
 mlir::Location fuseLocations(llvm::ArrayRef<mlir::Location> locations);

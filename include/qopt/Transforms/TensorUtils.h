@@ -43,11 +43,6 @@ mlir::DenseElementsAttr padElements(mlir::DenseElementsAttr elements,
                                     mlir::Attribute value);
 mlir::DenseElementsAttr
 concatElements(llvm::ArrayRef<mlir::DenseElementsAttr> parts, int64_t dim);
-/// Dimension i of `elements` becomes dimension `dims[i]` of `shape`; along the
-/// other dimensions the data repeat.
-mlir::DenseElementsAttr broadcastElements(mlir::DenseElementsAttr elements,
-                                          llvm::ArrayRef<int64_t> shape,
-                                          llvm::ArrayRef<int64_t> dims);
 
 /// A constant of f32 values; one value for all makes it a splat.
 mlir::DenseElementsAttr floatElements(mlir::RankedTensorType type,

@@ -291,19 +291,17 @@ Value qopt::contractGroups(OpBuilder &builder, const Contraction &match,
       createEmpty(builder, loc, outType.getShape(), outType.getElementType());
   Value init =
       linalg::FillOp::create(builder, loc, minusZero, empty).getResult(0);
-  return linalg::GenericOp::create(
-             builder, loc, outType, ValueRange{sums, multipliers}, init, maps,
-             loops,
-             [&](OpBuilder &inner, Location at, ValueRange elements) {
-               Value real = arith::SIToFPOp::create(
-                   inner, at, inner.getF32Type(), elements[0]);
-               Value product =
-                   arith::MulFOp::create(inner, at, real, elements[1]);
-               Value sum =
-                   arith::AddFOp::create(inner, at, elements[2], product);
-               linalg::YieldOp::create(inner, at, sum);
-             })
-      .getResult(0);
+  auto scaled = linalg::GenericOp::create(
+      builder, loc, outType, ValueRange{sums, multipliers}, init, maps, loops,
+      [&](OpBuilder &inner, Location at, ValueRange elements) {
+        Value real =
+            arith::SIToFPOp::create(inner, at, inner.getF32Type(), elements[0]);
+        Value product = arith::MulFOp::create(inner, at, real, elements[1]);
+        Value sum = arith::AddFOp::create(inner, at, elements[2], product);
+        linalg::YieldOp::create(inner, at, sum);
+      });
+  explainSeveralScales(scaled);
+  return scaled.getResult(0);
 }
 
 //===----------------------------------------------------------------------===//

@@ -115,6 +115,12 @@ static Value materializeTerm(OpBuilder &builder, Location loc,
                           term.isUnsigned);
 }
 
+void qopt::explainSeveralScales(Operation *op) {
+  op->setAttr(
+      QoptDialect::kFloatReasonAttrName,
+      StringAttr::get(op->getContext(), QoptDialect::kSeveralScalesReason));
+}
+
 Value qopt::materializeForm(OpBuilder &builder, Location loc,
                             const IntegerForm &form) {
   SmallVector<Value> reals;
@@ -125,7 +131,7 @@ Value qopt::materializeForm(OpBuilder &builder, Location loc,
   auto type = cast<RankedTensorType>(reals.front().getType());
   SmallVector<AffineMap> maps(reals.size(),
                               builder.getMultiDimIdentityMap(type.getRank()));
-  return createElementwise(
+  Value real = createElementwise(
       builder, loc, type.getShape(), type.getElementType(), reals, maps,
       [&](OpBuilder &inner, Location at, ValueRange elements) {
         Value sum = elements.front();
@@ -137,6 +143,8 @@ Value qopt::materializeForm(OpBuilder &builder, Location loc,
                   : arith::AddFOp::create(inner, at, sum, element).getResult();
         return clampElement(inner, at, sum, form);
       });
+  explainSeveralScales(real.getDefiningOp());
+  return real;
 }
 
 Value qopt::requantizeForm(OpBuilder &builder, Location loc,

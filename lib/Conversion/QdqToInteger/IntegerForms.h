@@ -60,6 +60,9 @@ mlir::Value createElementwise(
 mlir::Value extendElement(mlir::OpBuilder &builder, mlir::Location loc,
                           mlir::Value element, bool isUnsigned);
 
+/// Says for the report why `op` is in float: QoptDialect::kSeveralScalesReason.
+void explainSeveralScales(mlir::Operation *op);
+
 /// The float value that the form stands for.
 mlir::Value materializeForm(mlir::OpBuilder &builder, mlir::Location loc,
                             const IntegerForm &form);

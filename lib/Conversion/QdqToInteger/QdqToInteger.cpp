@@ -18,6 +18,7 @@
 #include "mlir/IR/Matchers.h"
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Support/QuantMath.h"
+#include "qopt/Transforms/Structured.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace qopt {
@@ -60,6 +61,7 @@ private:
                                 QuantizeOp quantize, RankedTensorType type);
   FailureOr<Value> realOf(Value value);
   LogicalResult readReals(Operation *op);
+  void explainReaders();
   void eraseDead();
 
   Block &block;
@@ -381,6 +383,29 @@ LogicalResult Lowering::lowerQuantize(QuantizeOp op) {
 // The walk
 //===----------------------------------------------------------------------===//
 
+/// A sum of integers that is scaled in float, moved or not.
+static bool isScaledSum(Value value) {
+  Operation *def = value.getDefiningOp();
+  while (def && isMovement(def) && movedOperand(def))
+    def = movedOperand(def).getDefiningOp();
+  if (!def)
+    return false;
+  if (auto dequantize = dyn_cast<DequantizeOp>(def))
+    return getElementTypeOrSelf(dequantize.getInput()).isInteger(32) &&
+           !isDenseConstant(dequantize.getInput());
+  return def->getAttrOfType<StringAttr>(QoptDialect::kFloatReasonAttrName) ==
+         StringAttr::get(def->getContext(), QoptDialect::kSeveralScalesReason);
+}
+
+/// What reads scaled sums is in float because they are.
+void Lowering::explainReaders() {
+  for (Operation &op : block)
+    if (computesOnFloats(&op) &&
+        !op.hasAttr(QoptDialect::kFloatReasonAttrName) &&
+        llvm::any_of(op.getOperands(), isScaledSum))
+      explainSeveralScales(&op);
+}
+
 void Lowering::eraseDead() {
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
     if (isOpTriviallyDead(&op))
@@ -413,6 +438,7 @@ LogicalResult Lowering::run() {
       return failure();
   }
   eraseDead();
+  explainReaders();
   return success();
 }
 
@@ -423,6 +449,11 @@ struct ConvertQdqToIntegerPass
     for (auto func : getOperation().getOps<func::FuncOp>()) {
       if (!func->hasAttr(QoptDialect::kLinearFormsAttrName))
         continue;
+      if (Value dynamic = findDynamicShape(func)) {
+        emitError(dynamic.getLoc())
+            << "expects static shapes, got " << dynamic.getType();
+        return signalPassFailure();
+      }
       if (failed(Lowering(func).run()))
         return signalPassFailure();
       func->removeAttr(QoptDialect::kLinearFormsAttrName);

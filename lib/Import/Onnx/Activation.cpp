@@ -76,16 +76,19 @@ static LogicalResult importPRelu(NodeContext &context) {
 }
 
 /// min(max(x, low), high), with either bound left out.
+template <typename T>
+static T clip(T x, std::optional<T> low, std::optional<T> high) {
+  T y = low ? std::max(x, *low) : x;
+  return high ? std::min(y, *high) : y;
+}
+
 static LogicalResult buildClip(NodeContext &context, std::optional<float> low,
                                std::optional<float> high) {
   if ((low && std::isnan(*low)) || (high && std::isnan(*high)))
     return context.error("expected bounds that are numbers, got NaN");
   return combine(
       context, context.input(0),
-      [&](ArrayRef<double> x) {
-        double y = low ? std::max(x[0], double(*low)) : x[0];
-        return high ? std::min(y, double(*high)) : y;
-      },
+      [&](ArrayRef<double> x) { return clip<double>(x[0], low, high); },
       noIntegers,
       [&](OpBuilder &b, Location l, ValueRange x) {
         Value y = x[0];
@@ -108,7 +111,33 @@ static LogicalResult importClipWithAttributes(NodeContext &context) {
   return buildClip(context, low, high);
 }
 
+/// Shape arithmetic: integers that are known here, and so are their bounds.
+static LogicalResult clipIntegers(NodeContext &context) {
+  std::optional<int64_t> bounds[2];
+  for (size_t i : {0, 1}) {
+    if (!context.hasInput(i + 1))
+      continue;
+    StringRef what = i ? "max" : "min";
+    FailureOr<SmallVector<int64_t>> bound = context.intConstants(i + 1, what);
+    if (failed(bound))
+      return failure();
+    if (bound->size() != 1)
+      return context.error(what + ": expected one integer, got " +
+                           Twine(bound->size()));
+    bounds[i] = bound->front();
+  }
+  return combine(
+      context, context.input(0), [](ArrayRef<double> x) { return x[0]; },
+      [&](ArrayRef<int64_t> x) -> std::optional<int64_t> {
+        return clip<int64_t>(x[0], bounds[0], bounds[1]);
+      },
+      [](OpBuilder &, Location, ValueRange x) { return x[0]; });
+}
+
 static LogicalResult importClip(NodeContext &context) {
+  const GraphValue &x = context.input(0);
+  if (x.isConstant() && (x.dtype() == DType::I64 || x.dtype() == DType::I32))
+    return clipIntegers(context);
   std::optional<float> bounds[2];
   for (size_t i : {0, 1}) {
     if (!context.hasInput(i + 1))

@@ -453,10 +453,6 @@ Expected<OwningOpRef<ModuleOp>> GraphImporter::run() {
   return module;
 }
 
-bool qopt::hasOnnxExtension(StringRef path) {
-  return path.ends_with_insensitive(".onnx");
-}
-
 Expected<OwningOpRef<ModuleOp>>
 qopt::importOnnx(StringRef path, const OnnxImportOptions &options,
                  MLIRContext &context) {

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "GraphOps.h"
+#include "llvm/ADT/StringExtras.h"
 #include <cmath>
 
 using namespace mlir;
@@ -44,6 +45,12 @@ static float sourceCoordinate(const NearestRule &rule, const ResizedDim &dim,
     return (x + 0.5f) / dim.scale;
   if (rule.coordinates == "pytorch_half_pixel" && dim.newSize == 1)
     return 0.0f;
+  if (rule.coordinates == "half_pixel_symmetric") {
+    // The size that is left of scale * size; its centre stays where it was.
+    float kept = float(dim.newSize) / (dim.scale * float(dim.size));
+    float offset = float(dim.size) / 2 * (1 - kept);
+    return offset + (x + 0.5f) / dim.scale - 0.5f;
+  }
   return (x + 0.5f) / dim.scale - 0.5f;
 }
 
@@ -198,13 +205,15 @@ static FailureOr<NearestRule> readRule(NodeContext &context) {
   NearestRule rule = {
       context.stringAttr("coordinate_transformation_mode", "half_pixel"),
       context.stringAttr("nearest_mode", "round_prefer_floor")};
-  if (!is_contained({"asymmetric", "align_corners", "half_pixel",
-                     "pytorch_half_pixel", "tf_half_pixel_for_nn"},
-                    StringRef(rule.coordinates)))
-    return context.error(
-        "expected coordinate_transformation_mode asymmetric, align_corners, "
-        "half_pixel, pytorch_half_pixel or tf_half_pixel_for_nn, got '" +
-        printable(rule.coordinates) + "'");
+  SmallVector<StringRef> known = {"asymmetric", "align_corners", "half_pixel",
+                                  "pytorch_half_pixel", "tf_half_pixel_for_nn"};
+  constexpr int64_t kSymmetricSince = 19;
+  if (context.getOpset() >= kSymmetricSince)
+    known.push_back("half_pixel_symmetric");
+  if (!is_contained(known, StringRef(rule.coordinates)))
+    return context.error("expected coordinate_transformation_mode " +
+                         llvm::join(known, ", ") + ", got '" +
+                         printable(rule.coordinates) + "'");
   if (!is_contained(
           {"floor", "ceil", "round_prefer_floor", "round_prefer_ceil"},
           StringRef(rule.rounding)))

@@ -88,13 +88,12 @@ static LogicalResult importCast(NodeContext &context) {
                          llvm::toString(dtype.takeError()));
   const GraphValue &x = context.input(0);
   if (!x.isConstant()) {
-    // Computed values are f32 throughout; wider or narrower floats are not
-    // modelled.
-    bool isFloat =
-        *dtype == DType::F32 || *dtype == DType::F64 || *dtype == DType::F16;
-    if (!isFloat)
-      return context.error("expected a cast between floats or of a constant, "
-                           "got one of a computed f32 to " +
+    // To pass a value on as it is would lose f16's rounding, and f64's digits
+    // in all that is computed from it.
+    if (*dtype != DType::F32)
+      return context.error("expected a cast of a constant, or to f32, in which "
+                           "all values are computed, got one of a computed "
+                           "value to " +
                            dtypeName(*dtype));
     return context.setOutput(x);
   }

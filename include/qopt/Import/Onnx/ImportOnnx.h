@@ -32,9 +32,6 @@ struct OnnxImportOptions {
   llvm::StringMap<int64_t> dims;
 };
 
-/// Whether the file at `path` claims to be an ONNX model: by its extension.
-bool hasOnnxExtension(llvm::StringRef path);
-
 /// Reads the ONNX model at `path`. Every error is one line:
 /// "FILE: node 'NAME' (Conv): expected ..., got ...".
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>

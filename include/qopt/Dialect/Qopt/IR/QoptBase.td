@@ -49,6 +49,10 @@ def Qopt_Dialect : Dialect {
     /// function, that stays in float: why.
     static constexpr ::llvm::StringLiteral kFloatReasonAttrName =
         "qopt.float_reason";
+    /// The reason of the phase `integer` for float arithmetic of which no node
+    /// is to blame: sums of integers whose scales differ, and what follows them.
+    static constexpr ::llvm::StringLiteral kSeveralScalesReason =
+        "integers of several scales are scaled and added in float";
 
     /// Unit attribute on a function of the `qdq` phase: its float values are
     /// linear forms (docs/Numerics.md, section 2).
