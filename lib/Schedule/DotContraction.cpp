@@ -214,7 +214,7 @@ int64_t DotContraction::depth() const {
 }
 
 int64_t DotContraction::stepOffset(int64_t s) const {
-  return std::max<int64_t>(0, std::min(s * 4, depth() - 4));
+  return std::max<int64_t>(0, std::min(s * stepBytes, depth() - stepBytes));
 }
 
 int64_t DotContraction::blocks(int64_t channels) const {
@@ -251,7 +251,7 @@ public:
     SmallVector<int64_t> shape;
     for (auto [loop, count] : outer)
       shape.push_back(count);
-    shape.append({rows, lanes * 4});
+    shape.append({rows, lanes * dot.stepBytes});
     auto type = RankedTensorType::get(
         shape, IntegerType::get(dot.weights.getContext(), 8));
     return DenseElementsAttr::get(type, ArrayRef<int8_t>(packed));
@@ -272,7 +272,7 @@ private:
   void packRows() {
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t lane = 0; lane < lanes; ++lane)
-        for (int64_t byte = 0; byte < 4; ++byte)
+        for (int64_t byte = 0; byte < dot.stepBytes; ++byte)
           packed.push_back(rowByte(row, lane, byte));
   }
 
@@ -287,7 +287,7 @@ private:
   int8_t weight(int64_t step, int64_t lane, int64_t byte) {
     int64_t k = dot.stepOffset(step) + byte;
     // Beyond the segment, or counted by an earlier step.
-    if (step >= dot.steps() || k >= dot.depth() || k < step * 4)
+    if (step >= dot.steps() || k >= dot.depth() || k < step * dot.stepBytes)
       return 0;
     int64_t channel = loops[dot.outLoop] * lanes + lane;
     if (channel >= dot.extents[dot.outLoop])
@@ -323,6 +323,32 @@ private:
 
 DenseElementsAttr packWeights(const DotContraction &dot, int64_t channels) {
   return Packer(dot, channels).run();
+}
+
+DenseElementsAttr flipCorrections(DenseElementsAttr packed,
+                                  const DotContraction &dot) {
+  ArrayRef<int64_t> shape = packed.getType().getShape();
+  size_t outer = dot.batchLoops.size() + 1;
+  int64_t channels = shape.back() / dot.stepBytes;
+  SmallVector<int64_t> kept(shape.take_front(outer));
+  kept.back() *= channels;
+  auto type = RankedTensorType::get(
+      kept, IntegerType::get(packed.getContext(), 32));
+  std::vector<int32_t> sums(type.getNumElements());
+  int64_t perBlock = channels == 0 ? 1 : packed.getNumElements() /
+                                             (type.getNumElements() / channels);
+  auto nibble = [](int8_t byte, unsigned shift) {
+    return (((byte >> shift) & 0xF) ^ 8) - 8;
+  };
+  for (auto [i, byte] : llvm::enumerate(packed.getValues<int8_t>())) {
+    int64_t channel = int64_t(i) % shape.back() / dot.stepBytes;
+    int weight = byte;
+    if (dot.isPacked4())
+      weight = nibble(byte, 0) + nibble(byte, 4);
+    int32_t &sum = sums[int64_t(i) / perBlock * channels + channel];
+    sum = int32_t(uint32_t(sum) + 128u * uint32_t(weight));
+  }
+  return DenseElementsAttr::get(type, ArrayRef<int32_t>(sums));
 }
 
 int64_t pairBound(DenseElementsAttr packed, const DotContraction &dot) {
