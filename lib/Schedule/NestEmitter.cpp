@@ -41,7 +41,7 @@ public:
   NestEmitter(RewriterBase &rewriter, const FusedRegion &region,
               const Schedule &schedule)
       : b(rewriter), region(region), schedule(schedule), root(region.root),
-        loc(root.getLoc()), access(rewriter, loc), depthwise(access, root) {}
+        loc(root.getLoc()), access(rewriter, loc), depthwise(access, root, schedule) {}
 
   FailureOr<Value> run();
 

@@ -578,14 +578,22 @@ void ScheduleChooser::chooseKernel(Schedule &schedule) const {
     schedule.kernel = Schedule::Kernel::MatrixDot;
 }
 
-/// Whether one instruction makes a lane's dot product in vectors of all widths
-/// that groups of channels have.
-static bool hasQuads(const TargetInfo &target, const DepthwiseDot &dot) {
-  for (int64_t lanes = 4; lanes <= target.lanes(32); lanes *= 2)
-    if (DotForm::choose(target, {lanes, dot.lhsUnsigned, dot.weightsUnsigned})
-            .kind != DotForm::Kind::Quads)
-      return false;
-  return true;
+/// How a lane's dot product is made in vectors of all widths that groups of
+/// channels have; nothing where that takes plain arithmetic.
+static std::optional<DotForm> depthwiseForm(const TargetInfo &target,
+                                            const DepthwiseDot &dot) {
+  DotShape shape;
+  shape.unsignedA = dot.lhsUnsigned;
+  shape.unsignedB = dot.weightsUnsigned;
+  shape.pairBound = dot.pairBound();
+  DotForm form;
+  for (shape.lanes = 4; shape.lanes <= target.lanes(32); shape.lanes *= 2) {
+    form = DotForm::choose(target, shape);
+    if (form.kind != DotForm::Kind::Quads &&
+        form.kind != DotForm::Kind::WidePairs)
+      return std::nullopt;
+  }
+  return form;
 }
 
 /// Interleaved dot products, where the region's one reduction is over the taps
@@ -594,7 +602,10 @@ std::optional<DepthwiseSchedule> ScheduleChooser::chooseDepthwise() const {
   const Member *member = heaviest();
   std::optional<DepthwiseDot> dot = matchDepthwiseDot(member->op);
   int64_t lane = type.getRank() - 1;
-  if (!dot || region.producerOf(dot->lhs) || !hasQuads(target, *dot) ||
+  std::optional<DotForm> form;
+  if (dot)
+    form = depthwiseForm(target, *dot);
+  if (!form || region.producerOf(dot->lhs) ||
       llvm::count_if(members, [](const Member &member) {
         return member.isReduction();
       }) != 1)
@@ -616,7 +627,7 @@ std::optional<DepthwiseSchedule> ScheduleChooser::chooseDepthwise() const {
       member->loops, [&](AffineExpr expr) { return expr.replaceDims(dims); });
   std::optional<DepthwiseSchedule> choice = chooseDepthwiseSchedule(
       *dot, AffineMap::get(type.getRank(), 0, loops, type.getContext()),
-      type.getShape(), target);
+      type.getShape(), target, *form);
   // Otherwise, every tap is an extension, a product and a sum.
   constexpr double kTap = 3, kEpilogue = 8;
   if (choice && choice->cost > kTap * dot->taps() + kEpilogue)
