@@ -5,8 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A resolver of our own in LLVM IR: CPUID and XGETBV by inline assembly, no C
-// library and no support of the loader. Its answer is kept in one word. Threads
+// A resolver of our own in LLVM IR, without support of the loader: on x86 CPUID
+// and XGETBV by inline assembly and no C library, on Arm, where only the system
+// can tell, getauxval of it. Its answer is kept in one word. Threads
 // that ask at the same time find the same answer, so that relaxed loads and
 // stores are enough.
 //
@@ -29,9 +30,19 @@ using namespace qopt;
 
 namespace {
 
-/// The registers that say what a CPU can do. XCR0 is what the system saves.
-enum Word { Leaf1Ecx, Leaf7Ebx, Leaf7Ecx, Leaf71Eax, ExtendedEcx, Xcr0 };
-constexpr unsigned kNumWords = Xcr0 + 1;
+/// The registers that say what a CPU can do, and what Linux says of an Arm one.
+/// XCR0 is what the system saves.
+enum Word {
+  Leaf1Ecx,
+  Leaf7Ebx,
+  Leaf7Ecx,
+  Leaf71Eax,
+  ExtendedEcx,
+  Xcr0,
+  Hwcap,
+  Hwcap2
+};
+constexpr unsigned kNumWords = Hwcap2 + 1;
 using CpuBits = std::array<uint32_t, kNumWords>;
 
 struct FeatureBit {
@@ -77,6 +88,8 @@ static constexpr FeatureBit kFeatureBits[] = {
     {"opmask", Xcr0, 5},
     {"zmm", Xcr0, 6},
     {"zmm16", Xcr0, 7},
+    {"dotprod", Hwcap, 20},
+    {"i8mm", Hwcap2, 13},
 };
 
 // Each level of x86-64 with the one below it.
@@ -93,7 +106,8 @@ static Expected<CpuBits> bitsOf(const TargetInfo &target) {
   auto add = [&](StringRef list) {
     list.split(names, ',', -1, /*KeepEmpty=*/false);
   };
-  add(kLevel2);
+  if (target.arch == TargetInfo::Arch::X86_64)
+    add(kLevel2);
   if (target.cpu == "x86-64-v3" || target.cpu == "x86-64-v4")
     add(kLevel3);
   if (target.cpu == "x86-64-v4")
@@ -111,7 +125,7 @@ static Expected<CpuBits> bitsOf(const TargetInfo &target) {
     if (feature == std::end(kFeatureBits))
       return make_error<InternalError>("the feature '" + name + "' of " +
                                        target.name +
-                                       " is not in the table of CPUID bits");
+                                       " is not in the table of CPU features");
     bits[feature->word] |= uint32_t(1) << feature->bit;
   }
   return bits;
@@ -136,7 +150,8 @@ public:
                          GlobalValue::InternalLinkage, "qopt.resolve", module);
     function->addFnAttr(Attribute::NoInline);
     b.SetInsertPoint(BasicBlock::Create(context, "", function));
-    std::array<Value *, kNumWords> words = readWords();
+    std::array<Value *, kNumWords> words =
+        module.getTargetTriple().isAArch64() ? readHwcaps() : readCpuid();
     Value *choice = b.getInt32(needs.size() + 1);
     for (auto [i, bits] : enumerate(needs)) {
       Value *meets = b.getTrue();
@@ -193,7 +208,23 @@ private:
     return result;
   }
 
-  std::array<Value *, kNumWords> readWords() {
+  /// What the system has found out of an Arm CPU.
+  std::array<Value *, kNumWords> readHwcaps() {
+    constexpr uint64_t kAtHwcap = 16, kAtHwcap2 = 26;
+    Type *word = module.getDataLayout().getIntPtrType(context);
+    FunctionCallee getauxval =
+        module.getOrInsertFunction("getauxval", word, word);
+    auto read = [&](uint64_t type) {
+      return b.CreateTrunc(
+          b.CreateCall(getauxval, {ConstantInt::get(word, type)}), i32);
+    };
+    std::array<Value *, kNumWords> words = {};
+    words[Hwcap] = read(kAtHwcap);
+    words[Hwcap2] = read(kAtHwcap2);
+    return words;
+  }
+
+  std::array<Value *, kNumWords> readCpuid() {
     enum Register { Eax, Ebx, Ecx };
     constexpr uint32_t kExtended = 0x80000000u;
     auto get = [&](Value *registers, Register index) {
@@ -203,7 +234,7 @@ private:
     Value *lastExtended = get(cpuid(kExtended, 0), Eax);
     Value *leaf7 = cpuid(7, 0), *leaf71 = cpuid(7, 1);
     Value *lastSubleaf = ifKnown(last, 7, get(leaf7, Eax));
-    std::array<Value *, kNumWords> words;
+    std::array<Value *, kNumWords> words = {};
     words[Leaf1Ecx] = ifKnown(last, 1, get(cpuid(1, 0), Ecx));
     words[Leaf7Ebx] = ifKnown(last, 7, get(leaf7, Ebx));
     words[Leaf7Ecx] = ifKnown(last, 7, get(leaf7, Ecx));

@@ -32,9 +32,9 @@ BuildOptions::BuildOptions(cl::SubCommand &command)
                   cl::desc("Ranges from a file that `qopt calibrate` wrote"),
                   cl::value_desc("FILE.json"), cl::sub(command)),
       target("target",
-             cl::desc("What the code is for; compile takes several levels of "
-                      "x86-64, NAME,NAME,..., for one object that chooses at "
-                      "run time"),
+             cl::desc("What the code is for; compile takes several of one "
+                      "architecture, NAME,NAME,..., for one object that "
+                      "chooses at run time"),
              cl::value_desc("NAME"), cl::init("native"), cl::sub(command)),
       io("io",
          cl::desc("Inputs and outputs: float, as in the model, or quantized: "
