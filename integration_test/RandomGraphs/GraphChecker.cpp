@@ -22,6 +22,7 @@
 #include "qopt/Reference/Interpreter.h"
 #include "qopt/Support/Recipe.h"
 #include "qopt/Target/CompiledModel.h"
+#include "qopt/Target/EmulatedModel.h"
 #include "qopt/Target/Lowering.h"
 #include "qopt/Transforms/Passes.h"
 #include "qopt/Transforms/Structured.h"
@@ -71,7 +72,11 @@ private:
   llvm::Error calibrate();
   llvm::Error quantize();
   llvm::Error checkCompiled();
+  llvm::Error checkObject(StringRef object, const ModelInfo &info,
+                          const std::string &what);
   llvm::Error runCompiled(const CompiledModel &model, const std::string &what);
+  llvm::Error runEmulated(StringRef object, const ModelInfo &info,
+                          const std::string &what);
 
   func::FuncOp function() { return *module->getOps<func::FuncOp>().begin(); }
   llvm::Error fail(const Twine &what) {
@@ -167,9 +172,11 @@ llvm::Error GraphChecker::chooseTarget() {
     if (name != "native" && known->formForHost())
       runnable.push_back(name);
   }
+  if (!options.targets.empty()) {
+    runnable.clear();
+    StringRef(options.targets).split(runnable, ',');
+  }
   StringRef name = random.pickFrom(runnable);
-  if (!options.target.empty())
-    name = options.target;
   ++coverage.targets[name.str()];
   llvm::Expected<TargetInfo> target = TargetInfo::get(name);
   if (!target)
@@ -489,6 +496,35 @@ llvm::Error GraphChecker::runCompiled(const CompiledModel &model,
   return llvm::Error::success();
 }
 
+/// Runs every input as a program under the emulator.
+llvm::Error GraphChecker::runEmulated(StringRef object, const ModelInfo &info,
+                                      const std::string &what) {
+  auto program = linkExecutable(object, info, emitTarget);
+  if (!program)
+    return fail(what + ": " + llvm::toString(program.takeError()));
+  auto model = EmulatedModel::create(*program, info, options.emulator);
+  if (!model)
+    return fail(what + ": " + llvm::toString(model.takeError()));
+  for (auto [index, input] : llvm::enumerate(inputs)) {
+    auto results = (*model)->run(input);
+    if (!results)
+      return fail(what + ": " + llvm::toString(results.takeError()));
+    if (llvm::Error error = compare(*results, expected[index], index, what))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error GraphChecker::checkObject(StringRef object, const ModelInfo &info,
+                                      const std::string &what) {
+  if (!options.emulator.empty())
+    return runEmulated(object, info, what);
+  auto model = CompiledModel::loadObject(object, info);
+  if (!model)
+    return fail(what + ": " + llvm::toString(model.takeError()));
+  return runCompiled(**model, what);
+}
+
 /// From `float` or `integer` to code at two levels of optimization.
 llvm::Error GraphChecker::checkCompiled() {
   bool isScheduled = random.chance(90);
@@ -517,10 +553,7 @@ llvm::Error GraphChecker::checkCompiled() {
     auto object = emitCode(*module, CodeKind::Object, emit);
     if (!object)
       return fail(what + ": " + llvm::toString(object.takeError()));
-    auto model = CompiledModel::loadObject(*object, *info);
-    if (!model)
-      return fail(what + ": " + llvm::toString(model.takeError()));
-    if (llvm::Error error = runCompiled(**model, what))
+    if (llvm::Error error = checkObject(*object, *info, what))
       return error;
   }
   return llvm::Error::success();

@@ -17,8 +17,11 @@ namespace qopt::randomgraphs {
 struct CheckOptions {
   /// Where every phase of every graph is written; nowhere if empty.
   std::string dumpFolder;
-  /// These instead of random ones, if not empty.
-  std::string recipe, target;
+  /// A recipe and a list of targets instead of random ones, if not empty.
+  std::string recipe, targets;
+  /// The command that runs programs for the targets; empty for code in this
+  /// process.
+  std::string emulator;
   /// Stop after phase `integer`: many graphs in little time.
   bool interpretOnly = false;
 };

@@ -48,8 +48,13 @@ int main(int argc, char **argv) {
       "recipe", cl::desc("A preset, instead of a random one"),
       cl::location(options.recipe), cl::cat(category));
   cl::opt<std::string, true> target(
-      "target", cl::desc("A target, instead of a random one"),
-      cl::location(options.target), cl::cat(category));
+      "target", cl::desc("One of these targets, instead of the host's"),
+      cl::value_desc("NAME,NAME,..."), cl::location(options.targets),
+      cl::cat(category));
+  cl::opt<std::string, true> emulator(
+      "emulator",
+      cl::desc("Run programs for the targets under this command"),
+      cl::location(options.emulator), cl::cat(category));
   cl::opt<bool, true> interpretOnly(
       "interpret-only", cl::desc("Do not compile: compare interpretations"),
       cl::location(options.interpretOnly), cl::cat(category));

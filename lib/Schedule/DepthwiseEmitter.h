@@ -15,6 +15,7 @@
 
 #include "VectorBody.h"
 #include "qopt/Schedule/DepthwiseDot.h"
+#include "qopt/Schedule/Schedule.h"
 
 namespace mlir::arith {
 class ConstantOp;
@@ -24,8 +25,9 @@ namespace qopt {
 
 class DepthwiseEmitter {
 public:
-  DepthwiseEmitter(TensorAccess &access, mlir::Operation *root)
-      : access(access), b(access.b), root(root) {}
+  DepthwiseEmitter(TensorAccess &access, mlir::Operation *root,
+                   const Schedule &schedule)
+      : access(access), b(access.b), root(root), schedule(schedule) {}
 
   /// Whether `loops` are whole groups along the channels of `dot`.
   bool covers(const DepthwiseDot &dot, llvm::ArrayRef<Position> loops) const;
@@ -51,6 +53,13 @@ private:
                  llvm::MutableArrayRef<mlir::Value> accumulators);
   Parts interleave(const DepthwiseDot &dot, const Position &pixel,
                    const PixelQuad &quad);
+  bool flips(const DepthwiseDot &dot) const {
+    return schedule.flipLhs && dot.lhsUnsigned;
+  }
+  mlir::Value flipped(const DepthwiseDot &dot, mlir::Value bytes);
+  void addFlipCorrections(const DepthwiseDot &dot,
+                          llvm::ArrayRef<Position> loops,
+                          llvm::MutableArrayRef<mlir::Value> accumulators);
   Packed &packedFor(const DepthwiseDot &dot, mlir::AffineExpr channel,
                     int64_t lanes);
   mlir::Value weights(Packed &packed, const TapQuad &taps,
@@ -59,6 +68,8 @@ private:
   TensorAccess &access;
   mlir::RewriterBase &b;
   mlir::Operation *root;
+  const Schedule &schedule;
+  llvm::DenseMap<mlir::Operation *, mlir::Value> corrections;
   std::map<std::tuple<const void *, int64_t, int64_t>, Packed> constants;
 };
 

@@ -26,8 +26,9 @@ constexpr int64_t kMaxColumns = 8;
 class DepthwiseChooser {
 public:
   DepthwiseChooser(const DepthwiseDot &dot, AffineMap loops,
-                   ArrayRef<int64_t> shape, const TargetInfo &target)
-      : dot(dot), loops(loops), shape(shape), target(target),
+                   ArrayRef<int64_t> shape, const TargetInfo &target,
+                   const DotForm &form)
+      : dot(dot), loops(loops), shape(shape), target(target), form(form),
         taps(dot.tapOffsets()) {
     for (int64_t dim = int64_t(shape.size()) - 2; dim >= 0; --dim)
       if (shape[dim] > 1)
@@ -41,6 +42,13 @@ private:
     return i < outer.size() ? shape[outer[i]] : 1;
   }
   std::vector<PixelQuad> plan(int64_t rows, int64_t columns) const;
+  /// Instructions of one dot, and the registers that it needs for itself.
+  double products() const {
+    return form.kind == DotForm::Kind::WidePairs ? 4 : 1;
+  }
+  int64_t operands() const {
+    return form.kind == DotForm::Kind::WidePairs ? 6 : 3;
+  }
   double tileCost(int64_t rows, int64_t columns) const;
   double cost(int64_t rows, int64_t columns) const;
   void consider(int64_t rows, int64_t columns, int64_t unroll);
@@ -49,6 +57,7 @@ private:
   AffineMap loops;
   ArrayRef<int64_t> shape;
   const TargetInfo &target;
+  DotForm form;
   SmallVector<PixelOffset> taps;
   /// Dimensions of the root other than the lanes, innermost first.
   SmallVector<int64_t> outer;
@@ -83,8 +92,9 @@ double DepthwiseChooser::tileCost(int64_t rows, int64_t columns) const {
     return 0;
   constexpr double kInterleave = 12, kEpilogue = 8;
   double cost = 4 * kEpilogue * rows * columns;
+  double interleave = kInterleave + (form.flipsA ? 4 : 0);
   for (const PixelQuad &quad : plan(rows, columns))
-    cost += kInterleave + 4 * quad.uses.size();
+    cost += interleave + 4 * products() * quad.uses.size();
   return cost;
 }
 
@@ -107,7 +117,7 @@ void DepthwiseChooser::consider(int64_t rows, int64_t columns, int64_t unroll) {
   int64_t live = 4 * rows * columns + 4;
   if (unroll > 1)
     live = 4 * rows + 4 * plan(rows, 1).size();
-  if (live + 3 > target.numVectorRegisters)
+  if (live + operands() + form.flipsA > target.numVectorRegisters)
     return;
   double cost = this->cost(rows, columns * unroll);
   if (best && best->cost <= cost)
@@ -121,6 +131,8 @@ void DepthwiseChooser::consider(int64_t rows, int64_t columns, int64_t unroll) {
   if (!outer.empty())
     schedule.tile[outer[0]] = columns;
   schedule.unroll = unroll;
+  schedule.flipLhs = form.flipsA;
+  schedule.pairSteps = form.needsPairBound() ? form.steps : 0;
 }
 
 std::optional<DepthwiseSchedule> DepthwiseChooser::run() {
@@ -154,8 +166,9 @@ std::optional<DepthwiseSchedule> DepthwiseChooser::run() {
 
 std::optional<DepthwiseSchedule>
 chooseDepthwiseSchedule(const DepthwiseDot &dot, AffineMap loops,
-                        ArrayRef<int64_t> shape, const TargetInfo &target) {
-  return DepthwiseChooser(dot, loops, shape, target).run();
+                        ArrayRef<int64_t> shape, const TargetInfo &target,
+                        const DotForm &form) {
+  return DepthwiseChooser(dot, loops, shape, target, form).run();
 }
 
 } // namespace qopt

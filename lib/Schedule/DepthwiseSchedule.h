@@ -10,6 +10,7 @@
 
 #include "qopt/Schedule/DepthwiseDot.h"
 #include "qopt/Schedule/Schedule.h"
+#include "qopt/Target/DotForm.h"
 
 namespace qopt {
 
@@ -24,7 +25,7 @@ struct DepthwiseSchedule {
 std::optional<DepthwiseSchedule>
 chooseDepthwiseSchedule(const DepthwiseDot &dot, mlir::AffineMap loops,
                         llvm::ArrayRef<int64_t> shape,
-                        const TargetInfo &target);
+                        const TargetInfo &target, const DotForm &form);
 
 } // namespace qopt
 

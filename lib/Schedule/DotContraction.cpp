@@ -213,7 +213,7 @@ int64_t DotContraction::depth() const {
 }
 
 int64_t DotContraction::stepOffset(int64_t s) const {
-  return std::max<int64_t>(0, std::min(s * 4, depth() - 4));
+  return std::max<int64_t>(0, std::min(s * stepBytes, depth() - stepBytes));
 }
 
 int64_t DotContraction::chunkBytes() const {
@@ -235,9 +235,11 @@ namespace {
 class Packer {
 public:
   Packer(const DotContraction &dot, int64_t lanes, int64_t chunk)
-      : dot(dot), lanes(lanes), chunk(chunk), loops(dot.extents.size(), 0),
+      : dot(dot), lanes(lanes), stepBytes(dot.stepBytes),
+        chunk(chunk ? chunk : stepBytes), loops(dot.extents.size(), 0),
         strides(dot.extents.size(), 0),
-        steps(llvm::divideCeil(dot.depth(), chunk) * (chunk / 4)) {
+        steps(llvm::divideCeil(dot.depth(), this->chunk) *
+              (this->chunk / stepBytes)) {
     readWeights();
     rows = llvm::divideCeil(steps, dot.stepsPerRow());
     for (unsigned loop : dot.batchLoops)
@@ -256,7 +258,7 @@ public:
     SmallVector<int64_t> shape;
     for (auto [loop, count] : outer)
       shape.push_back(count);
-    shape.append({rows, lanes * 4});
+    shape.append({rows, lanes * stepBytes});
     packed.reserve(ShapedType::getNumElements(shape));
     packOuter(0);
     auto type = RankedTensorType::get(
@@ -306,8 +308,8 @@ private:
     int64_t channels = std::min(lanes, dot.extents[dot.outLoop] - channel);
     for (int64_t row = 0; row < rows; ++row) {
       size_t first = packed.size();
-      packed.resize(first + 4 * lanes);
-      MutableArrayRef<int8_t> bytes(&packed[first], 4 * lanes);
+      packed.resize(first + stepBytes * lanes);
+      MutableArrayRef<int8_t> bytes(&packed[first], stepBytes * lanes);
       if (dot.isPacked4()) {
         packStep(2 * row, origin, channels, bytes, 0xF, 0);
         packStep(2 * row + 1, origin, channels, bytes, 0xF, 4);
@@ -317,28 +319,28 @@ private:
     }
   }
 
-  /// Four weights of each channel; what is beyond the segment, or counted by an
-  /// earlier chunk, stays 0.
+  /// `stepBytes` weights of each channel; what is beyond the segment, or
+  /// counted by an earlier chunk, stays 0.
   void packStep(int64_t step, int64_t origin, int64_t channels,
                 MutableArrayRef<int8_t> bytes, uint8_t mask, unsigned shift) {
     if (step >= steps)
       return;
     int64_t channelStride = strides[dot.outLoop], depth = kOffsets.size();
-    int64_t first = step * 4 / chunk * chunk;
+    int64_t first = step * stepBytes / chunk * chunk;
     int64_t moved = std::max<int64_t>(0, std::min(first, depth - chunk));
-    for (int64_t byte = 0; byte < 4; ++byte) {
-      int64_t k = moved + step * 4 - first + byte;
+    for (int64_t byte = 0; byte < stepBytes; ++byte) {
+      int64_t k = moved + step * stepBytes - first + byte;
       if (k >= depth || k < first)
         continue;
       const int8_t *source = &values[origin + kOffsets[k]];
       for (int64_t lane = 0; lane < channels; ++lane)
-        bytes[4 * lane + byte] |= (source[lane * channelStride] & mask)
-                                  << shift;
+        bytes[stepBytes * lane + byte] |= (source[lane * channelStride] & mask)
+                                          << shift;
     }
   }
 
   const DotContraction &dot;
-  int64_t lanes, chunk;
+  int64_t lanes, stepBytes, chunk;
   SmallVector<int64_t> loops;
   /// Of the weights in memory, by loop.
   SmallVector<int64_t> strides;
@@ -354,6 +356,33 @@ private:
 DenseElementsAttr packWeights(const DotContraction &dot, int64_t channels,
                               int64_t chunk) {
   return Packer(dot, channels, chunk).run();
+}
+
+DenseElementsAttr flipCorrections(DenseElementsAttr packed,
+                                  const DotContraction &dot) {
+  ArrayRef<int64_t> shape = packed.getType().getShape();
+  size_t outer = dot.batchLoops.size() + 1;
+  int64_t channels = shape.back() / dot.stepBytes;
+  SmallVector<int64_t> kept(shape.take_front(outer));
+  kept.back() *= channels;
+  auto type =
+      RankedTensorType::get(kept, IntegerType::get(packed.getContext(), 32));
+  std::vector<int32_t> sums(type.getNumElements());
+  int64_t perBlock = channels == 0 ? 1
+                                   : packed.getNumElements() /
+                                         (type.getNumElements() / channels);
+  auto nibble = [](int8_t byte, unsigned shift) {
+    return (((byte >> shift) & 0xF) ^ 8) - 8;
+  };
+  for (auto [i, byte] : llvm::enumerate(packed.getValues<int8_t>())) {
+    int64_t channel = int64_t(i) % shape.back() / dot.stepBytes;
+    int weight = byte;
+    if (dot.isPacked4())
+      weight = nibble(byte, 0) + nibble(byte, 4);
+    int32_t &sum = sums[int64_t(i) / perBlock * channels + channel];
+    sum = int32_t(uint32_t(sum) + 128u * uint32_t(weight));
+  }
+  return DenseElementsAttr::get(type, ArrayRef<int32_t>(sums));
 }
 
 int64_t pairBound(DenseElementsAttr packed, const DotContraction &dot) {

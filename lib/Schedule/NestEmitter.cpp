@@ -15,6 +15,7 @@
 #include "qopt/Schedule/NestEmitter.h"
 #include "DepthwiseEmitter.h"
 #include "RoundedBytes.h"
+#include "RowPairs.h"
 #include "TileEmitter.h"
 #include "VectorBody.h"
 #include "qopt/Conversion/LoopAnnotations.h"
@@ -41,8 +42,8 @@ public:
   NestEmitter(RewriterBase &rewriter, const FusedRegion &region,
               const Schedule &schedule)
       : b(rewriter), region(region), schedule(schedule), root(region.root),
-        loc(root.getLoc()), access(rewriter, loc), depthwise(access, root),
-        tiles(access, root) {}
+        loc(root.getLoc()), access(rewriter, loc),
+        depthwise(access, root, schedule), tiles(access, root) {}
 
   FailureOr<Value> run();
 
@@ -87,6 +88,8 @@ private:
   void reduceOnce(linalg::LinalgOp op, ArrayRef<Position> loops,
                   SmallVector<Value> &accumulators, Value wanted = {});
   bool canUseDot(const DotContraction &dot, ArrayRef<Position> loops) const;
+  void addTileSums(const DotContraction &dot, ArrayRef<Position> loops,
+                   MutableArrayRef<Value> accumulators);
   void dotSegments(const DotContraction &dot, ArrayRef<unsigned> segments,
                    SmallVector<Position> &loops,
                    SmallVector<Value> &accumulators);
@@ -95,10 +98,30 @@ private:
   void dotRow(const DotContraction &dot, ArrayRef<Position> loops,
               AffineExpr row, AffineExpr offset, ArrayRef<int64_t> steps,
               SmallVector<Value> &accumulators);
+  void dotPairs(const DotContraction &dot, ArrayRef<Position> loops,
+                AffineExpr row, AffineExpr offset, ArrayRef<int64_t> steps,
+                SmallVector<Value> &accumulators);
+  Position activationAt(const DotContraction &dot, const Position &loops,
+                        AffineExpr offset, int64_t step);
   Value dotActivation(const DotContraction &dot, const Position &loops,
                       AffineExpr offset, int64_t step);
+  Value activationPair(const DotContraction &dot, const Position &first,
+                       const Position &second, AffineExpr offset, int64_t step);
+  Value flipped(const DotContraction &dot, Value bytes);
+  Value packedConstant(const DotContraction &dot);
   Value dotWeights(const DotContraction &dot, const Position &loops,
-                   AffineExpr row, unsigned half);
+                   AffineExpr row, unsigned half, int64_t part = 0);
+  void addFlipCorrections(const DotContraction &dot, ArrayRef<Position> loops,
+                          MutableArrayRef<Value> accumulators);
+  bool flips(const DotContraction &dot) const {
+    return schedule.flipLhs && dot.lhsUnsigned;
+  }
+  /// Channels in one block of packed weights.
+  int64_t packedChannels() const {
+    return schedule.kernel == Schedule::Kernel::MatrixDot
+               ? llvm::alignTo(schedule.tile[schedule.laneDim], schedule.lanes)
+               : kPackedChannels;
+  }
 
   /// Emits `for i in [0, count)` around `body`, which maps the values carried;
   /// a single iteration is emitted without a loop.
@@ -118,7 +141,9 @@ private:
   llvm::MapVector<Operation *, DepthwiseDot> depthwiseDots;
   /// How the root's body ends, if its vectors are rounded and packed at once.
   std::optional<RoundedBytes> rounded;
-  DenseMap<Operation *, Value> packedWeights, activations;
+  DenseMap<Operation *, Value> packedWeights, activations, corrections;
+  /// Kernel MatrixDot: which of the rows that are emitted belong together.
+  SmallVector<RowPair> pairs;
   DenseMap<Operation *, int64_t> pairBounds;
   bool failed = false;
 };
@@ -168,13 +193,13 @@ FailureOr<Value> NestEmitter::run() {
   b.setInsertionPoint(region.root);
   for (Operation *op : region.ops)
     if (std::optional<DotContraction> dot = matchDotContraction(op);
-        (schedule.kernel == Schedule::Kernel::Dot ||
-         schedule.kernel == Schedule::Kernel::TileDot) &&
-        dot && !region.producerOf(dot->lhs))
+        schedule.usesDots() && dot && !region.producerOf(dot->lhs)) {
+      if (schedule.kernel == Schedule::Kernel::MatrixDot)
+        dot->stepBytes = 8;
       dots.insert({op, *dot});
-    else if (std::optional<DepthwiseDot> taps = matchDepthwiseDot(op);
-             schedule.kernel == Schedule::Kernel::DepthwiseDot && taps &&
-             !region.producerOf(taps->lhs))
+    } else if (std::optional<DepthwiseDot> taps = matchDepthwiseDot(op);
+               schedule.kernel == Schedule::Kernel::DepthwiseDot && taps &&
+               !region.producerOf(taps->lhs))
       depthwiseDots.insert({op, *taps});
   auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
   if (root.getNumReductionLoops() == 0 && schedule.lanes > 1 &&
@@ -614,7 +639,8 @@ SmallVector<Value> NestEmitter::emitReduction(linalg::LinalgOp op,
 /// Packed weights fit where the lanes are the output channels, in blocks.
 bool NestEmitter::canUseDot(const DotContraction &dot,
                             ArrayRef<Position> loops) const {
-  if (kPackedChannels % schedule.lanes != 0)
+  if (kPackedChannels % schedule.lanes != 0 ||
+      (dot.stepBytes > 4 && dot.depth() < dot.stepBytes))
     return false;
   AffineExpr lane = getAffineSymbolExpr(0, b.getContext());
   for (const Position &position : loops)
@@ -639,14 +665,30 @@ SmallVector<Value> NestEmitter::emitDot(const DotContraction &dot,
     types.push_back(value.getType());
     value = access.widen(value, schedule.lanes);
   }
+  if (flips(dot))
+    addFlipCorrections(dot, loops, accumulators);
+  if (schedule.kernel == Schedule::Kernel::MatrixDot) {
+    pairs = pairRows(dot, loops, accumulators);
+    exchangeHalves(access, pairs, accumulators);
+  }
   if (schedule.kernel == Schedule::Kernel::TileDot)
-    for (auto [value, position] : llvm::zip_equal(accumulators, loops))
-      value = arith::AddIOp::create(b, loc, value, tiles.read(dot, position));
+    addTileSums(dot, loops, accumulators);
   else
     dotSegments(dot, dot.segmentLoops, loops, accumulators);
+  if (schedule.kernel == Schedule::Kernel::MatrixDot) {
+    exchangeHalves(access, pairs, accumulators);
+    accumulators.resize(types.size());
+  }
   for (auto [value, type] : llvm::zip_equal(accumulators, types))
     value = access.narrow(value, type);
   return accumulators;
+}
+
+void NestEmitter::addTileSums(const DotContraction &dot,
+                              ArrayRef<Position> loops,
+                              MutableArrayRef<Value> accumulators) {
+  for (auto [value, position] : llvm::zip_equal(accumulators, loops))
+    value = arith::AddIOp::create(b, loc, value, tiles.read(dot, position));
 }
 
 void NestEmitter::dotSegments(const DotContraction &dot,
@@ -670,27 +712,30 @@ void NestEmitter::dotSegment(const DotContraction &dot,
                              SmallVector<Value> &accumulators) {
   int64_t perRow = dot.stepsPerRow();
   int64_t rows = llvm::divideCeil(dot.steps(), perRow);
-  int64_t regular = dot.depth() / (4 * perRow);
+  int64_t rowBytes = dot.stepBytes * perRow;
+  int64_t regular = dot.depth() / rowBytes;
   AffineExpr zero = b.getAffineConstantExpr(0);
   int64_t first = 0;
   if (regular * perRow * int64_t(accumulators.size()) > kUnrolledDots) {
     // Few accumulators would wait for the loop's own overhead.
     // Steps that are added in 16 bits must be in one iteration.
-    int64_t unroll = 1;
-    while ((accumulators.size() * unroll < 8 ||
+    int64_t unroll = std::max<int64_t>(1, 4 * schedule.stepsPerRead / rowBytes);
+    while (schedule.stepsPerRead == 1 &&
+           (accumulators.size() * unroll < 8 ||
             perRow * unroll < schedule.pairSteps) &&
            unroll < 2 && regular % (2 * unroll) == 0)
       unroll *= 2;
-    SmallVector<int64_t> steps{0, 4};
     emitLoop(regular / unroll, accumulators,
              [&](AffineExpr i, SmallVector<Value> &inner) {
                for (int64_t u = 0; u < unroll; ++u) {
-                 AffineExpr row = i * unroll + u;
-                 dotRow(dot, loops, row, row * (4 * perRow),
-                        ArrayRef<int64_t>(steps).take_front(perRow), inner);
+                 SmallVector<int64_t, 2> steps;
+                 for (int64_t s = 0; s < perRow; ++s)
+                   steps.push_back(u * rowBytes + s * dot.stepBytes);
+                 dotRow(dot, loops, i * unroll + u, i * (unroll * rowBytes),
+                        steps, inner);
                }
              });
-    first = regular;
+    first = regular / unroll * unroll;
   }
   for (int64_t row = first; row < rows; ++row) {
     SmallVector<int64_t> steps;
@@ -707,6 +752,9 @@ void NestEmitter::dotRow(const DotContraction &dot, ArrayRef<Position> loops,
                          AffineExpr row, AffineExpr offset,
                          ArrayRef<int64_t> steps,
                          SmallVector<Value> &accumulators) {
+  if (schedule.kernel == Schedule::Kernel::MatrixDot)
+    return dotPairs(dot, loops, row, offset, steps, accumulators);
+  bool unsignedLhs = dot.lhsUnsigned && !flips(dot);
   for (auto [half, step] : llvm::enumerate(steps))
     for (auto [value, position] : llvm::zip_equal(accumulators, loops)) {
       Value weights = dotWeights(dot, position, row, half);
@@ -716,15 +764,30 @@ void NestEmitter::dotRow(const DotContraction &dot, ArrayRef<Position> loops,
         bound = b.getI64IntegerAttr(pairBounds.at(dot.op));
       auto dotOp =
           DotOp::create(b, loc, value.getType(), value, activation, weights,
-                        dot.lhsUnsigned, dot.weightsUnsigned, bound);
+                        unsignedLhs, dot.weightsUnsigned, bound);
       value = dotOp.getResult();
     }
 }
 
-/// Four neighbouring bytes, repeated in every lane.
-Value NestEmitter::dotActivation(const DotContraction &dot,
-                                 const Position &loops, AffineExpr offset,
-                                 int64_t step) {
+void NestEmitter::dotPairs(const DotContraction &dot, ArrayRef<Position> loops,
+                           AffineExpr row, AffineExpr offset,
+                           ArrayRef<int64_t> steps,
+                           SmallVector<Value> &accumulators) {
+  for (auto [half, step] : llvm::enumerate(steps))
+    for (auto [first, second] : pairs) {
+      Value rows =
+          activationPair(dot, loops[first], loops[second], offset, step);
+      for (auto [part, index] : llvm::enumerate(ArrayRef{first, second}))
+        accumulators[index] =
+            dotOfPairs(access, dot, accumulators[index], rows,
+                       dotWeights(dot, loops[first], row, half, part));
+    }
+}
+
+/// Where the activations of one result begin, in `activations[dot.op]`.
+Position NestEmitter::activationAt(const DotContraction &dot,
+                                   const Position &loops, AffineExpr offset,
+                                   int64_t step) {
   Value &tensor = activations[dot.op];
   SmallVector<AffineExpr> index = loops.apply(dot.lhsMap).index;
   if (dot.kLoops.size() == 2) {
@@ -747,34 +810,114 @@ Value NestEmitter::dotActivation(const DotContraction &dot,
     tensor = dot.lhs;
   }
   index.back() = index.back() + offset + step;
-  return access.readQuad(tensor, {index, 1}, dot.depth(), schedule.lanes);
+  return {index, 1};
 }
 
-/// The weights of `lanes` channels for one step.
-Value NestEmitter::dotWeights(const DotContraction &dot, const Position &loops,
-                              AffineExpr row, unsigned half) {
-  Value &tensor = packedWeights[dot.op];
-  if (!tensor) {
-    OpBuilder::InsertionGuard guard(b);
-    access.setInsertionPointToTop(region.root);
-    DenseElementsAttr packed = packWeights(dot);
-    if (schedule.pairSteps > 0)
-      pairBounds[dot.op] = pairBound(packed, dot);
-    tensor = arith::ConstantOp::create(b, loc, packed);
+/// Whether the bytes around `step` that are read at once are in the segment.
+static bool isWholeRead(const DotContraction &dot, int64_t step,
+                        int64_t bytes) {
+  return step % dot.stepBytes == 0 &&
+         step / bytes * bytes + bytes <= dot.depth();
+}
+
+/// Four neighbouring bytes, repeated in every lane.
+Value NestEmitter::dotActivation(const DotContraction &dot,
+                                 const Position &loops, AffineExpr offset,
+                                 int64_t step) {
+  int64_t bytes = 4 * schedule.stepsPerRead;
+  if (schedule.stepsPerRead == 1 || !isWholeRead(dot, step, bytes)) {
+    Position at = activationAt(dot, loops, offset, step);
+    return flipped(dot, access.readQuad(activations[dot.op], at, dot.depth(),
+                                        schedule.lanes));
   }
+  Position at = activationAt(dot, loops, offset, step / bytes * bytes);
+  Value run = flipped(dot, access.readRun(activations[dot.op], at, bytes));
+  auto quads = VectorType::get({schedule.stepsPerRead}, b.getI32Type());
+  Value all = vector::BitCastOp::create(b, loc, quads, run);
+  SmallVector<int64_t> lane(schedule.lanes, step % bytes / 4);
+  all = vector::ShuffleOp::create(b, loc, all, all, lane);
+  return vector::BitCastOp::create(
+      b, loc, VectorType::get({4 * schedule.lanes}, b.getI8Type()), all);
+}
+
+/// Eight neighbouring bytes of each row.
+Value NestEmitter::activationPair(const DotContraction &dot,
+                                  const Position &first, const Position &second,
+                                  AffineExpr offset, int64_t step) {
+  int64_t bytes = isWholeRead(dot, step, 16) ? 16 : dot.stepBytes;
+  int64_t base = bytes == 16 ? step / 16 * 16 : step;
+  auto read = [&](const Position &row) {
+    Position at = activationAt(dot, row, offset, base);
+    return access.readRun(activations[dot.op], at, bytes);
+  };
+  Value low = read(first), high = read(second);
+  return joinRows(access, low, high, step - base);
+}
+
+/// x - 128 as a signed byte, of unsigned activations where no instruction takes
+/// these.
+Value NestEmitter::flipped(const DotContraction &dot, Value bytes) {
+  if (!flips(dot))
+    return bytes;
+  TensorAccess::Key key{bytes.getAsOpaquePointer(), {}};
+  if (Value known = access.lookup(key))
+    return known;
+  auto type = cast<VectorType>(bytes.getType());
+  auto top = DenseElementsAttr::get(type, b.getI8IntegerAttr(-128));
+  Value mask = arith::ConstantOp::create(b, loc, top);
+  return access.remember(key, arith::XOrIOp::create(b, loc, bytes, mask));
+}
+
+Value NestEmitter::packedConstant(const DotContraction &dot) {
+  Value &tensor = packedWeights[dot.op];
+  if (tensor)
+    return tensor;
+  OpBuilder::InsertionGuard guard(b);
+  access.setInsertionPointToTop(region.root);
+  DenseElementsAttr packed = packWeights(dot, packedChannels());
+  if (schedule.pairSteps > 0)
+    pairBounds[dot.op] = pairBound(packed, dot);
+  if (flips(dot))
+    corrections[dot.op] =
+        arith::ConstantOp::create(b, loc, flipCorrections(packed, dot));
+  return tensor = arith::ConstantOp::create(b, loc, packed);
+}
+
+/// sum a * b - sum (a ^ 0x80) * b, which depends on the channel only.
+void NestEmitter::addFlipCorrections(const DotContraction &dot,
+                                     ArrayRef<Position> loops,
+                                     MutableArrayRef<Value> accumulators) {
+  packedConstant(dot);
+  AffineExpr lane = b.getAffineSymbolExpr(0);
+  for (auto [value, position] : llvm::zip_equal(accumulators, loops)) {
+    SmallVector<AffineExpr> index;
+    for (unsigned loop : dot.batchLoops)
+      index.push_back(position.index[loop]);
+    index.push_back(position.laneBase(dot.outLoop, lane) + lane);
+    Value missing = access.read(corrections[dot.op], {index, schedule.lanes});
+    missing = access.toVector(missing, schedule.lanes);
+    value = arith::AddIOp::create(b, loc, value, missing);
+  }
+}
+
+/// The weights of the channels in the lanes for one step, or part of them.
+Value NestEmitter::dotWeights(const DotContraction &dot, const Position &loops,
+                              AffineExpr row, unsigned half, int64_t part) {
+  Value tensor = packedConstant(dot);
   SmallVector<AffineExpr> index;
   for (unsigned loop : dot.batchLoops)
     index.push_back(loops.index[loop]);
   AffineExpr lane = b.getAffineSymbolExpr(0);
   AffineExpr channel = loops.laneBase(dot.outLoop, lane);
-  index.push_back(channel.floorDiv(kPackedChannels));
+  index.push_back(channel.floorDiv(packedChannels()));
   for (unsigned loop : dot.segmentLoops)
     index.push_back(loops.index[loop]);
   index.push_back(row);
-  index.push_back((channel % kPackedChannels) * 4 + lane);
-  Value bytes = access.toVector(
-      access.read(tensor, {index, schedule.lanes * 4}), schedule.lanes * 4);
-  return dot.isPacked4() ? access.unpackNibbles(bytes, half) : bytes;
+  int64_t bytes = schedule.lanes * 4;
+  index.push_back((channel % packedChannels()) * dot.stepBytes + part * bytes +
+                  lane);
+  Value weights = access.toVector(access.read(tensor, {index, bytes}), bytes);
+  return dot.isPacked4() ? access.unpackNibbles(weights, half) : weights;
 }
 
 } // namespace

@@ -26,7 +26,7 @@ namespace qopt {
 // The attribute
 //===----------------------------------------------------------------------===//
 
-static constexpr StringLiteral kKernelNames[] = {"vector", "dot",
+static constexpr StringLiteral kKernelNames[] = {"vector", "dot", "matrix-dot",
                                                  "depthwise-dot", "tile-dot"};
 
 DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
@@ -42,6 +42,10 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
     list.set("tasks", b.getI64IntegerAttr(tasks));
   if (pairSteps > 0)
     list.set("pair_steps", b.getI64IntegerAttr(pairSteps));
+  if (stepsPerRead > 1)
+    list.set("steps_per_read", b.getI64IntegerAttr(stepsPerRead));
+  if (flipLhs)
+    list.set("flip_lhs", b.getUnitAttr());
   if (unroll != 1)
     list.set("unroll", b.getI64IntegerAttr(unroll));
   return list.getDictionary(context);
@@ -57,6 +61,13 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
   if (schedule.pairSteps < 0 || schedule.pairSteps > 128)
     return root->emitOpError("expects pair_steps in [0, 128], got ")
            << schedule.pairSteps;
+  if (schedule.stepsPerRead < 1 || schedule.stepsPerRead > 4)
+    return root->emitOpError("expects steps_per_read in [1, 4], got ")
+           << schedule.stepsPerRead;
+  if (schedule.kernel == Schedule::Kernel::MatrixDot && schedule.lanes != 4)
+    return root->emitOpError("expects 4 lanes for two rows by two channels, "
+                             "got ")
+           << schedule.lanes;
   SmallVector<int64_t> sorted = llvm::to_vector(schedule.order);
   llvm::sort(sorted);
   if (sorted != llvm::to_vector(llvm::seq<int64_t>(0, rank)))
@@ -107,7 +118,8 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
                             : std::end(kKernelNames);
   if (!lanes || !laneDim || !tile || !order || name == std::end(kKernelNames))
     return root->emitOpError("expects a schedule {kernel = \"vector\", "
-                             "\"dot\", \"depthwise-dot\" or \"tile-dot\", "
+                             "\"dot\", \"matrix-dot\", \"depthwise-dot\" "
+                             "or \"tile-dot\", "
                              "lanes, lane_dim, tile, order}, got ")
            << attr;
   Schedule schedule;
@@ -121,6 +133,9 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
     schedule.tasks = tasks.getInt();
   if (auto steps = attr.getAs<IntegerAttr>("pair_steps"))
     schedule.pairSteps = steps.getInt();
+  if (auto steps = attr.getAs<IntegerAttr>("steps_per_read"))
+    schedule.stepsPerRead = steps.getInt();
+  schedule.flipLhs = attr.contains("flip_lhs");
   if (failed(checkSchedule(root, schedule)))
     return failure();
   return schedule;
@@ -179,6 +194,7 @@ private:
   const Member *heaviest() const;
   AffineMap fromRoot(const Member &member) const;
   void chooseDotForm(Schedule &schedule);
+  void chooseKernel(Schedule &schedule) const;
 
   const FusedRegion &region;
   const TargetInfo &target;
@@ -366,13 +382,17 @@ const Member *ScheduleChooser::heaviest() const {
 double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
                                  int64_t blocks) const {
   const Member *member = heaviest();
-  bool useDot = schedule.kernel == Schedule::Kernel::Dot;
+  bool useDot = schedule.usesDots();
   double products = 2.0 * rows * blocks;
   double steps = member->trips;
   double loads = 0.5 * rows + blocks;
   if (useDot) {
     steps /= 4;
     products = form.instructions(rows, blocks);
+    loads = form.loads(rows, blocks);
+    // Lanes come from loads that take turns with the products.
+    if (form.stepsPerRead > 1)
+      products += loads;
   }
   // A product waits four cycles for the one before it on its accumulator.
   double step = std::max({products, loads, useDot ? 4.0 : 8.0}) + 1;
@@ -447,7 +467,12 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
     best = schedule;
   };
   auto fits = [&](int64_t rows, int64_t blocks) {
-    return rows * blocks <= budget &&
+    // Lanes next to each other lie next to each other in memory, too.
+    bool inBlocks = form.stepsPerRead == 1 || blocks == vectors ||
+                    form.kind == DotForm::Kind::Matrix ||
+                    kPackedChannels % (blocks * schedule.lanes) == 0 ||
+                    blocks * schedule.lanes % kPackedChannels == 0;
+    return rows * blocks <= budget && inBlocks &&
            (schedule.kernel != Schedule::Kernel::Dot || reductions > 1 ||
             rows * blocks == 1 ||
             form.registers(rows, blocks) <= target.numVectorRegisters);
@@ -558,32 +583,55 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
   DotShape shape;
   shape.lanes = schedule.lanes;
   shape.pairBound = 0;
+  int64_t dots = 0, depth = 0;
   for (const Member &member : members) {
     std::optional<DotContraction> dot = matchDotContraction(member.op);
     if (!dot || !dotAlong(member, schedule.laneDim))
       continue;
+    ++dots;
+    depth = dot->depth();
     shape.unsignedA = dot->lhsUnsigned;
     shape.unsignedB = dot->weightsUnsigned;
     DotShape assumed = shape;
     assumed.pairBound = 0;
-    // Only one form needs the proof, which reads all weights.
-    if (DotForm::choose(target, assumed).kind == DotForm::Kind::PairSums)
+    // Only some forms need the proof, which reads all weights.
+    if (DotForm::choose(target, assumed).needsPairBound())
       shape.pairBound =
           std::max(shape.pairBound, pairBound(packWeights(*dot), *dot));
   }
+  shape.canPairRows = dots == 1 && depth >= 8;
   form = DotForm::choose(target, shape);
-  if (form.kind == DotForm::Kind::PairSums)
+  if (form.needsPairBound())
     schedule.pairSteps = form.steps;
+  schedule.stepsPerRead = form.stepsPerRead;
+  schedule.flipLhs = form.flipsA;
 }
 
-/// Whether one instruction makes a lane's dot product in vectors of all widths
-/// that groups of channels have.
-static bool hasQuads(const TargetInfo &target, const DepthwiseDot &dot) {
-  for (int64_t lanes = 4; lanes <= target.lanes(32); lanes *= 2)
-    if (DotForm::choose(target, {lanes, dot.lhsUnsigned, dot.weightsUnsigned})
-            .kind != DotForm::Kind::Quads)
-      return false;
-  return true;
+/// Rows can be paired where a tile has several.
+void ScheduleChooser::chooseKernel(Schedule &schedule) const {
+  int64_t rows = 1;
+  for (auto [dim, n] : llvm::enumerate(schedule.tile))
+    rows *= int64_t(dim) == schedule.laneDim ? 1 : n;
+  if (form.kind == DotForm::Kind::Matrix && rows > 1)
+    schedule.kernel = Schedule::Kernel::MatrixDot;
+}
+
+/// How a lane's dot product is made in vectors of all widths that groups of
+/// channels have; nothing where that takes plain arithmetic.
+static std::optional<DotForm> depthwiseForm(const TargetInfo &target,
+                                            const DepthwiseDot &dot) {
+  DotShape shape;
+  shape.unsignedA = dot.lhsUnsigned;
+  shape.unsignedB = dot.weightsUnsigned;
+  shape.pairBound = dot.pairBound();
+  DotForm form;
+  for (shape.lanes = 4; shape.lanes <= target.lanes(32); shape.lanes *= 2) {
+    form = DotForm::choose(target, shape);
+    if (form.kind != DotForm::Kind::Quads &&
+        form.kind != DotForm::Kind::WidePairs)
+      return std::nullopt;
+  }
+  return form;
 }
 
 /// The loops of `member` over the root's dimensions, at the start of its
@@ -604,7 +652,10 @@ std::optional<DepthwiseSchedule> ScheduleChooser::chooseDepthwise() const {
   const Member *member = heaviest();
   std::optional<DepthwiseDot> dot = matchDepthwiseDot(member->op);
   int64_t lane = type.getRank() - 1;
-  if (!dot || region.producerOf(dot->lhs) || !hasQuads(target, *dot) ||
+  std::optional<DotForm> form;
+  if (dot)
+    form = depthwiseForm(target, *dot);
+  if (!form || region.producerOf(dot->lhs) ||
       llvm::count_if(members, [](const Member &member) {
         return member.isReduction();
       }) != 1)
@@ -618,8 +669,8 @@ std::optional<DepthwiseSchedule> ScheduleChooser::chooseDepthwise() const {
   OpOperand *init = root.getDpsInitOperand(0);
   if (root.payloadUsesValueFromOperand(init) && !region.producerOf(init->get()))
     return std::nullopt;
-  std::optional<DepthwiseSchedule> choice =
-      chooseDepthwiseSchedule(*dot, fromRoot(*member), type.getShape(), target);
+  std::optional<DepthwiseSchedule> choice = chooseDepthwiseSchedule(
+      *dot, fromRoot(*member), type.getShape(), target, *form);
   // Otherwise, every tap is an extension, a product and a sum.
   constexpr double kTap = 3, kEpilogue = 8;
   if (choice && choice->cost > kTap * dot->taps() + kEpilogue)
@@ -636,6 +687,7 @@ Schedule ScheduleChooser::run(int64_t threads) {
   chooseLanes(schedule);
   chooseDotForm(schedule);
   chooseTile(schedule);
+  chooseKernel(schedule);
   chooseTileDot(schedule);
   chooseOrder(schedule);
   chooseTasks(schedule, threads);

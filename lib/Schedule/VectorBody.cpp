@@ -340,6 +340,13 @@ Value TensorAccess::readQuad(Value tensor, const Position &at, int64_t depth,
                            b, loc, VectorType::get({lanes * 4}, i8), all));
 }
 
+Value TensorAccess::readRun(Value tensor, const Position &at, int64_t count) {
+  Position bytes = at;
+  bytes.index.back() = bytes.index.back() + b.getAffineSymbolExpr(0);
+  bytes.lanes = count;
+  return toVector(read(tensor, bytes), count);
+}
+
 Value TensorAccess::write(Value value, Value tensor, const Position &at) {
   if (at.lanes == 1) {
     if (isa<VectorType>(value.getType()))

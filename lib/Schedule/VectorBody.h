@@ -80,6 +80,8 @@ public:
   /// for sure, repeated `lanes` times.
   mlir::Value readQuad(mlir::Value tensor, const Position &at, int64_t depth,
                        int64_t lanes);
+  /// `count` neighbouring bytes at `at`, all of them inside the tensor.
+  mlir::Value readRun(mlir::Value tensor, const Position &at, int64_t count);
   mlir::Value write(mlir::Value value, mlir::Value tensor, const Position &at);
   /// Writes the four parts of a group.
   mlir::Value writeGroup(llvm::ArrayRef<mlir::Value> parts, mlir::Value tensor,

@@ -5,8 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A resolver of our own in LLVM IR: CPUID and XGETBV by inline assembly, no C
-// library and no support of the loader. Its answer is kept in one word. Threads
+// A resolver of our own in LLVM IR, without support of the loader: on x86 CPUID
+// and XGETBV by inline assembly and no C library, on Arm, where only the system
+// can tell, getauxval of it. Its answer is kept in one word. Threads
 // that ask at the same time find the same answer, so that relaxed loads and
 // stores are enough.
 //
@@ -29,8 +30,9 @@ using namespace qopt;
 
 namespace {
 
-/// The registers that say what a CPU can do. XCR0 is what the system saves;
-/// Granted is what it gives to programs that ask for it.
+/// The registers that say what a CPU can do, and what Linux says of an Arm one.
+/// XCR0 is what the system saves; Granted is what it gives to programs that
+/// ask.
 enum Word {
   Leaf1Ecx,
   Leaf7Ebx,
@@ -39,9 +41,11 @@ enum Word {
   Leaf71Eax,
   ExtendedEcx,
   Xcr0,
-  Granted
+  Granted,
+  Hwcap,
+  Hwcap2
 };
-constexpr unsigned kNumWords = Granted + 1;
+constexpr unsigned kNumWords = Hwcap2 + 1;
 using CpuBits = std::array<uint32_t, kNumWords>;
 
 struct FeatureBit {
@@ -92,6 +96,8 @@ static constexpr FeatureBit kFeatureBits[] = {
     {"tilecfg", Xcr0, 17},
     {"tiledata", Xcr0, 18},
     {"tiles-granted", Granted, 0},
+    {"dotprod", Hwcap, 20},
+    {"i8mm", Hwcap2, 13},
 };
 
 // Each level of x86-64 with the one below it.
@@ -109,7 +115,8 @@ static Expected<CpuBits> bitsOf(const TargetInfo &target) {
   auto add = [&](StringRef list) {
     list.split(names, ',', -1, /*KeepEmpty=*/false);
   };
-  add(kLevel2);
+  if (target.arch == TargetInfo::Arch::X86_64)
+    add(kLevel2);
   if (target.cpu == "x86-64-v3" || target.cpu == "x86-64-v4")
     add(kLevel3);
   if (target.cpu == "x86-64-v4")
@@ -129,7 +136,7 @@ static Expected<CpuBits> bitsOf(const TargetInfo &target) {
     if (feature == std::end(kFeatureBits))
       return make_error<InternalError>("the feature '" + name + "' of " +
                                        target.name +
-                                       " is not in the table of CPUID bits");
+                                       " is not in the table of CPU features");
     bits[feature->word] |= uint32_t(1) << feature->bit;
   }
   return bits;
@@ -154,7 +161,8 @@ public:
                          GlobalValue::InternalLinkage, "qopt.resolve", module);
     function->addFnAttr(Attribute::NoInline);
     b.SetInsertPoint(BasicBlock::Create(context, "", function));
-    std::array<Value *, kNumWords> words = readWords();
+    std::array<Value *, kNumWords> words =
+        module.getTargetTriple().isAArch64() ? readHwcaps() : readCpuid();
     if (any_of(needs, [](const CpuBits &bits) { return bits[Granted] != 0; }))
       words[Granted] = askForTiles(words[Leaf7Edx], words[Xcr0]);
     Value *choice = b.getInt32(needs.size() + 1);
@@ -245,7 +253,23 @@ private:
     return result;
   }
 
-  std::array<Value *, kNumWords> readWords() {
+  /// What the system has found out of an Arm CPU.
+  std::array<Value *, kNumWords> readHwcaps() {
+    constexpr uint64_t kAtHwcap = 16, kAtHwcap2 = 26;
+    Type *word = module.getDataLayout().getIntPtrType(context);
+    FunctionCallee getauxval =
+        module.getOrInsertFunction("getauxval", word, word);
+    auto read = [&](uint64_t type) {
+      return b.CreateTrunc(
+          b.CreateCall(getauxval, {ConstantInt::get(word, type)}), i32);
+    };
+    std::array<Value *, kNumWords> words = {};
+    words[Hwcap] = read(kAtHwcap);
+    words[Hwcap2] = read(kAtHwcap2);
+    return words;
+  }
+
+  std::array<Value *, kNumWords> readCpuid() {
     enum Register { Eax, Ebx, Ecx, Edx };
     constexpr uint32_t kExtended = 0x80000000u;
     auto get = [&](Value *registers, Register index) {

@@ -18,7 +18,7 @@ namespace qopt {
 /// calls the strongest one that the CPU can run, and returns
 /// QOPT_ERROR_UNSUPPORTED_CPU on a CPU that runs none. `versions` belong to
 /// `targets`, weakest first. Fails on a target whose features are not in the
-/// table of CPUID bits.
+/// table of CPU features.
 llvm::Error addDispatch(llvm::Module &module, const llvm::Twine &name,
                         llvm::ArrayRef<llvm::Function *> versions,
                         llvm::ArrayRef<TargetInfo> targets);

@@ -25,19 +25,50 @@ static bool hasQuads(const TargetInfo &target, const DotShape &shape) {
   return mixed ? target.hasI8mm : target.hasDotProd;
 }
 
+static DotForm chooseArm(const TargetInfo &target, DotShape shape) {
+  DotForm form;
+  form.stepsPerRead = 4;
+  if (hasQuads(target, shape)) {
+    // The instruction of mixed signs has its unsigned side first.
+    bool inOrder = shape.unsignedA || !shape.unsignedB;
+    form.kind = target.hasI8mm && shape.canPairRows && inOrder
+                    ? DotForm::Kind::Matrix
+                    : DotForm::Kind::Quads;
+    return form;
+  }
+  if (shape.lanes != 4 || shape.unsignedB)
+    return {};
+  form.flipsA = shape.unsignedA;
+  if (target.hasDotProd)
+    form.kind = DotForm::Kind::Quads;
+  else if (isExactWidePair(shape.pairBound))
+    form.kind = DotForm::Kind::WidePairs;
+  else
+    return {};
+  return form;
+}
+
 DotForm DotForm::choose(const TargetInfo &target, const DotShape &shape) {
-  if (hasQuads(target, shape))
-    return {Kind::Quads, 1};
+  if (target.arch == TargetInfo::Arch::AArch64)
+    return chooseArm(target, shape);
+  DotForm form;
+  if (hasQuads(target, shape)) {
+    form.kind = Kind::Quads;
+    return form;
+  }
   bool isWhole = shape.lanes == 4 || shape.lanes == 8 || shape.lanes == 16;
   if (target.arch != TargetInfo::Arch::X86_64 || !isWhole ||
       shape.lanes * 32 > target.vectorBits)
-    return {Kind::Products, 1};
+    return form;
   // More steps would save less than the registers that their weights take.
   constexpr int64_t kMostSteps = 2;
   int64_t steps = std::min(kMostSteps, exactPairSteps(shape.pairBound));
-  if (shape.unsignedA && !shape.unsignedB && steps > 0)
-    return {Kind::PairSums, steps};
-  return {Kind::Pairs, 1};
+  form.kind = Kind::Pairs;
+  if (shape.unsignedA && !shape.unsignedB && steps > 0) {
+    form.kind = Kind::PairSums;
+    form.steps = steps;
+  }
+  return form;
 }
 
 double DotForm::instructions(int64_t rows, int64_t blocks) const {
@@ -45,6 +76,9 @@ double DotForm::instructions(int64_t rows, int64_t blocks) const {
   switch (kind) {
   case Kind::Quads:
     return tile;
+  case Kind::Matrix:
+    // Two rows at a time, eight products deep.
+    return blocks * double((rows + 1) / 2);
   case Kind::PairSums:
     // A product and an addition per step; one of each to widen the sum.
     return tile * (2.0 + 1.0 / steps);
@@ -52,23 +86,43 @@ double DotForm::instructions(int64_t rows, int64_t blocks) const {
     // Even and odd bytes apart: a product and an addition each. Extending
     // takes two instructions for activations and three for weights.
     return 4 * tile + 2 * rows + 3 * blocks;
+  case Kind::WidePairs:
+    // Two products, two additions; activations go to all lanes first.
+    return 4 * tile + rows;
   case Kind::Products:
     return 8 * tile;
   }
   return 0;
 }
 
+double DotForm::loads(int64_t rows, int64_t blocks) const {
+  // x86 multiplies by one half of what it loads of the activations.
+  if (stepsPerRead == 1)
+    return 0.5 * rows + blocks;
+  // One read, and its flip or half of a pair; weights come two at a time.
+  double perRead = 1.0 + (flipsA || kind == Kind::Matrix);
+  return perRead * rows / stepsPerRead + 0.5 * blocks;
+}
+
 int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
   int64_t accumulators = rows * blocks;
   switch (kind) {
   case Kind::Quads:
+    // Lanes of activations stay for some steps.
+    if (stepsPerRead > 1)
+      return accumulators + rows + blocks + 1 + flipsA;
     return accumulators + blocks + 1;
+  case Kind::Matrix:
+    return accumulators + accumulators % 2 + rows + rows % 2 + 3;
   case Kind::PairSums:
     // Weights and activations of all steps, the sum, a product, the ones.
     return accumulators + steps * (blocks + 1) + 2;
   case Kind::Pairs:
     // Weights and activations twice, a product, the mask.
     return accumulators + 2 * blocks + 4;
+  case Kind::WidePairs:
+    // Activations, also in all lanes, weights, four products, 0x80.
+    return accumulators + 2 * rows + blocks + 5;
   case Kind::Products:
     return accumulators + 4 * blocks + 4;
   }

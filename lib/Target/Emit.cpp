@@ -220,7 +220,8 @@ generateCode(Module &module, TargetMachine &machine, CodeGenFileType type) {
 }
 
 /// What the object may leave to the linker: the two functions of the C
-/// library, and the host's hook of a calibration build.
+/// library, the host's hook of a calibration build, and where versions for Arm
+/// are chosen between what asks Linux for the CPU's features.
 static Error checkUndefinedSymbols(StringRef bytes) {
   Expected<std::unique_ptr<object::ObjectFile>> object =
       object::ObjectFile::createObjectFile(MemoryBufferRef(bytes, "object"));
@@ -236,7 +237,8 @@ static Error checkUndefinedSymbols(StringRef bytes) {
     if (!name)
       return name.takeError();
     // The null symbol of ELF is undefined and has no name.
-    if (!is_contained({"", "memcpy", "memset", "qopt_observe"}, *name))
+    if (!is_contained({"", "memcpy", "memset", "qopt_observe", "getauxval"},
+                      *name))
       return make_error<InternalError>(
           "expected code that calls only memcpy and memset, got a call of '" +
           *name + "'");
@@ -357,7 +359,7 @@ Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
   // Tiles must be asked for, so that even one version has a resolver.
   bool dispatch = versions.size() > 1 || base.hasAmx;
   if (dispatch) {
-    base.cpu = "x86-64";
+    base.cpu = base.arch == TargetInfo::Arch::X86_64 ? "x86-64" : "generic";
     base.features.clear();
   }
   Expected<std::unique_ptr<TargetMachine>> machine =

@@ -14,6 +14,8 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
 
 using namespace llvm;
 using namespace qopt;
@@ -115,10 +117,39 @@ Expected<std::string> qopt::linkSharedObject(StringRef object,
   return readFile(output->path());
 }
 
-Expected<std::string> qopt::linkExecutable(StringRef object,
-                                           const ModelInfo &info) {
+/// The compiler of the host, or clang for another architecture, whose programs
+/// hold all of their C library: an emulator then needs to find none.
+static Expected<SmallVector<std::string>> compilerFor(const Triple &triple) {
+  bool isHost = triple.getArch() == Triple(sys::getProcessTriple()).getArch();
+  SmallVector<StringRef> names = {"clang", "clang-22"};
+  if (isHost)
+    names = {"cc", "clang", "clang-22", "gcc"};
   Expected<std::string> compiler =
-      findTool({"cc", "clang", "clang-22", "gcc"}, "clang-22 or gcc");
+      findTool(names, isHost ? "clang-22 or gcc" : "clang-22");
+  if (!compiler)
+    return compiler.takeError();
+  SmallVector<std::string> command{*compiler};
+  if (!isHost)
+    command.append({"--target=" + triple.str(), "-fuse-ld=lld", "-static"});
+  return command;
+}
+
+/// What is missing, most likely, where a program cannot be linked.
+static std::string linkHint(const Triple &triple) {
+  if (triple.getArch() == Triple(sys::getProcessTriple()).getArch())
+    return "";
+  std::string debian =
+      triple.isAArch64() ? "arm64" : triple.getArchName().str();
+  return " (a program for " + triple.getArchName().str() +
+         " needs its C library and libgcc; Debian: libc6-dev-" + debian +
+         "-cross, libgcc-12-dev-" + debian + "-cross)";
+}
+
+Expected<std::string> qopt::linkExecutable(StringRef object,
+                                           const ModelInfo &info,
+                                           const TargetInfo &target) {
+  Triple triple(target.triple);
+  Expected<SmallVector<std::string>> compiler = compilerFor(triple);
   if (!compiler)
     return compiler.takeError();
   bool hasTasks = info.threads > 1;
@@ -137,14 +168,14 @@ Expected<std::string> qopt::linkExecutable(StringRef object,
   std::string runMacro =
       "-DQOPT_RUN=" + info.name + (hasTasks ? "_run_parallel" : "_run");
   std::string threadsMacro = "-DQOPT_THREADS=" + std::to_string(info.threads);
+  SmallVector<StringRef> command(compiler->begin(), compiler->end());
   // The source comes from stdin: the name of a temporary file would end up in
   // the program's symbols.
-  SmallVector<StringRef> command = {
-      *compiler,      "-O1",         infoMacro, runMacro, "-o",
-      output->path(), input->path(), "-x",      "c",      "-"};
+  command.append({"-O1", infoMacro, runMacro, "-o", output->path(),
+                  input->path(), "-x", "c", "-"});
   if (hasTasks)
     command.append({threadsMacro, "-pthread"});
   if (Error error = runTool(command, source->path()))
-    return error;
+    return createStringError(toString(std::move(error)) + linkHint(triple));
   return readFile(output->path());
 }

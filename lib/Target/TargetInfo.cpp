@@ -192,18 +192,23 @@ Expected<std::vector<TargetInfo>> TargetInfo::getList(StringRef names) {
                                target->name + "' twice");
     targets.push_back(*target);
   }
-  auto strength = [](const TargetInfo &target) {
-    return find_if(kRows,
-                   [&](const Row &row) { return row.name == target.name; });
-  };
+  const TargetInfo &first = targets.front();
   if (targets.size() > 1)
     for (const TargetInfo &target : targets)
-      if (target.arch != Arch::X86_64)
-        return createStringError("expected levels of x86-64 in a list of "
-                                 "targets, got '" +
-                                 target.name + "'");
+      if (target.triple != first.triple ||
+          !is_contained({Arch::X86_64, Arch::AArch64}, target.arch))
+        return createStringError("expected a list of targets of one "
+                                 "architecture, x86-64 or AArch64, got '" +
+                                 first.name + "' and '" + target.name + "'");
+  // Rows, then the features after a name: later ones count more.
+  auto strength = [](const TargetInfo &target) {
+    StringRef base = StringRef(target.name).split('+').first;
+    const Row *row =
+        find_if(kRows, [&](const Row &r) { return base == r.name; });
+    return std::tuple(-(row - kRows), target.hasI8mm, target.hasDotProd);
+  };
   sort(targets, [&](const TargetInfo &a, const TargetInfo &b) {
-    return strength(a) > strength(b);
+    return strength(a) < strength(b);
   });
   return targets;
 }

@@ -20,8 +20,6 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
-#include "llvm/TargetParser/Host.h"
-#include "llvm/TargetParser/Triple.h"
 
 using namespace mlir;
 namespace cl = llvm::cl;
@@ -236,8 +234,9 @@ llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
   collector.getReport().threads = build.threads;
   collector.getReport().tasks = info->threads;
   if (kind == EmitKind::SharedObject || kind == EmitKind::Executable) {
-    bytes = kind == EmitKind::SharedObject ? linkSharedObject(*bytes, *info)
-                                           : linkExecutable(*bytes, *info);
+    bytes = kind == EmitKind::SharedObject
+                ? linkSharedObject(*bytes, *info)
+                : linkExecutable(*bytes, *info, options.target);
     if (!bytes)
       return bytes.takeError();
   }
@@ -320,12 +319,6 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
   auto options = build.emitOptions("");
   if (!options)
     return options.takeError();
-  llvm::Triple host(llvm::sys::getProcessTriple());
-  if (kind == EmitKind::Executable &&
-      llvm::Triple(options->target.triple).getArch() != host.getArch())
-    return usageError("--emit exe: expected a target of this host's " +
-                      host.getArchName() + ", got '" + options->target.name +
-                      "'");
   auto recipe = loadRecipe(build.recipe);
   if (!recipe)
     return recipe.takeError();

@@ -82,6 +82,11 @@ private:
       cl::desc("Compare the first N answers bit for bit with the reference "
                "interpreter; MODEL must be a model file"),
       cl::value_desc("N"), cl::init(0), cl::sub(subCommand)};
+  cl::opt<std::string> emulator{
+      "emulator",
+      cl::desc("Run MODEL as a program for --target under this command: "
+               "'qemu-aarch64 -cpu max'"),
+      cl::value_desc("COMMAND"), cl::sub(subCommand)};
   cl::opt<unsigned> threads{"threads",
                             cl::desc("Samples at once (default: "
                                      "one for each core)"),
@@ -434,6 +439,7 @@ llvm::Error EvalCommand::run() {
   if (verify < 0)
     return usageError("--verify-reference: expected at least 0, got " +
                       llvm::Twine(verify.getValue()));
+  build.emulator = emulator;
   session.emplace();
   if (llvm::Error error = createExecutors())
     return error;

@@ -9,6 +9,7 @@
 #include "Cli.h"
 #include "qopt/Reference/Interpreter.h"
 #include "qopt/Support/Recipe.h"
+#include "qopt/Target/EmulatedModel.h"
 
 using namespace mlir;
 namespace cl = llvm::cl;
@@ -28,6 +29,20 @@ public:
 
 private:
   std::unique_ptr<CompiledModel> model;
+};
+
+class EmulatedExecutor : public Executor {
+public:
+  explicit EmulatedExecutor(std::unique_ptr<EmulatedModel> emulated)
+      : model(std::move(emulated)) {}
+  llvm::Expected<llvm::SmallVector<HostTensor>>
+  run(llvm::ArrayRef<HostTensor> inputs) override {
+    return model->run(inputs);
+  }
+  const ModelInfo &getInfo() const override { return model->info(); }
+
+private:
+  std::unique_ptr<EmulatedModel> model;
 };
 
 class InterpreterExecutor : public Executor {
@@ -76,7 +91,7 @@ compileInProcess(Session &session, const ModelOptions &model,
     return options.takeError();
   if (!options->target.runsOnHost())
     return usageError("--target: expected code that this host can run, got '" +
-                      build.target + "'");
+                      build.target + "'; give run and eval an --emulator");
   auto module = buildModel(session, model, build, Phase::Llvm, atPhase);
   if (!module)
     return module.takeError();
@@ -130,10 +145,47 @@ createCompiledModel(Session &session, const ModelOptions &model,
   return compiled;
 }
 
+/// Compiles the model for any targets, into a program that `emulator` runs.
+static llvm::Expected<std::unique_ptr<EmulatedModel>>
+emulate(Session &session, const ModelOptions &model, const BuildOptions &build,
+        StringRef emulator, PhaseFn atPhase) {
+  if (StringRef(model.path).ends_with(".so"))
+    return usageError("--emulator: expected a model file, got '" + model.path +
+                      "'");
+  auto loadOptions = model.loadOptions();
+  if (!loadOptions)
+    return loadOptions.takeError();
+  auto options = build.emitOptions(loadOptions->name);
+  if (!options)
+    return options.takeError();
+  auto built = buildVersions(session, model, build, atPhase);
+  if (!built)
+    return built.takeError();
+  SmallVector<ModelVersion> versions;
+  for (BuiltVersion &version : *built)
+    versions.push_back({*version.module, version.target});
+  auto info = getModelInfo(versions, *options);
+  if (!info)
+    return info.takeError();
+  auto object = emitCode(versions, CodeKind::Object, *options);
+  if (!object)
+    return object.takeError();
+  auto program = linkExecutable(*object, *info, options->target);
+  if (!program)
+    return program.takeError();
+  return EmulatedModel::create(*program, *info, emulator);
+}
+
 llvm::Expected<std::unique_ptr<Executor>>
 createExecutor(Session &session, const ModelOptions &model,
-               const BuildOptions &build) {
-  auto compiled = createCompiledModel(session, model, build);
+               const BuildOptions &build, PhaseFn atPhase) {
+  if (!build.emulator.empty()) {
+    auto emulated = emulate(session, model, build, build.emulator, atPhase);
+    if (!emulated)
+      return emulated.takeError();
+    return std::make_unique<EmulatedExecutor>(std::move(*emulated));
+  }
+  auto compiled = createCompiledModel(session, model, build, atPhase);
   if (!compiled)
     return compiled.takeError();
   return std::make_unique<CompiledExecutor>(std::move(*compiled));
@@ -178,12 +230,12 @@ createVerifiedExecutor(Session &session, const ModelOptions &model,
   if (!phase)
     return phase.takeError();
   OwningOpRef<ModuleOp> meaning;
-  auto compiled = createCompiledModel(session, model, build,
-                                      [&](ModuleOp module, Phase reached) {
-                                        if (reached == *phase)
-                                          meaning = module.clone();
-                                        return llvm::Error::success();
-                                      });
+  auto compiled = createExecutor(session, model, build,
+                                 [&](ModuleOp module, Phase reached) {
+                                   if (reached == *phase)
+                                     meaning = module.clone();
+                                   return llvm::Error::success();
+                                 });
   if (!compiled)
     return compiled.takeError();
   // From a later phase the meaning cannot be had.
@@ -194,9 +246,7 @@ createVerifiedExecutor(Session &session, const ModelOptions &model,
   auto reference = interpretModule(session, std::move(meaning));
   if (!reference)
     return reference.takeError();
-  return VerifiedExecutor{
-      std::make_unique<CompiledExecutor>(std::move(*compiled)),
-      std::move(*reference)};
+  return VerifiedExecutor{std::move(*compiled), std::move(*reference)};
 }
 
 } // namespace qopt::cli

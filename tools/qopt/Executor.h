@@ -39,7 +39,7 @@ createCompiledModel(Session &session, const ModelOptions &model,
 
 llvm::Expected<std::unique_ptr<Executor>>
 createExecutor(Session &session, const ModelOptions &model,
-               const BuildOptions &build);
+               const BuildOptions &build, PhaseFn atPhase = nullptr);
 
 /// A model compiled in this process, and the reference interpreter on what it
 /// is compiled from: one import, one calibration.

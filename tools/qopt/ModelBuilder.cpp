@@ -37,9 +37,9 @@ BuildOptions::BuildOptions(cl::SubCommand &command)
       target("target",
              keptDesc("What the code is for: " +
                       llvm::join(TargetInfo::knownNames(), ", ") +
-                      " (default: native); compile takes several levels of "
-                      "x86-64, NAME,NAME,..., for one object that chooses at "
-                      "run time"),
+                      " (default: native); compile takes several of one "
+                      "architecture, NAME,NAME,..., for one object that "
+                      "chooses at run time"),
              cl::value_desc("NAME"), cl::init("native"), cl::sub(command)),
       io("io",
          cl::desc("Inputs and outputs: float, as in the model, or quantized: "

@@ -30,6 +30,10 @@ struct BuildOptions {
   /// one that suits the CPU.
   std::string level;
 
+  /// --emulator of the commands that have it: the command that runs programs
+  /// for the target; empty for code in this process.
+  std::string emulator;
+
   /// The targets of --target, weakest first.
   llvm::Expected<std::vector<TargetInfo>> targets() const;
 

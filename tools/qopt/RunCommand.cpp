@@ -45,6 +45,11 @@ private:
       "reference",
       cl::desc("Run MODEL with the reference interpreter, not compiled"),
       cl::sub(subCommand)};
+  cl::opt<std::string> emulator{
+      "emulator",
+      cl::desc("Run MODEL as a program for --target under this command: "
+               "'qemu-aarch64 -cpu max'"),
+      cl::value_desc("COMMAND"), cl::sub(subCommand)};
   cl::opt<unsigned> threads{
       "threads",
       cl::desc("Run on N threads; a .so must have been compiled for several"),
@@ -118,6 +123,7 @@ static void printSummary(const TensorInfo &info, const HostTensor &tensor) {
 
 llvm::Error RunCommand::run() {
   build.level = level;
+  build.emulator = emulator;
   if (llvm::Error error = build.useThreads(threads))
     return error;
   if (llvm::Error error = checkFiles())

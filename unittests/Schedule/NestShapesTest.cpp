@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // A quantized convolution with what follows it, over shapes whose tails differ
-// in kind: compiled through the schedule for this host and for a target without
-// dot instructions, and compared with the reference interpreter.
+// in kind: compiled through the schedule for this host, for a target without dot
+// instructions, and with tiles that plain dots compute, and compared with the reference interpreter.
 //
 //===----------------------------------------------------------------------===//
 
@@ -80,6 +80,18 @@ constexpr Shape kShapes[] = {
     {"Pool", 8, 8, 8, 24, 3, 1, 1, false, 8, After::Pool},
     {"OverlappingPool", 9, 9, 8, 70, 3, 1, 1, false, 8, After::OverlappingPool},
     {"Table", 6, 7, 8, 18, 3, 1, 1, false, 8, After::Table},
+    {"TilesOfPoints", 8, 20, 64, 40, 1},
+    {"TilesAcrossLines", 9, 7, 64, 32, 3},
+    {"TilesOfWholeLines", 6, 16, 128, 64, 3},
+    {"TilesMovedBack", 5, 19, 24, 80, 3},
+    {"TilesOfShortRows", 5, 17, 16, 48, 3},
+    {"TilesStride", 17, 21, 32, 48, 3, 2},
+    {"TilesDilation", 9, 18, 64, 33, 3, 1, 2},
+    {"TilesResidual", 6, 18, 64, 64, 3, 1, 1, false, 8, After::Residual},
+    {"TilesConcat", 6, 18, 64, 48, 3, 1, 1, false, 8, After::Concat},
+    {"TilesPool", 8, 16, 64, 32, 3, 1, 1, false, 8, After::Pool},
+    {"TilesTable", 6, 18, 64, 32, 1, 1, 1, false, 8, After::Table},
+    {"TilesFewRows", 1, 9, 320, 64, 1},
 };
 
 /// Writes the module of one shape.
@@ -264,13 +276,16 @@ protected:
   }
 
   llvm::Expected<std::unique_ptr<CompiledModel>>
-  compile(llvm::StringRef text, const TargetInfo &target) {
+  compile(llvm::StringRef text, const TargetInfo &target,
+          const TargetInfo &schedule) {
     auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
     mlir::PassManager pm(&context);
     PhaseOptions phase;
+    phase.target = schedule;
+    buildPhase(pm, Phase::Scheduled, phase);
+    buildPhase(pm, Phase::Planned, phase);
     phase.target = target;
-    for (Phase next : {Phase::Scheduled, Phase::Planned, Phase::Llvm})
-      buildPhase(pm, next, phase);
+    buildPhase(pm, Phase::Llvm, phase);
     if (failed(pm.run(*module)))
       return llvm::createStringError("the pipeline failed");
     EmitOptions options;
@@ -299,15 +314,19 @@ TEST_P(NestShapes, EqualReference) {
     value = (static_cast<float>(random() % 4096) - 2048.0f) / 512.0f;
   auto expected = interpret(function, {input});
   ASSERT_TRUE(!!expected) << llvm::toString(expected.takeError());
-  for (const char *name : {"native", "x86-64-v3"}) {
+  // The schedule of a machine with tiles, computed without them, too.
+  for (auto [name, schedule] :
+       {std::pair("native", "native"), std::pair("x86-64-v3", "x86-64-v3"),
+        std::pair("x86-64-v3", "x86-64-v4-amx")}) {
     TargetInfo target = cantFail(TargetInfo::get(name));
     if (target.arch != cantFail(TargetInfo::get("native")).arch)
       continue;
-    auto model = compile(text, target);
+    auto model = compile(text, target, cantFail(TargetInfo::get(schedule)));
     ASSERT_TRUE(!!model) << llvm::toString(model.takeError());
     auto outputs = (*model)->run({input});
     ASSERT_TRUE(!!outputs) << llvm::toString(outputs.takeError());
-    EXPECT_EQ(outputs->front().bytes, expected->front().bytes) << name;
+    EXPECT_EQ(outputs->front().bytes, expected->front().bytes)
+        << name << ", scheduled for " << schedule;
   }
 }
 

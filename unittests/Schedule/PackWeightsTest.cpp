@@ -25,7 +25,7 @@ namespace {
 std::vector<int8_t> pack(int64_t out, int64_t in, int64_t bits, int64_t lanes,
                          llvm::function_ref<int64_t(int64_t, int64_t)> weight,
                          std::vector<int64_t> &shape,
-                         int64_t *leastPairBound = nullptr) {
+                         int64_t *leastPairBound = nullptr, int64_t chunk = 0) {
   int64_t bound = -1;
   std::string values;
   for (int64_t o = 0; o < out; ++o) {
@@ -63,7 +63,7 @@ func.func @m(%x: tensor<3x{1}xi8>, %i: tensor<3x{0}xi32>) -> tensor<3x{0}xi32> {
     std::optional<DotContraction> dot = matchDotContraction(op);
     if (!dot)
       return;
-    mlir::DenseElementsAttr packed = packWeights(*dot, lanes);
+    mlir::DenseElementsAttr packed = packWeights(*dot, lanes, chunk);
     shape = packed.getType().getShape().vec();
     auto range = packed.getValues<int8_t>();
     bytes.assign(range.begin(), range.end());
@@ -102,6 +102,17 @@ TEST(PackWeights, FewerBytesThanAStep) {
   std::vector<int8_t> bytes = pack(1, 3, 8, 2, weight, shape);
   EXPECT_EQ(shape, (std::vector<int64_t>{1, 1, 8}));
   EXPECT_EQ(bytes, (std::vector<int8_t>{0, 1, 2, 0, 0, 0, 0, 0}));
+}
+
+// A chunk of eight bytes is two rows of a tile.
+TEST(PackWeights, LastChunkMovesBack) {
+  std::vector<int64_t> shape;
+  auto weight = [](int64_t o, int64_t k) { return k + 1; };
+  std::vector<int8_t> bytes = pack(1, 13, 8, 1, weight, shape, nullptr, 8);
+  EXPECT_EQ(shape, (std::vector<int64_t>{1, 4, 4}));
+  // The second chunk reads bytes 5 to 12, of which 5 to 7 are done.
+  EXPECT_EQ(bytes, (std::vector<int8_t>{1, 2, 3, 4, 5, 6, 7, 8, //
+                                        0, 0, 0, 9, 10, 11, 12, 13}));
 }
 
 TEST(PackWeights, NibblesHoldTwoSteps) {

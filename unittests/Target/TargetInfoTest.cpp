@@ -83,6 +83,11 @@ TEST(TargetInfo, ListsAreSortedByStrength) {
   EXPECT_EQ((*list)[1].name, "x86-64-v3");
   EXPECT_EQ((*list)[2].name, "x86-64-v4-vnni");
   EXPECT_EQ(TargetInfo::getList("aarch64")->size(), 1u);
+  auto arm = TargetInfo::getList("aarch64+dotprod+i8mm,aarch64,aarch64+dotprod");
+  ASSERT_TRUE(!!arm) << llvm::toString(arm.takeError());
+  EXPECT_EQ((*arm)[0].name, "aarch64");
+  EXPECT_EQ((*arm)[1].name, "aarch64+dotprod");
+  EXPECT_EQ((*arm)[2].name, "aarch64+dotprod+i8mm");
 }
 
 TEST(TargetInfo, ImpossibleLists) {
@@ -93,8 +98,8 @@ TEST(TargetInfo, ImpossibleLists) {
   EXPECT_EQ(message("x86-64-v2,x86-64-v2"),
             "expected different targets, got 'x86-64-v2' twice");
   EXPECT_EQ(message("x86-64-v2,aarch64+dotprod"),
-            "expected levels of x86-64 in a list of targets, got "
-            "'aarch64+dotprod'");
+            "expected a list of targets of one architecture, x86-64 or "
+            "AArch64, got 'x86-64-v2' and 'aarch64+dotprod'");
   EXPECT_NE(message("x86-64-v2,").find("unknown target ''"), std::string::npos);
 }
 
@@ -111,8 +116,13 @@ TEST(DotForm, FollowsTheTarget) {
   EXPECT_EQ(kind("x86-64-v4"), DotForm::Kind::Pairs);
   EXPECT_EQ(kind("x86-64-v3"), DotForm::Kind::Pairs);
   EXPECT_EQ(kind("x86-64-v2"), DotForm::Kind::Pairs);
-  EXPECT_EQ(kind("aarch64+dotprod"), DotForm::Kind::Products);
+  EXPECT_EQ(kind("aarch64"), DotForm::Kind::Products);
+  EXPECT_EQ(kind("aarch64+dotprod"), DotForm::Kind::Quads);
   EXPECT_EQ(kind("aarch64+dotprod+i8mm"), DotForm::Kind::Quads);
+  shape.canPairRows = true;
+  EXPECT_EQ(kind("aarch64+dotprod+i8mm"), DotForm::Kind::Matrix);
+  shape.pairBound = 255;
+  EXPECT_EQ(kind("aarch64"), DotForm::Kind::WidePairs);
   shape.pairBound = 128;
   EXPECT_EQ(kind("x86-64-v3"), DotForm::Kind::PairSums);
   // pmaddubsw takes an unsigned and a signed side.
@@ -129,9 +139,42 @@ TEST(DotForm, SumsOfExactStepsStayIn16Bits) {
   }
 }
 
+// The largest sums of two neighbouring products of signed bytes, in the
+// arithmetic of addp.
+TEST(DotForm, SumsOfWidePairsStayIn16Bits) {
+  for (int first = -128; first <= 127; ++first)
+    for (int second = -128; second <= 127; ++second) {
+      int positive = std::max(first, 0) + std::max(second, 0);
+      int negative = std::min(first, 0) + std::min(second, 0);
+      int bound = std::max(positive, -negative);
+      int least = -128 * positive + 127 * negative;
+      int most = 127 * positive - 128 * negative;
+      EXPECT_EQ(isExactWidePair(bound), least >= -32768 && most <= 32767)
+          << first << " " << second;
+    }
+}
+
+// No instruction of Arm's without i8mm takes mixed signs.
+TEST(DotForm, ActivationsAreFlippedForEqualSigns) {
+  DotShape shape;
+  shape.lanes = 4;
+  shape.pairBound = 254;
+  auto flips = [&](llvm::StringRef name, bool isUnsigned) {
+    shape.unsignedA = isUnsigned;
+    return DotForm::choose(getOrFail(name), shape).flipsA;
+  };
+  EXPECT_TRUE(flips("aarch64", true));
+  EXPECT_TRUE(flips("aarch64+dotprod", true));
+  EXPECT_FALSE(flips("aarch64+dotprod", false));
+  EXPECT_FALSE(flips("aarch64+dotprod+i8mm", true));
+  EXPECT_FALSE(flips("x86-64-v4-vnni", true));
+}
+
 // One accumulator more than these tiles spills in LLVM's code.
 TEST(DotForm, TilesFillTheRegisters) {
-  DotForm pairs{DotForm::Kind::Pairs, 1}, quads{DotForm::Kind::Quads, 1};
+  DotForm pairs, quads;
+  pairs.kind = DotForm::Kind::Pairs;
+  quads.kind = DotForm::Kind::Quads;
   EXPECT_EQ(pairs.registers(4, 2), 16);
   EXPECT_GT(pairs.registers(5, 2), 16);
   EXPECT_EQ(quads.registers(6, 2), 15);

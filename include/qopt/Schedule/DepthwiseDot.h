@@ -39,6 +39,8 @@ struct DepthwiseDot : LowBitContraction {
   llvm::SmallVector<int64_t> tapPosition(int64_t tap) const;
   /// How far the pixel of each tap is from that of the first.
   llvm::SmallVector<PixelOffset> tapOffsets() const;
+  /// A `pair_bound` of `qopt.dot` that holds for any two weights.
+  int64_t pairBound() const;
 };
 
 std::optional<DepthwiseDot> matchDepthwiseDot(mlir::Operation *op);
@@ -63,6 +65,10 @@ struct PixelQuad {
 /// of the results' first taps.
 std::vector<PixelQuad> planPixelQuads(llvm::ArrayRef<PixelOffset> results,
                                       llvm::ArrayRef<PixelOffset> taps);
+
+/// 128 times the sum of each channel's weights: what the products of
+/// `lhs ^ 0x80` lack.
+mlir::DenseElementsAttr flipCorrections(const DepthwiseDot &dot);
 
 /// The weights of one group of four vectors for each of `quads`:
 /// [group, quad, part, lanes * 4] bytes. Groups follow each other from channel

@@ -48,8 +48,10 @@ struct DotContraction : LowBitContraction {
   llvm::SmallVector<unsigned, 2> batchLoops;
 
   int64_t depth() const;
-  /// Steps of four bytes in one segment.
-  int64_t steps() const { return (depth() + 3) / 4; }
+  /// Bytes of one channel in one step: 4, or 8 where rows are paired.
+  int64_t stepBytes = 4;
+  /// Steps of `stepBytes` bytes in one segment.
+  int64_t steps() const { return (depth() + stepBytes - 1) / stepBytes; }
   /// Where in the segment step `s` reads: the last one moves back so that it
   /// ends with the segment; its weights for bytes already counted are zero.
   int64_t stepOffset(int64_t s) const;
@@ -69,17 +71,23 @@ std::optional<DotContraction> matchDotContraction(mlir::Operation *op);
 /// that all targets read the same constants.
 constexpr int64_t kPackedChannels = 16;
 
-/// The weights as [batch..., block, segment..., row, channels * 4] bytes, with
-/// `channels` of them in a block. Segments are cut into chunks of `chunk`
-/// bytes; the last one moves back so that it ends with the segment, with zeros
-/// for what the chunk before it counted.
+/// The weights as [batch..., block, segment..., row, channels * stepBytes]
+/// bytes, with `channels` of them in a block. Segments are cut into chunks of
+/// `chunk` bytes, one step if it is 0; the last one moves back so that it ends
+/// with the segment, with zeros for what the chunk before it counted.
 mlir::DenseElementsAttr packWeights(const DotContraction &dot,
                                     int64_t channels = kPackedChannels,
-                                    int64_t chunk = 4);
+                                    int64_t chunk = 0);
 
 /// Whether `value` is part of a larger buffer that it is taken from or computed
 /// into, with gaps along the dimension `dimFromEnd` places before the last.
 bool isPartOf(mlir::Value value, int64_t dimFromEnd);
+
+/// 128 times the sums of the weights of each channel, as [batch..., channels]
+/// in wrapping i32: what a contraction of `lhs ^ 0x80` lacks. The channels are
+/// those of `packed`, those that fill the last block included.
+mlir::DenseElementsAttr flipCorrections(mlir::DenseElementsAttr packed,
+                                        const DotContraction &dot);
 
 /// The least `pair_bound` of `qopt.dot` that holds for all of `packed`.
 int64_t pairBound(mlir::DenseElementsAttr packed, const DotContraction &dot);

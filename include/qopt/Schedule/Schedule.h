@@ -33,6 +33,9 @@ struct Schedule {
     /// "dot": integer contractions with constant weights go through `qopt.dot`
     /// on packed weights.
     Dot,
+    /// "matrix-dot": the same with two rows of activations at a time, eight
+    /// bytes deep; weights lie in blocks as wide as the tile.
+    MatrixDot,
     /// "depthwise-dot": a depthwise contraction goes through `qopt.dot` on
     /// interleaved pixels; four vectors at a time are one group of lanes.
     DepthwiseDot,
@@ -59,6 +62,16 @@ struct Schedule {
   /// Steps of a dot whose products are added in 16 bits, where the weights
   /// prove that exact; 0 if none are.
   int64_t pairSteps = 0;
+  /// Steps of a dot whose activations are read at once.
+  int64_t stepsPerRead = 1;
+  /// Unsigned activations of dots become signed, `x ^ 0x80`, and the sums begin
+  /// with what that takes away.
+  bool flipLhs = false;
+
+  bool usesDots() const {
+    return kernel == Kernel::Dot || kernel == Kernel::MatrixDot ||
+           kernel == Kernel::TileDot;
+  }
 
   mlir::DictionaryAttr toAttr(mlir::MLIRContext *context) const;
   /// Reads and checks the attribute of `root`; reports what is wrong with it.

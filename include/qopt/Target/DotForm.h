@@ -25,29 +25,53 @@ struct DotShape {
   /// In each pair of neighbouring bytes of `b`, the positive ones add up to at
   /// most this, and the negative ones to at least its negation.
   int64_t pairBound = 256;
+  /// Two rows of activations can be multiplied at once, eight bytes deep.
+  bool canPairRows = false;
 };
 
 struct DotForm {
   enum class Kind {
     /// One instruction adds four products to a lane (`vpdpbusd`, `sdot`).
     Quads,
+    /// One instruction multiplies two rows by two columns, eight products for
+    /// each of the four lanes (`usmmla`).
+    Matrix,
     /// `pmaddubsw` adds two products in 16 bits, `pmaddwd` those sums.
     PairSums,
     /// `pmaddwd` on bytes that are extended to 16 bits.
     Pairs,
+    /// `smull` and `smull2` make products of 16 bits, `addp` adds neighbours in
+    /// 16 bits, `sadalp` those sums.
+    WidePairs,
     /// Plain vector arithmetic in 32 bits.
     Products
   };
   Kind kind = Kind::Products;
   /// PairSums: how many steps are added in 16 bits.
   int64_t steps = 1;
+  /// The instruction takes no unsigned bytes beside signed ones. The activations
+  /// become signed, and the sums begin with what that takes away:
+  ///
+  ///   sum a * b = sum (a - 128) * b + 128 * sum b,   a - 128 = a ^ 0x80
+  bool flipsA = false;
+  /// Steps whose activations are read at once and taken from their lanes.
+  int64_t stepsPerRead = 1;
 
+  /// What computes a step of a contraction's tile.
   static DotForm choose(const TargetInfo &target, const DotShape &shape);
+
+  /// Whether weights in [-128, 127] need a proof: the form is exact only within
+  /// some pair bound.
+  bool needsPairBound() const {
+    return kind == Kind::PairSums || kind == Kind::WidePairs;
+  }
 
   /// Vector instructions of one step of a tile of `rows` activations times
   /// `blocks` vectors of weights, and the registers that it needs at once.
   double instructions(int64_t rows, int64_t blocks) const;
   int64_t registers(int64_t rows, int64_t blocks) const;
+  /// The same for loading them, beside what the products wait for.
+  double loads(int64_t rows, int64_t blocks) const;
 };
 
 /// How many steps of pairs within `pairBound` have exact sums in 16 bits:
@@ -60,6 +84,11 @@ struct DotForm {
 inline int64_t exactPairSteps(int64_t pairBound) {
   return pairBound <= 0 ? 128 : 128 / pairBound;
 }
+
+/// Whether the sum of two neighbouring products of signed bytes has 16 bits:
+/// at most 128 * (|b0| + |b1|), which is 32768 for two weights of -128, whose
+/// bound is 256, and at most 128 * 255 = 32640 for all others.
+inline bool isExactWidePair(int64_t pairBound) { return pairBound <= 255; }
 
 } // namespace qopt
 

@@ -90,10 +90,12 @@ std::string emitHeader(const ModelInfo &info);
 llvm::Expected<std::string> linkSharedObject(llvm::StringRef object,
                                              const ModelInfo &info);
 
-/// Links the bytes of an object and runtime/qopt_main.c into those of a
-/// program, with the C compiler of the host.
+/// Links the bytes of an object for `target` and runtime/qopt_main.c into those
+/// of a program: with the C compiler of the host, or for another architecture
+/// with clang and lld, statically.
 llvm::Expected<std::string> linkExecutable(llvm::StringRef object,
-                                           const ModelInfo &info);
+                                           const ModelInfo &info,
+                                           const TargetInfo &target);
 
 } // namespace qopt
 

@@ -72,7 +72,7 @@ struct TargetInfo {
   static llvm::Expected<TargetInfo> get(llvm::StringRef name);
 
   /// The targets of a list "x86-64-v2,x86-64-v3", weakest first. Several must
-  /// be different levels of x86-64.
+  /// be different ones of one architecture, x86-64 or AArch64.
   static llvm::Expected<std::vector<TargetInfo>> getList(llvm::StringRef names);
 
   /// The names that `get` accepts, "native" first.

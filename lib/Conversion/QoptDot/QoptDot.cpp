@@ -45,6 +45,9 @@ private:
 
   DotForm formOf(DotOp op) const;
   Value lowerToQuads(DotOp op);
+  Value lowerToMatrix(DotOp op);
+  Value lowerToWidePairs(DotOp op);
+  void lowerFlipped(DotOp op);
   Value lowerToPairSums(ArrayRef<DotOp> chain);
   Value lowerToPairs(DotOp op);
   Value lowerToProducts(DotOp op);
@@ -66,11 +69,41 @@ private:
 
 } // namespace
 
+/// What a shuffle of one vector of 16 bytes to 32 has taken them from, if byte
+/// i of the result is `byteAt(i)`.
+static Value shuffled(Value value, function_ref<int64_t(int64_t)> byteAt) {
+  auto shuffle = value.getDefiningOp<vector::ShuffleOp>();
+  if (!shuffle || shuffle.getV1VectorType().getNumElements() != 16)
+    return {};
+  ArrayRef<int64_t> mask = shuffle.getMask();
+  if (mask.size() != 32)
+    return {};
+  for (auto [i, byte] : llvm::enumerate(mask))
+    if (byte != byteAt(i))
+      return {};
+  return shuffle.getV1();
+}
+
+/// Two rows, each of which two lanes see.
+static Value rowsOf(DotOp op) {
+  return shuffled(op.getA(), [](int64_t i) { return i / 16 * 8 + i % 8; });
+}
+
+/// Two columns, which each row's lanes see.
+static Value columnsOf(DotOp op) {
+  return shuffled(op.getB(), [](int64_t i) { return i % 16; });
+}
+
 DotForm DotLowering::formOf(DotOp op) const {
   int64_t bytes = cast<VectorType>(op.getA().getType()).getNumElements();
-  if (!target || bytes != 4 * lanes(op))
-    return DotForm();
   DotShape shape;
+  if (!target)
+    return DotForm();
+  if (bytes != 4 * lanes(op)) {
+    shape.canPairRows = true;
+    if (!rowsOf(op) || !columnsOf(op))
+      return DotForm();
+  }
   shape.lanes = lanes(op);
   shape.unsignedA = op.getUnsignedA();
   shape.unsignedB = op.getUnsignedB();
@@ -105,9 +138,17 @@ void DotLowering::lower(DotOp op) {
   DotForm form = formOf(op);
   SmallVector<DotOp> lowered{op};
   Value result;
+  if (form.flipsA)
+    return lowerFlipped(op);
   switch (form.kind) {
   case DotForm::Kind::Quads:
     result = lowerToQuads(op);
+    break;
+  case DotForm::Kind::Matrix:
+    result = lowerToMatrix(op);
+    break;
+  case DotForm::Kind::WidePairs:
+    result = lowerToWidePairs(op);
     break;
   case DotForm::Kind::PairSums:
     lowered = chainOf(op, form.steps);
@@ -150,20 +191,79 @@ static StringRef quadIntrinsic(const TargetInfo &target, int64_t lanes,
                       : "llvm.aarch64.neon.sdot.v4i32.v16i8";
 }
 
-/// Instructions of mixed signs take the unsigned side first.
+/// Instructions of mixed signs take the unsigned side first. Arm's take their
+/// second side from a lane, which is where activations come from; LLVM finds
+/// the form of `usdot` that does so with the first one.
 Value DotLowering::lowerToQuads(DotOp op) {
   Value first = op.getA(), second = op.getB();
   bool isMixed = op.getUnsignedA() != op.getUnsignedB();
-  if (isMixed && op.getUnsignedB())
+  bool isArm = target->arch == TargetInfo::Arch::AArch64;
+  if (isMixed ? op.getUnsignedB() : isArm)
     std::swap(first, second);
   return call(op.getLoc(),
               quadIntrinsic(*target, lanes(op), isMixed, op.getUnsignedA()),
               op.getAcc().getType(), {op.getAcc(), first, second});
 }
 
+/// Two rows by two columns, where every lane's bytes are laid out for it.
+Value DotLowering::lowerToMatrix(DotOp op) {
+  StringRef intrinsic =
+      op.getUnsignedA() != op.getUnsignedB()
+          ? "llvm.aarch64.neon.usmmla.v4i32.v16i8"
+      : op.getUnsignedA() ? "llvm.aarch64.neon.ummla.v4i32.v16i8"
+                          : "llvm.aarch64.neon.smmla.v4i32.v16i8";
+  return call(op.getLoc(), intrinsic, op.getAcc().getType(),
+              {op.getAcc(), rowsOf(op), columnsOf(op)});
+}
+
+// dot(acc, a, b) -> dot(acc, a ^ 0x80, b) - dot(0, -128, b)
+//
+// For dots that no schedule has flipped: the second sum does not depend on a.
+void DotLowering::lowerFlipped(DotOp op) {
+  Location loc = op.getLoc();
+  auto type = cast<VectorType>(op.getA().getType());
+  Value least = splat(loc, type, -128);
+  Value zero = splat(loc, cast<VectorType>(op.getAcc().getType()), 0);
+  auto signedDot = [&](Value acc, Value a) {
+    return DotOp::create(b, loc, acc.getType(), acc, a, op.getB(),
+                         /*unsigned_a=*/false, op.getUnsignedB(),
+                         op.getPairBoundAttr());
+  };
+  auto products = signedDot(op.getAcc(),
+                            arith::XOrIOp::create(b, loc, op.getA(), least));
+  auto taken = signedDot(zero, least);
+  Value sum = arith::SubIOp::create(b, loc, products, taken);
+  b.replaceOp(op, sum);
+  lower(products);
+  lower(taken);
+}
+
 //===----------------------------------------------------------------------===//
 // Pairs of products
 //===----------------------------------------------------------------------===//
+
+// dot(acc, a, b) -> acc + pairwise(addp(low(a) * low(b), high(a) * high(b)))
+//
+// Products of bytes have 16 bits, and so has the sum of neighbours: see
+// isExactWidePair, with the promise of pair_bound.
+Value DotLowering::lowerToWidePairs(DotOp op) {
+  Location loc = op.getLoc();
+  auto half = VectorType::get({8}, b.getI16Type());
+  SmallVector<Value> products;
+  for (int64_t at : {0, 8}) {
+    SmallVector<Value> bytes;
+    for (Value side : {op.getA(), op.getB()})
+      bytes.push_back(vector::ExtractStridedSliceOp::create(
+          b, loc, side, ArrayRef<int64_t>{at}, ArrayRef<int64_t>{8},
+          ArrayRef<int64_t>{1}));
+    products.push_back(
+        call(loc, "llvm.aarch64.neon.smull.v8i16", half, bytes));
+  }
+  Value pairs = call(loc, "llvm.aarch64.neon.addp.v8i16", half, products);
+  Value sums = call(loc, "llvm.aarch64.neon.saddlp.v4i32.v8i16",
+                    op.getAcc().getType(), {pairs});
+  return arith::AddIOp::create(b, loc, op.getAcc(), sums);
+}
 
 static StringRef pairIntrinsic(int64_t lanes) {
   return lanes == 16  ? "llvm.x86.avx512.pmaddw.d.512"

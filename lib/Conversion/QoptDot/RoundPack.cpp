@@ -142,6 +142,90 @@ private:
   int64_t maxLanes;
 };
 
+// round_pack(a, b, c, d) -> narrow(narrow(int(a), int(b)) + z, ..)
+//
+// Arm's conversion rounds to nearest even and saturates, and so does every
+// narrowing. Parts of four lanes follow each other in their natural order.
+class LowerToNarrowing : public OpRewritePattern<RoundPackOp> {
+public:
+  LowerToNarrowing(MLIRContext *context)
+      : OpRewritePattern(context, /*benefit=*/2) {}
+
+  LogicalResult matchAndRewrite(RoundPackOp op,
+                                PatternRewriter &b) const override {
+    if (cast<VectorType>(op.getA().getType()).getNumElements() != 4)
+      return b.notifyMatchFailure(op, "expected vectors of four lanes");
+    Location loc = op.getLoc();
+    ArrayRef<int32_t> range = op.getRange();
+    bool isSigned = range[0] < 0;
+    auto type = cast<VectorType>(op.getResult().getType());
+    SmallVector<Value> halves;
+    for (auto [first, second] : {std::pair(op.getA(), op.getB()),
+                                 std::pair(op.getC(), op.getD())})
+      halves.push_back(
+          narrow(b, loc,
+                 isSigned ? "llvm.aarch64.neon.sqxtn.v8i8"
+                          : "llvm.aarch64.neon.sqxtun.v8i8",
+                 toI16(b, op, first, second), b.getI8Type()));
+    Value bytes = join(b, loc, halves[0], halves[1]);
+    auto bound = [&](int32_t value) {
+      return splat(b, loc, type, b.getI8IntegerAttr(int8_t(value)));
+    };
+    if (range[0] != (isSigned ? -128 : 0))
+      bytes = isSigned ? arith::MaxSIOp::create(b, loc, bytes, bound(range[0]))
+                             .getResult()
+                       : arith::MaxUIOp::create(b, loc, bytes, bound(range[0]));
+    if (range[1] != (isSigned ? 127 : 255))
+      bytes = isSigned ? arith::MinSIOp::create(b, loc, bytes, bound(range[1]))
+                             .getResult()
+                       : arith::MinUIOp::create(b, loc, bytes, bound(range[1]));
+    b.replaceOp(op, bytes);
+    return success();
+  }
+
+private:
+  static Value call(PatternRewriter &b, Location loc, StringRef intrinsic,
+                    Type type, ArrayRef<Value> operands) {
+    return LLVM::CallIntrinsicOp::create(b, loc, type,
+                                         b.getStringAttr(intrinsic), operands)
+        .getResults();
+  }
+
+  static Value narrow(PatternRewriter &b, Location loc, StringRef intrinsic,
+                      Value value, Type element) {
+    auto type = cast<VectorType>(value.getType()).clone(element);
+    return call(b, loc, intrinsic, type, {value});
+  }
+
+  static Value join(PatternRewriter &b, Location loc, Value low, Value high) {
+    int64_t lanes = cast<VectorType>(low.getType()).getNumElements();
+    SmallVector<int64_t> all =
+        llvm::to_vector(llvm::seq<int64_t>(0, 2 * lanes));
+    return vector::ShuffleOp::create(b, loc, low, high, all);
+  }
+
+  /// Two vectors of floats as integers that count from -32768 to 32767.
+  static Value toI16(PatternRewriter &b, RoundPackOp op, Value first,
+                     Value second) {
+    Location loc = op.getLoc();
+    SmallVector<Value> parts;
+    for (Value reals : {first, second}) {
+      auto integers = cast<VectorType>(reals.getType()).clone(b.getI32Type());
+      Value rounded = call(b, loc, "llvm.aarch64.neon.fcvtns.v4i32.v4f32",
+                           integers, {reals});
+      parts.push_back(narrow(b, loc, "llvm.aarch64.neon.sqxtn.v4i16", rounded,
+                             b.getI16Type()));
+    }
+    Value packed = join(b, loc, parts[0], parts[1]);
+    if (op.getZeroPoint() == 0)
+      return packed;
+    auto type = cast<VectorType>(packed.getType());
+    return call(
+        b, loc, "llvm.sadd.sat", type,
+        {packed, splat(b, loc, type, b.getI16IntegerAttr(op.getZeroPoint()))});
+  }
+};
+
 // round_pack(a, b, c, d) -> shuffle(trunc(bits(clamp(a) + 1.5 * 2^23) + z), ..)
 struct LowerToArith : OpRewritePattern<RoundPackOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -201,6 +285,8 @@ void populateRoundPackPatterns(RewritePatternSet &patterns,
                                const std::optional<TargetInfo> &target) {
   if (target)
     patterns.add<LowerToPacks>(patterns.getContext(), *target);
+  if (target && target->arch == TargetInfo::Arch::AArch64)
+    patterns.add<LowerToNarrowing>(patterns.getContext());
   patterns.add<LowerToArith>(patterns.getContext());
 }
 

@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // A gather whose positions are bytes reads at most 256 elements: four registers
-// of 512 bits, which a loop loads once. All forms give the same elements.
+// of 512 bits or sixteen of 128, which a loop loads once. All forms give the
+// same elements.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,7 +29,7 @@ namespace qopt {
 
 namespace {
 
-constexpr int64_t kTableBytes = 256, kRegisterBytes = 64;
+constexpr int64_t kTableBytes = 256;
 
 /// The bytes that are the positions of `op`, or null if it is no lookup: in all
 /// lanes, from the start of a one-dimensional buffer, positions extended from
@@ -49,13 +50,11 @@ Value matchCodes(vector::GatherOp op) {
   return getElementTypeOrSelf(codes.getType()).isInteger(8) ? codes : Value();
 }
 
-// table[x] -> x < 128 ? vpermi2b(t0, x, t1) : vpermi2b(t2, x, t3)
-//
-// vpermi2b reads one of the 128 bytes of two registers by the low seven bits of
-// a position; the eighth is the sign.
+/// A table of 256 bytes in registers of `registerBytes`.
 struct LookupInRegisters : OpRewritePattern<vector::GatherOp> {
-  LookupInRegisters(MLIRContext *context)
-      : OpRewritePattern(context, /*benefit=*/2) {}
+  LookupInRegisters(MLIRContext *context, int64_t registerBytes)
+      : OpRewritePattern(context, /*benefit=*/2), registerBytes(registerBytes) {
+  }
 
   LogicalResult matchAndRewrite(vector::GatherOp op,
                                 PatternRewriter &rewriter) const override {
@@ -65,32 +64,31 @@ struct LookupInRegisters : OpRewritePattern<vector::GatherOp> {
     auto memory = cast<MemRefType>(op.getBase().getType());
     int64_t lanes = op.getVectorType().getNumElements();
     if (!memory.getElementType().isInteger(8) ||
-        memory.getShape()[0] != kTableBytes || lanes > kRegisterBytes)
+        memory.getShape()[0] != kTableBytes || lanes > registerBytes)
       return rewriter.notifyMatchFailure(op, "not a table of 256 bytes");
     Location loc = op.getLoc();
-    auto type = VectorType::get({kRegisterBytes}, rewriter.getI8Type());
-    Value wide = resize(rewriter, loc, codes, kRegisterBytes);
-    SmallVector<Value> parts;
-    for (int64_t at = 0; at < kTableBytes; at += kRegisterBytes) {
+    auto type = VectorType::get({registerBytes}, rewriter.getI8Type());
+    SmallVector<Value> table;
+    for (int64_t at = 0; at < kTableBytes; at += registerBytes) {
       Value offset = arith::ConstantIndexOp::create(rewriter, loc, at);
-      parts.push_back(vector::LoadOp::create(rewriter, loc, type, op.getBase(),
+      table.push_back(vector::LoadOp::create(rewriter, loc, type, op.getBase(),
                                              ValueRange{offset}));
     }
-    auto permute = [&](Value low, Value high) -> Value {
-      return LLVM::CallIntrinsicOp::create(
-                 rewriter, loc, type,
-                 rewriter.getStringAttr("llvm.x86.avx512.vpermi2var.qi.512"),
-                 ValueRange{low, wide, high})
-          .getResult(0);
-    };
-    Value low = permute(parts[0], parts[1]), high = permute(parts[2], parts[3]);
-    Value zero =
-        arith::ConstantOp::create(rewriter, loc, rewriter.getZeroAttr(type));
-    Value isHigh = arith::CmpIOp::create(rewriter, loc,
-                                         arith::CmpIPredicate::slt, wide, zero);
-    Value bytes = arith::SelectOp::create(rewriter, loc, isHigh, high, low);
+    Value wide = resize(rewriter, loc, codes, registerBytes);
+    Value bytes = lookUp(rewriter, loc, table, wide);
     rewriter.replaceOp(op, resize(rewriter, loc, bytes, lanes));
     return success();
+  }
+
+protected:
+  virtual Value lookUp(PatternRewriter &rewriter, Location loc,
+                       ArrayRef<Value> table, Value codes) const = 0;
+
+  static Value call(PatternRewriter &rewriter, Location loc,
+                    StringRef intrinsic, Type type, ArrayRef<Value> operands) {
+    return LLVM::CallIntrinsicOp::create(
+               rewriter, loc, type, rewriter.getStringAttr(intrinsic), operands)
+        .getResult(0);
   }
 
 private:
@@ -104,6 +102,61 @@ private:
     for (int64_t i = 0; i < lanes; ++i)
       mask.push_back(i < given ? i : vector::ShuffleOp::kPoisonIndex);
     return vector::ShuffleOp::create(rewriter, loc, value, value, mask);
+  }
+
+  int64_t registerBytes;
+};
+
+// table[x] -> x < 128 ? vpermi2b(t0, x, t1) : vpermi2b(t2, x, t3)
+//
+// vpermi2b reads one of the 128 bytes of two registers by the low seven bits of
+// a position; the eighth is the sign.
+struct LookupByPermute : LookupInRegisters {
+  LookupByPermute(MLIRContext *context) : LookupInRegisters(context, 64) {}
+
+  Value lookUp(PatternRewriter &rewriter, Location loc, ArrayRef<Value> table,
+               Value codes) const override {
+    Type type = codes.getType();
+    auto permute = [&](Value low, Value high) {
+      return call(rewriter, loc, "llvm.x86.avx512.vpermi2var.qi.512", type,
+                  {low, codes, high});
+    };
+    Value low = permute(table[0], table[1]), high = permute(table[2], table[3]);
+    Value zero =
+        arith::ConstantOp::create(rewriter, loc, rewriter.getZeroAttr(type));
+    Value isHigh = arith::CmpIOp::create(rewriter, loc,
+                                         arith::CmpIPredicate::slt, codes, zero);
+    return arith::SelectOp::create(rewriter, loc, isHigh, high, low);
+  }
+};
+
+// table[x] -> tbx(tbx(tbx(tbl(t0.., x), t4.., x - 64), t8.., x - 128), ..)
+//
+// tbl and tbx read one of the 64 bytes of four registers; elsewhere tbx leaves
+// what it got.
+struct LookupByTbl : LookupInRegisters {
+  LookupByTbl(MLIRContext *context) : LookupInRegisters(context, 16) {}
+
+  Value lookUp(PatternRewriter &rewriter, Location loc, ArrayRef<Value> table,
+               Value codes) const override {
+    auto type = cast<VectorType>(codes.getType());
+    SmallVector<Value> operands(table.take_front(4));
+    operands.push_back(codes);
+    Value bytes = call(rewriter, loc, "llvm.aarch64.neon.tbl4.v16i8", type,
+                       operands);
+    for (size_t part = 4; part < table.size(); part += 4) {
+      auto start = DenseElementsAttr::get(
+          type, rewriter.getI8IntegerAttr(int8_t(part * 16)));
+      Value place = arith::SubIOp::create(
+          rewriter, loc, codes,
+          arith::ConstantOp::create(rewriter, loc, start));
+      operands.assign({bytes});
+      llvm::append_range(operands, table.slice(part, 4));
+      operands.push_back(place);
+      bytes = call(rewriter, loc, "llvm.aarch64.neon.tbx4.v16i8", type,
+                   operands);
+    }
+    return bytes;
   }
 };
 
@@ -146,7 +199,9 @@ struct ConvertTableLookup
         return signalPassFailure();
       }
       if (info->hasVbmi)
-        patterns.add<LookupInRegisters>(&getContext());
+        patterns.add<LookupByPermute>(&getContext());
+      if (info->arch == TargetInfo::Arch::AArch64)
+        patterns.add<LookupByTbl>(&getContext());
     }
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }

@@ -215,6 +215,51 @@ func.func @dot_c2(%acc: vector<16xi32>, %a: vector<64xi8>) -> vector<16xi32> {
 
 // -----
 
+func.func @tile_dot_c1(%a: tensor<4096xi8>, %w: tensor<2x16x64xi8>, %i: index) {
+  // expected-error @below {{expects 1 and 1 indices, got 2 and 1}}
+  %0 = qopt.tile_dot %a[%i, %i], %w[%i] {depth = 64 : i64, row_step = array<i64: 64>, segments = array<i64>,
+      segment_steps = array<i64>, windows = array<i64: 0>} : tensor<4096xi8>, tensor<2x16x64xi8> -> vector<16x2x16xi32>
+  return
+}
+
+// -----
+
+func.func @tile_dot_c2(%a: tensor<4096xi8>, %w: tensor<2x3x16x64xi8>, %i: index) {
+  // expected-error @below {{expects a step of 1 elements for rows and for each of 1 segments, got 1 and 0}}
+  %0 = qopt.tile_dot %a[%i], %w[%i] {depth = 64 : i64, row_step = array<i64: 64>, segments = array<i64: 3>,
+      segment_steps = array<i64>, windows = array<i64: 0>} : tensor<4096xi8>, tensor<2x3x16x64xi8> -> vector<16x2x16xi32>
+  return
+}
+
+// -----
+
+func.func @tile_dot_c3_depth(%a: tensor<4096xi8>, %w: tensor<2x16x64xi8>, %i: index) {
+  // expected-error @below {{expects a depth of at least 64 or a positive multiple of 4, got 63}}
+  %0 = qopt.tile_dot %a[%i], %w[%i] {depth = 63 : i64, row_step = array<i64: 64>, segments = array<i64>,
+      segment_steps = array<i64>, windows = array<i64: 0>} : tensor<4096xi8>, tensor<2x16x64xi8> -> vector<16x2x16xi32>
+  return
+}
+
+// -----
+
+func.func @tile_dot_c3_weights(%a: tensor<4096xi8>, %w: tensor<2x16x64xi8>, %i: index) {
+  // expected-error @below {{expects weights of shape [.., 32, 64], got 'tensor<2x16x64xi8>'}}
+  %0 = qopt.tile_dot %a[%i], %w[%i] {depth = 65 : i64, row_step = array<i64: 64>, segments = array<i64>,
+      segment_steps = array<i64>, windows = array<i64: 0>} : tensor<4096xi8>, tensor<2x16x64xi8> -> vector<16x2x16xi32>
+  return
+}
+
+// -----
+
+func.func @tile_dot_c4(%a: tensor<4096xi8>, %w: tensor<2x16x64xi8>, %i: index) {
+  // expected-error @below {{expects a result of 16 lanes and windows in [0, 4], got 'vector<20x2x16xi32>' and [0, 5]}}
+  %0 = qopt.tile_dot %a[%i], %w[%i] {depth = 64 : i64, row_step = array<i64: 64>, segments = array<i64>,
+      segment_steps = array<i64>, windows = array<i64: 0, 5>} : tensor<4096xi8>, tensor<2x16x64xi8> -> vector<20x2x16xi32>
+  return
+}
+
+// -----
+
 // The maps stay within the parameters.
 func.func @quantize_c2_bounds(%x: tensor<8xf32>, %s: tensor<2xf32>, %z: tensor<2xi32>, %e: tensor<8xi8>) -> tensor<8xi8> {
   // expected-error @below {{expects params to stay within the 2 entries of the scale, got affine_map<(d0) -> (d0)> over 'tensor<8xf32>'}}

@@ -70,6 +70,16 @@ func.func @dot(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8>) -> ve
   return %0 : vector<16xi32>
 }
 
+// CHECK-LABEL: func.func @tile_dot
+func.func @tile_dot(%a: tensor<1x4096xi8>, %w: tensor<2x3x32x64xi8>, %i: index) -> vector<24x2x16xi32> {
+  // CHECK: qopt.tile_dot %{{.*}}[%{{.*}}, %{{.*}}], %{{.*}}[%{{.*}}] unsigned_a {depth = 72 : i64, row_step = array<i64: 0, 64>
+  // CHECK-SAME: : tensor<1x4096xi8>, tensor<2x3x32x64xi8> -> vector<24x2x16xi32>
+  %0 = qopt.tile_dot %a[%i, %i], %w[%i] unsigned_a {depth = 72 : i64, row_step = array<i64: 0, 64>,
+      segments = array<i64: 3>, segment_steps = array<i64: 0, 640>, windows = array<i64: 0, 8>}
+      : tensor<1x4096xi8>, tensor<2x3x32x64xi8> -> vector<24x2x16xi32>
+  return %0 : vector<24x2x16xi32>
+}
+
 // CHECK-LABEL: func.func @round_pack
 func.func @round_pack(%a: vector<16xf32>) -> vector<64xi8> {
   // CHECK: qopt.round_pack %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} range [0, 255] zero_point 9 : vector<16xf32> -> vector<64xi8>

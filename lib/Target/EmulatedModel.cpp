@@ -1,0 +1,126 @@
+//===- EmulatedModel.cpp - Programs for other machines --------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "qopt/Target/EmulatedModel.h"
+#include "qopt/Support/Npy.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace qopt;
+
+std::string EmulatedModel::file(const Twine &name) const {
+  SmallString<128> path(folder);
+  sys::path::append(path, name);
+  return path.str().str();
+}
+
+static Error writeFile(StringRef path, StringRef bytes) {
+  std::error_code code;
+  raw_fd_ostream os(path, code);
+  if (!code) {
+    os << bytes;
+    os.close();
+    code = os.error();
+    os.clear_error();
+  }
+  if (code)
+    return createStringError(code, path + ": " + code.message());
+  return Error::success();
+}
+
+/// Runs the command quietly; its first complaint becomes the error.
+static Error execute(ArrayRef<std::string> command, StringRef log) {
+  SmallVector<StringRef> arguments(command.begin(), command.end());
+  std::optional<StringRef> redirects[] = {"", log, log};
+  std::string message;
+  int code = sys::ExecuteAndWait(command.front(), arguments, std::nullopt,
+                                 redirects, 0, 0, &message);
+  auto remove = scope_exit([&] { sys::fs::remove(log); });
+  if (code == 0)
+    return Error::success();
+  if (auto text = MemoryBuffer::getFile(log))
+    message += (*text)->getBuffer().trim().split('\n').first;
+  return createStringError("the program under " + command.front() +
+                           " failed with code " + Twine(code) + ": " + message);
+}
+
+Expected<std::unique_ptr<EmulatedModel>>
+EmulatedModel::create(StringRef program, const ModelInfo &info,
+                      StringRef emulator) {
+  std::unique_ptr<EmulatedModel> emulated(new EmulatedModel());
+  emulated->model = info;
+  SmallVector<StringRef> words;
+  emulator.split(words, ' ', -1, /*KeepEmpty=*/false);
+  if (words.empty())
+    return createStringError("expected an emulator's command, got none");
+  ErrorOr<std::string> tool = sys::findProgramByName(words.front());
+  if (!tool)
+    return createStringError(words.front() + ": expected a command on the "
+                                             "PATH, got none");
+  emulated->command.push_back(*tool);
+  for (StringRef word : drop_begin(words))
+    emulated->command.push_back(word.str());
+  SmallString<128> folder;
+  if (std::error_code code = sys::fs::createUniqueDirectory("qopt", folder))
+    return createStringError(code, "a temporary folder cannot be made: " +
+                                       code.message());
+  emulated->folder = folder.str().str();
+  emulated->command.push_back(emulated->file("program"));
+  const std::string &path = emulated->command.back();
+  if (Error error = writeFile(path, program))
+    return std::move(error);
+  if (std::error_code code = sys::fs::setPermissions(path, sys::fs::owner_all))
+    return createStringError(code, path + ": " + code.message());
+  return emulated;
+}
+
+EmulatedModel::~EmulatedModel() {
+  if (!folder.empty())
+    sys::fs::remove_directories(folder);
+}
+
+Expected<SmallVector<HostTensor>>
+EmulatedModel::run(ArrayRef<HostTensor> inputs) const {
+  std::string prefix = std::to_string(runs++) + ".";
+  SmallVector<std::string> files, arguments = command;
+  auto remove = scope_exit([&] {
+    for (const std::string &path : files)
+      sys::fs::remove(path);
+  });
+  auto addFile = [&](const Twine &name) {
+    files.push_back(file(prefix + name));
+    arguments.push_back(files.back());
+    return files.back();
+  };
+  arguments.push_back("--input");
+  for (auto [i, input] : enumerate(inputs)) {
+    std::string bytes;
+    raw_string_ostream os(bytes);
+    printNpy(os, input);
+    if (Error error = writeFile(addFile("input" + Twine(i)), bytes))
+      return std::move(error);
+  }
+  arguments.push_back("--output");
+  SmallVector<std::string> outputs;
+  for (size_t i = 0; i < model.outputs.size(); ++i)
+    outputs.push_back(addFile("output" + Twine(i)));
+  if (Error error = execute(arguments, file(prefix + "log")))
+    return std::move(error);
+  SmallVector<HostTensor> results;
+  for (const std::string &path : outputs) {
+    Expected<HostTensor> tensor = readNpy(path);
+    if (!tensor)
+      return tensor.takeError();
+    results.push_back(std::move(*tensor));
+  }
+  return results;
+}

@@ -1,0 +1,73 @@
+// RUN: qopt-opt %s --convert-qopt-tile-dot=target=x86-64-v4-amx --split-input-file | FileCheck %s --check-prefix=AMX
+// RUN: qopt-opt %s --convert-qopt-tile-dot=target=portable --split-input-file | FileCheck %s --check-prefix=PLAIN
+
+// Two windows and two blocks share registers 0 to 3 for their sums. The second
+// chunk of 72 bytes moves back to byte 8.
+// AMX-LABEL: func.func @windows
+// AMX-DAG: %[[SUMS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<24x2x16xi32>
+// AMX-DAG: memref.alloca() {alignment = 64 : i64} : memref<64xi8>
+// AMX: llvm.call_intrinsic "llvm.x86.ldtilecfg"
+// AMX-COUNT-4: llvm.call_intrinsic "llvm.x86.tilezero"
+// AMX-COUNT-4: llvm.call_intrinsic "llvm.x86.tdpbusd"
+// AMX-COUNT-4: llvm.call_intrinsic "llvm.x86.tdpbusd"
+// AMX-NOT: tdpbusd
+// AMX-COUNT-4: llvm.call_intrinsic "llvm.x86.tilestored64"
+// AMX: vector.load %[[SUMS]][%{{.*}}, %{{.*}}, %{{.*}}] : memref<24x2x16xi32>, vector<16xi32>
+// AMX: llvm.call_intrinsic "llvm.x86.tilerelease"
+// AMX-NEXT: return
+
+// PLAIN-LABEL: func.func @windows
+// PLAIN: %[[SUMS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<24x2x16xi32>
+// PLAIN: scf.for
+// PLAIN: qopt.dot %{{.*}}, %{{.*}}, %{{.*}} unsigned_a
+// PLAIN: vector.load %[[SUMS]]
+func.func @windows(%a: memref<4096xi8>, %w: memref<2x32x64xi8>, %i: index) -> vector<16xi32> {
+  %0 = qopt.tile_dot %a[%i], %w[%i] unsigned_a {depth = 72 : i64, row_step = array<i64: 72>,
+      segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0, 8>}
+      : memref<4096xi8>, memref<2x32x64xi8> -> vector<24x2x16xi32>
+  %1 = vector.extract %0[%i, 1] : vector<16xi32> from vector<24x2x16xi32>
+  return %1 : vector<16xi32>
+}
+
+// -----
+
+// Nests with tiles of one shape are configured once, in front of the first; the
+// products follow the signs.
+// AMX-LABEL: func.func @nests
+// AMX: ldtilecfg
+// AMX-NOT: ldtilecfg
+// AMX: scf.for
+// AMX: tdpbssd
+// AMX: scf.for
+// AMX: tdpbuud
+// AMX: ldtilecfg
+// AMX-NEXT: scf.for
+// AMX: tdpbsud
+// AMX: tilerelease
+func.func @nests(%a: memref<4096xi8>, %w: memref<1x16x64xi8>, %v: memref<1x8x64xi8>, %r: memref<16xi32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  scf.for %i = %c0 to %c8 step %c1 {
+    %0 = qopt.tile_dot %a[%i], %w[%c0] {depth = 64 : i64, row_step = array<i64: 64>,
+        segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0>}
+        : memref<4096xi8>, memref<1x16x64xi8> -> vector<16x1x16xi32>
+    %1 = vector.extract %0[3, 0] : vector<16xi32> from vector<16x1x16xi32>
+    vector.store %1, %r[%c0] : memref<16xi32>, vector<16xi32>
+  }
+  scf.for %i = %c0 to %c8 step %c1 {
+    %0 = qopt.tile_dot %a[%i], %w[%c0] unsigned_a unsigned_b {depth = 64 : i64, row_step = array<i64: 64>,
+        segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0>}
+        : memref<4096xi8>, memref<1x16x64xi8> -> vector<16x1x16xi32>
+    %1 = vector.extract %0[3, 0] : vector<16xi32> from vector<16x1x16xi32>
+    vector.store %1, %r[%c0] : memref<16xi32>, vector<16xi32>
+  }
+  scf.for %i = %c0 to %c8 step %c1 {
+    %0 = qopt.tile_dot %a[%i], %v[%c0] unsigned_b {depth = 32 : i64, row_step = array<i64: 64>,
+        segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0>}
+        : memref<4096xi8>, memref<1x8x64xi8> -> vector<16x1x16xi32>
+    %1 = vector.extract %0[3, 0] : vector<16xi32> from vector<16x1x16xi32>
+    vector.store %1, %r[%c0] : memref<16xi32>, vector<16xi32>
+  }
+  return
+}
