@@ -231,6 +231,12 @@ void ReportCollector::collectStatus(ModuleOp module) {
     else
       continue;
     if (ReportNode *entry = owner(&op)) {
+      auto reason =
+          op.getAttrOfType<StringAttr>(QoptDialect::kFloatReasonAttrName);
+      // One that only the lowering knows.
+      if (status == NodeStatus::Float && reason && entry->detail.empty() &&
+          reason != QoptDialect::kSeveralScalesReason)
+        entry->detail = reason.str();
       // A float operation among several makes the node a float node.
       auto [it, isNew] = found.try_emplace(entry->name, status);
       if (status == NodeStatus::Float || it->second == NodeStatus::Movement)

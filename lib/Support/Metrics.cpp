@@ -167,7 +167,7 @@ double Metric::value() const {
   if (perSample.empty())
     return 0;
   if (kind == MetricKind::MaxDiff)
-    return *std::max_element(perSample.begin(), perSample.end());
+    return *llvm::max_element(perSample);
   double sum = 0;
   for (double value : perSample)
     sum += value;

@@ -224,3 +224,39 @@ func.func @product_of_activations(%q: tensor<1x2x2xi8>) -> tensor<1x2x2xf32> att
   %y = linalg.batch_matmul ins(%x, %t : tensor<1x2x2xf32>, tensor<1x2x2xf32>) outs(%init : tensor<1x2x2xf32>) -> tensor<1x2x2xf32>
   return %y : tensor<1x2x2xf32>
 }
+
+// -----
+
+#none = affine_map<(d0, d1) -> ()>
+#none1 = affine_map<(d0) -> ()>
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#id1 = affine_map<(d0) -> (d0)>
+
+// Two functions of one tensor with a reshape between them have no common table:
+// the second is in float, and says why.
+// CHECK-LABEL: func.func @reshape_between_functions
+// CHECK:         qopt.lookup {{.*}} -> tensor<1x4xf32>
+// CHECK:         tensor.collapse_shape
+// CHECK:         linalg.generic {{.*}} attrs = {{.*}}qopt.float_reason = "a reshape or another movement stands between the functions of one tensor{{.*}}"}
+// CHECK:         qopt.quantize
+func.func @reshape_between_functions(%q: tensor<1x4xi8>) -> tensor<4xi8> attributes {qopt.linear_forms} {
+  %s = arith.constant dense<0.25> : tensor<f32>
+  %z = arith.constant dense<0> : tensor<i32>
+  %e = tensor.empty() : tensor<1x4xf32>
+  %e1 = tensor.empty() : tensor<4xf32>
+  %oe = tensor.empty() : tensor<4xi8>
+  %x = qopt.dequantize ins(%q, %s, %z : tensor<1x4xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<1x4xf32>) unsigned params #none -> tensor<1x4xf32>
+  %tanh = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<1x4xf32>) outs(%e : tensor<1x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %t = math.tanh %in : f32
+    linalg.yield %t : f32
+  } -> tensor<1x4xf32>
+  %flat = tensor.collapse_shape %tanh [[0, 1]] : tensor<1x4xf32> into tensor<4xf32>
+  %exp = linalg.generic {indexing_maps = [#id1, #id1], iterator_types = ["parallel"]} ins(%flat : tensor<4xf32>) outs(%e1 : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %t = math.exp %in : f32
+    linalg.yield %t : f32
+  } -> tensor<4xf32>
+  %y = qopt.quantize ins(%exp, %s, %z : tensor<4xf32>, tensor<f32>, tensor<i32>) outs(%oe : tensor<4xi8>) range [0, 255] params #none1 -> tensor<4xi8>
+  return %y : tensor<4xi8>
+}

@@ -383,27 +383,47 @@ LogicalResult Lowering::lowerQuantize(QuantizeOp op) {
 // The walk
 //===----------------------------------------------------------------------===//
 
-/// A sum of integers that is scaled in float, moved or not.
-static bool isScaledSum(Value value) {
+/// Why an operation that reads `value` is in float, if that is because of how
+/// `value` was lowered; null otherwise.
+static StringAttr reasonToRead(Value value) {
   Operation *def = value.getDefiningOp();
-  while (def && isMovement(def) && movedOperand(def))
+  while (def && isMovement(def) && !isa<tensor::ConcatOp>(def) &&
+         movedOperand(def))
     def = movedOperand(def).getDefiningOp();
   if (!def)
-    return false;
-  if (auto dequantize = dyn_cast<DequantizeOp>(def))
-    return getElementTypeOrSelf(dequantize.getInput()).isInteger(32) &&
-           !isDenseConstant(dequantize.getInput());
-  return def->getAttrOfType<StringAttr>(QoptDialect::kFloatReasonAttrName) ==
-         StringAttr::get(def->getContext(), QoptDialect::kSeveralScalesReason);
+    return {};
+  MLIRContext *context = def->getContext();
+  auto several = StringAttr::get(context, QoptDialect::kSeveralScalesReason);
+  auto moved = StringAttr::get(
+      context, "a reshape or another movement stands between the functions of "
+               "one tensor, so that one table cannot hold them; move it before "
+               "or after them");
+  if (isa<LookupOp>(def))
+    return moved;
+  // Reals of one scale each, side by side.
+  if (isa<tensor::ConcatOp>(def))
+    return several;
+  if (auto dequantize = dyn_cast<DequantizeOp>(def)) {
+    Value integers = dequantize.getInput();
+    bool isSum = getElementTypeOrSelf(integers).isInteger(32) &&
+                 !isDenseConstant(integers);
+    return isSum ? several : StringAttr();
+  }
+  auto reason =
+      def->getAttrOfType<StringAttr>(QoptDialect::kFloatReasonAttrName);
+  return reason == several || reason == moved ? reason : StringAttr();
 }
 
-/// What reads scaled sums is in float because they are.
+/// What reads scaled sums, or a function's values, is in float because they
+/// are.
 void Lowering::explainReaders() {
-  for (Operation &op : block)
-    if (computesOnFloats(&op) &&
-        !op.hasAttr(QoptDialect::kFloatReasonAttrName) &&
-        llvm::any_of(op.getOperands(), isScaledSum))
-      explainSeveralScales(&op);
+  for (Operation &op : block) {
+    if (!computesOnFloats(&op) || op.hasAttr(QoptDialect::kFloatReasonAttrName))
+      continue;
+    for (Value operand : op.getOperands())
+      if (StringAttr reason = reasonToRead(operand))
+        op.setAttr(QoptDialect::kFloatReasonAttrName, reason);
+  }
 }
 
 void Lowering::eraseDead() {

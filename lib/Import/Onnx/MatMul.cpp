@@ -159,11 +159,13 @@ static Value broadcastBatch(NodeContext &context, Value input,
                        {count, target.end()[-2], target.end()[-1]});
 }
 
+namespace {
 /// Shapes of A, B and Y, as numpy.matmul has them; vectors count as matrices.
 struct MatmulShapes {
   SmallVector<int64_t> a, b, batch, result;
   int64_t rows, depth, columns;
 };
+} // namespace
 
 static FailureOr<MatmulShapes> inferMatmul(NodeContext &context) {
   MatmulShapes shapes;
