@@ -28,6 +28,9 @@ if platform.machine() == "x86_64":
     config.available_features.add("x86")
 if shutil.which("qemu-x86_64"):
     config.available_features.add("qemu-x86")
+# An emulator, and the C library of the programs that it runs.
+if shutil.which("qemu-aarch64") and os.path.isdir("/usr/aarch64-linux-gnu"):
+    config.available_features.add("qemu-aarch64")
 
 if importlib.util.find_spec("numpy"):
     config.available_features.add("numpy")
@@ -43,6 +46,8 @@ config.substitutions += [
     ("%obj_root", config.qopt_obj_root),
     ("%make_npz", f"{sys.executable} {config.qopt_src_root}/test/Driver/Inputs/make_npz.py"),
     ("%demo", os.path.join(config.qopt_src_root, "examples", "fashion-mnist")),
+    ("%same_bytes", f"{sys.executable} {config.test_source_root}/Emulated/Inputs/same_bytes.py "
+                    f"--qopt {config.qopt_obj_root}/bin/qopt"),
     ("%check_metrics", f"{sys.executable} {config.test_source_root}/check_metrics.py"),
     ("%cifar10", f"{sys.executable} {config.test_source_root}/cifar10.py"),
 ]

@@ -178,49 +178,73 @@ static int positive(const char *text) {
 static int usage(const char *program) {
   fprintf(
       stderr,
-      "usage: %s [--input FILE.npy...] [--output FILE.npy...] [--bench N]\n",
+      "usage: %s [--input FILE.npy...] [--output FILE.npy...] [--bench N]\n"
+      "several inferences: all inputs of one after those of the other\n",
       program);
   return 2;
+}
+
+/* Files given, in the order of inferences and of the model's tensors. */
+typedef struct {
+  const char **inputs, **outputs;
+  int n_inputs, n_outputs, bench_runs;
+} options;
+
+/* Whether the arguments make sense. */
+static int parse(int argc, char **argv, options *given) {
+  int *count = NULL;
+  const char **list = NULL;
+  for (int i = 1; i < argc; ++i) {
+    if (!strcmp(argv[i], "--input")) {
+      list = given->inputs;
+      count = &given->n_inputs;
+    } else if (!strcmp(argv[i], "--output")) {
+      list = given->outputs;
+      count = &given->n_outputs;
+    } else if (!strcmp(argv[i], "--bench") && i + 1 < argc &&
+               (given->bench_runs = positive(argv[i + 1]))) {
+      ++i;
+    } else if (list && argv[i][0] != '-') {
+      list[(*count)++] = argv[i];
+    } else {
+      return 0;
+    }
+  }
+  return 1;
+}
+
+/* How many inferences `given` files are for, `each` for one. */
+static int inferences(const char *what, int given, int each) {
+  if (given && (!each || given % each))
+    fail("expected %d %s files for each inference, got %d", each, what, given);
+  return each ? given / each : 0;
 }
 
 int main(int argc, char **argv) {
   const qopt_model_info *info = QOPT_INFO();
   size_t slots = (size_t)(info->n_inputs + info->n_outputs + 1);
-  const char **paths = calloc(slots, sizeof(char *));
   const void **inputs = calloc(slots, sizeof(void *));
   void **outputs = calloc(slots, sizeof(void *));
-  int given[2] = {0, 0}, list = -1, benchRuns = 0;
-  if (!paths || !inputs || !outputs)
+  options given = {calloc((size_t)argc, sizeof(char *)),
+                   calloc((size_t)argc, sizeof(char *)), 0, 0, 0};
+  if (!inputs || !outputs || !given.inputs || !given.outputs)
     fail("out of memory");
-
-  /* paths: those of the inputs, then those of the outputs. */
-  for (int i = 1; i < argc; ++i) {
-    if (!strcmp(argv[i], "--input"))
-      list = 0;
-    else if (!strcmp(argv[i], "--output"))
-      list = 1;
-    else if (!strcmp(argv[i], "--bench") && i + 1 < argc &&
-             (benchRuns = positive(argv[i + 1])))
-      ++i;
-    else if (list >= 0 && argv[i][0] != '-' &&
-             given[list] < (list ? info->n_outputs : info->n_inputs))
-      paths[(list ? info->n_inputs : 0) + given[list]++] = argv[i];
-    else
-      return usage(argv[0]);
-  }
+  if (!parse(argc, argv, &given))
+    return usage(argv[0]);
   if (argc == 1) {
     printInfo(info);
     return finish();
   }
-  if (!benchRuns && given[0] != info->n_inputs)
-    fail("expected %d input files, got %d", info->n_inputs, given[0]);
+  int runs = inferences("input", given.n_inputs, info->n_inputs);
+  int written = inferences("output", given.n_outputs, info->n_outputs);
+  if (!runs && (info->n_inputs == 0 || given.bench_runs))
+    runs = 1;
+  if (!runs || written > runs)
+    fail("expected %d input files for each inference, got %d", info->n_inputs,
+         given.n_inputs);
 
-  for (int i = 0; i < info->n_inputs; ++i) {
-    void *data = allocate(numBytes(&info->inputs[i]));
-    if (i < given[0])
-      readNpy(paths[i], &info->inputs[i], data);
-    inputs[i] = data;
-  }
+  for (int i = 0; i < info->n_inputs; ++i)
+    inputs[i] = allocate(numBytes(&info->inputs[i]));
   for (int i = 0; i < info->n_outputs; ++i)
     outputs[i] = allocate(numBytes(&info->outputs[i]));
   void *arena = allocate(info->arena_bytes);
@@ -229,21 +253,27 @@ int main(int argc, char **argv) {
   if (!(pool = qopt_pool_create(QOPT_THREADS)))
     fail("%d threads cannot be started", QOPT_THREADS);
 #endif
-  int code = run(inputs, outputs, arena);
-  if (code != QOPT_OK)
-    fail("the model returned %d", code);
-  for (int i = 0; i < given[1]; ++i)
-    writeNpy(paths[info->n_inputs + i], &info->outputs[i], outputs[i]);
+  for (int at = 0; at < runs; ++at) {
+    for (int i = 0; i < info->n_inputs && given.n_inputs; ++i)
+      readNpy(given.inputs[at * info->n_inputs + i], &info->inputs[i],
+              (void *)inputs[i]);
+    int code = run(inputs, outputs, arena);
+    if (code != QOPT_OK)
+      fail("the model returned %d", code);
+    for (int i = 0; i < info->n_outputs && at < written; ++i)
+      writeNpy(given.outputs[at * info->n_outputs + i], &info->outputs[i],
+               outputs[i]);
+  }
 
   double best = 0;
-  for (int i = 0; i < benchRuns; ++i) {
+  for (int i = 0; i < given.bench_runs; ++i) {
     double start = seconds();
     run(inputs, outputs, arena);
     double elapsed = seconds() - start;
     if (i == 0 || elapsed < best)
       best = elapsed;
   }
-  if (benchRuns)
-    printf("%d runs, fastest %.1f us\n", benchRuns, best * 1e6);
+  if (given.bench_runs)
+    printf("%d runs, fastest %.1f us\n", given.bench_runs, best * 1e6);
   return finish();
 }

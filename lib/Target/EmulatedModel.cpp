@@ -88,39 +88,41 @@ EmulatedModel::~EmulatedModel() {
     sys::fs::remove_directories(folder);
 }
 
-Expected<SmallVector<HostTensor>>
-EmulatedModel::run(ArrayRef<HostTensor> inputs) const {
+Expected<std::vector<EmulatedModel::Tensors>>
+EmulatedModel::run(ArrayRef<ArrayRef<HostTensor>> samples) const {
   std::string prefix = std::to_string(runs++) + ".";
   SmallVector<std::string> files, arguments = command;
   auto remove = scope_exit([&] {
     for (const std::string &path : files)
       sys::fs::remove(path);
   });
-  auto addFile = [&](const Twine &name) {
-    files.push_back(file(prefix + name));
+  auto addFile = [&] {
+    files.push_back(file(prefix + std::to_string(files.size()) + ".npy"));
     arguments.push_back(files.back());
     return files.back();
   };
   arguments.push_back("--input");
-  for (auto [i, input] : enumerate(inputs)) {
-    std::string bytes;
-    raw_string_ostream os(bytes);
-    printNpy(os, input);
-    if (Error error = writeFile(addFile("input" + Twine(i)), bytes))
-      return std::move(error);
-  }
+  for (ArrayRef<HostTensor> inputs : samples)
+    for (const HostTensor &input : inputs) {
+      std::string bytes;
+      raw_string_ostream os(bytes);
+      printNpy(os, input);
+      if (Error error = writeFile(addFile(), bytes))
+        return std::move(error);
+    }
   arguments.push_back("--output");
-  SmallVector<std::string> outputs;
-  for (size_t i = 0; i < model.outputs.size(); ++i)
-    outputs.push_back(addFile("output" + Twine(i)));
+  size_t next = files.size();
+  for (size_t i = 0; i < samples.size() * model.outputs.size(); ++i)
+    addFile();
   if (Error error = execute(arguments, file(prefix + "log")))
     return std::move(error);
-  SmallVector<HostTensor> results;
-  for (const std::string &path : outputs) {
-    Expected<HostTensor> tensor = readNpy(path);
-    if (!tensor)
-      return tensor.takeError();
-    results.push_back(std::move(*tensor));
-  }
+  std::vector<Tensors> results(samples.size());
+  for (Tensors &outputs : results)
+    while (outputs.size() < model.outputs.size()) {
+      Expected<HostTensor> tensor = readNpy(files[next++]);
+      if (!tensor)
+        return tensor.takeError();
+      outputs.push_back(std::move(*tensor));
+    }
   return results;
 }

@@ -145,37 +145,68 @@ static std::string linkHint(const Triple &triple) {
          "-cross, libgcc-12-dev-" + debian + "-cross)";
 }
 
-Expected<std::string> qopt::linkExecutable(StringRef object,
-                                           const ModelInfo &info,
-                                           const TargetInfo &target) {
+/// Runs the compiler of the target; what it writes is the result.
+static Expected<std::string> runCompiler(const TargetInfo &target,
+                                         StringRef suffix,
+                                         ArrayRef<StringRef> options,
+                                         StringRef input = "") {
   Triple triple(target.triple);
   Expected<SmallVector<std::string>> compiler = compilerFor(triple);
   if (!compiler)
     return compiler.takeError();
+  Expected<TemporaryFile> output = TemporaryFile::create(suffix, "");
+  if (!output)
+    return output.takeError();
+  SmallVector<StringRef> command(compiler->begin(), compiler->end());
+  command.append({"-o", output->path()});
+  append_range(command, options);
+  if (Error error = runTool(command, input))
+    return createStringError(toString(std::move(error)) + linkHint(triple));
+  return readFile(output->path());
+}
+
+Expected<std::string> qopt::compileMainProgram(const ModelInfo &info,
+                                               const TargetInfo &target) {
   bool hasTasks = info.threads > 1;
   std::string program =
       std::string(kModelTypes) + (hasTasks ? kPool : "") + kMainProgram;
   Expected<TemporaryFile> source = TemporaryFile::create("c", program);
   if (!source)
     return source.takeError();
-  Expected<TemporaryFile> input = TemporaryFile::create("o", object);
-  if (!input)
-    return input.takeError();
-  Expected<TemporaryFile> output = TemporaryFile::create("exe", "");
-  if (!output)
-    return output.takeError();
   std::string infoMacro = "-DQOPT_INFO=" + info.name + "_info";
   std::string runMacro =
       "-DQOPT_RUN=" + info.name + (hasTasks ? "_run_parallel" : "_run");
   std::string threadsMacro = "-DQOPT_THREADS=" + std::to_string(info.threads);
-  SmallVector<StringRef> command(compiler->begin(), compiler->end());
   // The source comes from stdin: the name of a temporary file would end up in
   // the program's symbols.
-  command.append({"-O1", infoMacro, runMacro, "-o", output->path(),
-                  input->path(), "-x", "c", "-"});
+  SmallVector<StringRef> options = {"-O1",    "-c", infoMacro,
+                                    runMacro, "-x", "c", "-"};
   if (hasTasks)
-    command.append({threadsMacro, "-pthread"});
-  if (Error error = runTool(command, source->path()))
-    return createStringError(toString(std::move(error)) + linkHint(triple));
-  return readFile(output->path());
+    options.append({threadsMacro, "-pthread"});
+  return runCompiler(target, "o", options, source->path());
+}
+
+Expected<std::string> qopt::linkExecutable(StringRef object,
+                                           StringRef mainObject,
+                                           const ModelInfo &info,
+                                           const TargetInfo &target) {
+  Expected<TemporaryFile> input = TemporaryFile::create("o", object);
+  if (!input)
+    return input.takeError();
+  Expected<TemporaryFile> mainInput = TemporaryFile::create("o", mainObject);
+  if (!mainInput)
+    return mainInput.takeError();
+  SmallVector<StringRef> options = {mainInput->path(), input->path()};
+  if (info.threads > 1)
+    options.push_back("-pthread");
+  return runCompiler(target, "exe", options);
+}
+
+Expected<std::string> qopt::linkExecutable(StringRef object,
+                                           const ModelInfo &info,
+                                           const TargetInfo &target) {
+  Expected<std::string> mainObject = compileMainProgram(info, target);
+  if (!mainObject)
+    return mainObject.takeError();
+  return linkExecutable(object, *mainObject, info, target);
 }

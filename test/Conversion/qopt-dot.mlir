@@ -1,5 +1,7 @@
 // RUN: qopt-opt %s --convert-qopt-dot=target=x86-64-v4-vnni | FileCheck %s --check-prefixes=CHECK,VNNI
 // RUN: qopt-opt %s --convert-qopt-dot=target=aarch64+dotprod+i8mm | FileCheck %s --check-prefixes=CHECK,ARM
+// RUN: qopt-opt %s --convert-qopt-dot=target=aarch64+dotprod | FileCheck %s --check-prefix=DOTPROD
+// RUN: qopt-opt %s --convert-qopt-dot=target=aarch64 | FileCheck %s --check-prefix=NEON
 // RUN: qopt-opt %s --convert-qopt-dot=target=x86-64-v3-avxvnni | FileCheck %s --check-prefixes=CHECK,AVXVNNI
 // RUN: qopt-opt %s --convert-qopt-dot=target=x86-64-v3 | FileCheck %s --check-prefixes=CHECK,AVX2
 // RUN: qopt-opt %s --convert-qopt-dot=target=portable | FileCheck %s --check-prefixes=CHECK,PORTABLE
@@ -41,10 +43,58 @@ func.func @signed(%acc: vector<4xi32>, %a: vector<16xi8>, %b: vector<16xi8>) -> 
   return %r : vector<4xi32>
 }
 
+// Without an instruction for mixed signs the unsigned side becomes signed, and
+// what that takes away is added.
 // CHECK-LABEL: func.func @arm_mixed
 // ARM: llvm.call_intrinsic "llvm.aarch64.neon.usdot.v4i32.v16i8"
+// DOTPROD-LABEL: func.func @arm_mixed
+// DOTPROD-SAME: %[[ACC:.*]]: vector<4xi32>, %[[A:.*]]: vector<16xi8>, %[[B:.*]]: vector<16xi8>
+// DOTPROD: %[[TOP:.*]] = arith.constant dense<-128> : vector<16xi8>
+// DOTPROD: %[[FLIPPED:.*]] = arith.xori %[[A]], %[[TOP]]
+// DOTPROD: %[[SUM:.*]] = llvm.call_intrinsic "llvm.aarch64.neon.sdot.v4i32.v16i8"(%[[ACC]], %[[B]], %[[FLIPPED]])
+// DOTPROD: %[[TAKEN:.*]] = llvm.call_intrinsic "llvm.aarch64.neon.sdot.v4i32.v16i8"(%{{.*}}, %[[B]], %[[TOP]])
+// DOTPROD: arith.subi %[[SUM]], %[[TAKEN]]
 func.func @arm_mixed(%acc: vector<4xi32>, %a: vector<16xi8>, %b: vector<16xi8>) -> vector<4xi32> {
   %r = qopt.dot %acc, %a, %b unsigned_a : vector<4xi32>, vector<16xi8>, vector<16xi8>
+  return %r : vector<4xi32>
+}
+
+// Products of 16 bits, neighbours added in 16 bits if the promise allows it.
+// CHECK-LABEL: func.func @arm_pairs
+// NEON-LABEL: func.func @arm_pairs
+// NEON-COUNT-2: llvm.call_intrinsic "llvm.aarch64.neon.smull.v8i16"
+// NEON: llvm.call_intrinsic "llvm.aarch64.neon.addp.v8i16"
+// NEON: llvm.call_intrinsic "llvm.aarch64.neon.saddlp.v4i32.v8i16"
+// NEON-LABEL: func.func @arm_no_pairs
+// NEON-NOT: call_intrinsic
+// NEON: return
+func.func @arm_pairs(%acc: vector<4xi32>, %a: vector<16xi8>, %b: vector<16xi8>) -> vector<4xi32> {
+  %r = qopt.dot %acc, %a, %b {pair_bound = 255 : i64} : vector<4xi32>, vector<16xi8>, vector<16xi8>
+  return %r : vector<4xi32>
+}
+func.func @arm_no_pairs(%acc: vector<4xi32>, %a: vector<16xi8>, %b: vector<16xi8>) -> vector<4xi32> {
+  %r = qopt.dot %acc, %a, %b {pair_bound = 256 : i64} : vector<4xi32>, vector<16xi8>, vector<16xi8>
+  return %r : vector<4xi32>
+}
+
+// Two rows by two columns, eight bytes deep.
+// CHECK-LABEL: func.func @rows_and_columns
+// CHECK-SAME: %[[ACC:.*]]: vector<4xi32>, %[[A:.*]]: vector<16xi8>, %[[B:.*]]: vector<16xi8>
+// ARM: llvm.call_intrinsic "llvm.aarch64.neon.usmmla.v4i32.v16i8"(%[[ACC]], %[[A]], %[[B]])
+// PORTABLE: arith.muli
+func.func @rows_and_columns(%acc: vector<4xi32>, %a: vector<16xi8>, %b: vector<16xi8>) -> vector<4xi32> {
+  %rows = vector.shuffle %a, %a [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15] : vector<16xi8>, vector<16xi8>
+  %columns = vector.shuffle %b, %b [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] : vector<16xi8>, vector<16xi8>
+  %r = qopt.dot %acc, %rows, %columns unsigned_a : vector<4xi32>, vector<32xi8>, vector<32xi8>
+  return %r : vector<4xi32>
+}
+
+// Other bytes are plain products.
+// CHECK-LABEL: func.func @other_rows
+// ARM-NOT: call_intrinsic
+// CHECK: return
+func.func @other_rows(%acc: vector<4xi32>, %a: vector<32xi8>, %b: vector<32xi8>) -> vector<4xi32> {
+  %r = qopt.dot %acc, %a, %b unsigned_a : vector<4xi32>, vector<32xi8>, vector<32xi8>
   return %r : vector<4xi32>
 }
 

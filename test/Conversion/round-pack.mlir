@@ -1,6 +1,6 @@
 // RUN: qopt-opt %s --convert-qopt-dot=target=x86-64-v4-vnni | FileCheck %s --check-prefixes=CHECK,X86,AVX512
 // RUN: qopt-opt %s --convert-qopt-dot=target=x86-64-v3 | FileCheck %s --check-prefixes=CHECK,X86
-// RUN: qopt-opt %s --convert-qopt-dot=target=aarch64 | FileCheck %s --check-prefixes=CHECK,ARITH
+// RUN: qopt-opt %s --convert-qopt-dot=target=aarch64 | FileCheck %s --check-prefixes=CHECK,ARM
 // RUN: qopt-opt %s --convert-qopt-dot=target=portable | FileCheck %s --check-prefixes=CHECK,ARITH
 
 // The conversion rounds, packing saturates: of the clamp only the upper bound of
@@ -28,6 +28,13 @@ func.func @unsigned(%a: vector<8xf32>, %b: vector<8xf32>, %c: vector<8xf32>, %d:
 // X86: llvm.call_intrinsic "llvm.x86.sse2.packsswb.128"
 // X86: arith.maxsi
 // ARITH-NOT: call_intrinsic
+// ARM-DAG: %[[LEAST:.*]] = arith.constant dense<-100> : vector<16xi8>
+// ARM-COUNT-2: llvm.call_intrinsic "llvm.aarch64.neon.fcvtns.v4i32.v4f32"
+// ARM-NOT: sadd.sat
+// ARM: llvm.call_intrinsic "llvm.aarch64.neon.sqxtn.v8i8"
+// ARM: %[[BYTES:.*]] = vector.shuffle
+// ARM: %[[R:.*]] = arith.maxsi %[[BYTES]], %[[LEAST]]
+// ARM: return %[[R]]
 // CHECK: return
 func.func @signed(%a: vector<4xf32>) -> vector<16xi8> {
   %r = qopt.round_pack %a, %a, %a, %a range [-100, 127] zero_point 0 : vector<4xf32> -> vector<16xi8>
@@ -44,7 +51,12 @@ func.func @long(%a: vector<16xf32>) -> vector<64xi8> {
 
 // A range wholly below the zero point.
 // CHECK-LABEL: func.func @below
-// CHECK: arith.constant dense<-1.280000e+02> : vector<4xf32>
+// X86: arith.constant dense<-1.280000e+02> : vector<4xf32>
+// ARITH: arith.constant dense<-1.280000e+02> : vector<4xf32>
+// ARM: llvm.call_intrinsic "llvm.sadd.sat"
+// ARM: llvm.call_intrinsic "llvm.aarch64.neon.sqxtun.v8i8"
+// ARM: arith.maxui
+// ARM: arith.minui
 func.func @below(%a: vector<4xf32>) -> vector<16xi8> {
   %r = qopt.round_pack %a, %a, %a, %a range [100, 127] zero_point 255 : vector<4xf32> -> vector<16xi8>
   return %r : vector<16xi8>

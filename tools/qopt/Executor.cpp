@@ -37,7 +37,10 @@ public:
       : model(std::move(emulated)) {}
   llvm::Expected<llvm::SmallVector<HostTensor>>
   run(llvm::ArrayRef<HostTensor> inputs) override {
-    return model->run(inputs);
+    auto results = model->run(inputs);
+    if (!results)
+      return results.takeError();
+    return std::move(results->front());
   }
   const ModelInfo &getInfo() const override { return model->info(); }
 

@@ -90,10 +90,20 @@ std::string emitHeader(const ModelInfo &info);
 llvm::Expected<std::string> linkSharedObject(llvm::StringRef object,
                                              const ModelInfo &info);
 
+/// The bytes of an object of runtime/qopt_main.c for models of this name and
+/// number of threads.
+llvm::Expected<std::string> compileMainProgram(const ModelInfo &info,
+                                               const TargetInfo &target);
+
 /// Links the bytes of an object for `target` and runtime/qopt_main.c into those
 /// of a program: with the C compiler of the host, or for another architecture
 /// with clang and lld, statically.
 llvm::Expected<std::string> linkExecutable(llvm::StringRef object,
+                                           const ModelInfo &info,
+                                           const TargetInfo &target);
+/// The same with what compileMainProgram gave.
+llvm::Expected<std::string> linkExecutable(llvm::StringRef object,
+                                           llvm::StringRef mainObject,
                                            const ModelInfo &info,
                                            const TargetInfo &target);
 

@@ -21,6 +21,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace qopt {
 
@@ -39,10 +40,12 @@ public:
 
   const ModelInfo &info() const { return model; }
 
-  /// One inference, in a process of its own. Safe to call from several threads
-  /// at once. The program checks the inputs.
-  llvm::Expected<llvm::SmallVector<HostTensor>>
-  run(llvm::ArrayRef<HostTensor> inputs) const;
+  using Tensors = llvm::SmallVector<HostTensor>;
+
+  /// The outputs of each sample, all of them in one process. Safe to call from
+  /// several threads at once. The program checks the inputs.
+  llvm::Expected<std::vector<Tensors>>
+  run(llvm::ArrayRef<llvm::ArrayRef<HostTensor>> samples) const;
 
 private:
   EmulatedModel() = default;

@@ -1,37 +1,47 @@
 #!/usr/bin/env python3
-"""Prints, as JSON, what the innermost loops of x86-64 assembly consist of.
+"""Prints, as JSON, what the innermost loops of assembly consist of.
 
   count_loops.py FILE.s INSTRUCTION
 
-A loop is a run of lines from a label to a jump back to it, innermost if no
-other label lies between. Of those loops that hold INSTRUCTION:
+For x86-64 and AArch64. A loop is a run of lines from a label to a jump back to
+it, innermost if no other label lies between. Of those loops that hold
+INSTRUCTION:
 
   loops      how many there are
-  spills     accesses of the stack through %rsp in all of them
+  spills     accesses of the stack through its pointer in all of them
   most_dots  INSTRUCTIONs in the loop with the most
   others     other instructions in that loop
+  loads      those of the others that only read memory
+  share      percent of that loop that are INSTRUCTIONs or loads
   calls      names called that the file does not define, beside memcpy and memset
 """
 
 import json
 import re
 import sys
+from collections import namedtuple
+
+Syntax = namedtuple("Syntax", "comment jump call stack load")
+X86 = Syntax("#", re.compile(r"^\s+j\w+\s+(\.L\w+)"),
+             re.compile(r"\s+(?:call|jmp)\w*\s+\*?([\w.@%(]+)"), "(%rsp",
+             re.compile(r"^\s+v(?:mov|pbroadcast)\w*\s+[^%]"))
+ARM = Syntax("//", re.compile(r"^\s+(?:b\.?\w*|cbn?z|tbn?z)\s.*?(\.L\w+)$"),
+             re.compile(r"\s+bl?\s+([\w.]+)"), "[sp",
+             re.compile(r"^\s+ld(?:r|p|ur|1r?)\s"))
 
 LABEL = re.compile(r"^(\.L\w+):")
-JUMP = re.compile(r"^\s+j\w+\s+(\.L\w+)")
-CALL = re.compile(r"\s+(?:call|jmp)\w*\s+\*?([\w.@%(]+)")
 INSTRUCTION = re.compile(r"^\s+(\{vex\})?\s*[a-z]")
 ALLOWED = {"memcpy", "memset", "memcpy@PLT", "memset@PLT"}
 
 
-def innermost_loops(lines):
+def innermost_loops(lines, syntax):
     label, body = None, []
     for line in lines:
         if match := LABEL.match(line):
             label, body = match[1], []
         elif INSTRUCTION.match(line):
             body.append(line)
-            jump = JUMP.match(line)
+            jump = syntax.jump.match(line)
             if jump and jump[1] == label:
                 yield body
                 label, body = None, []
@@ -40,20 +50,25 @@ def innermost_loops(lines):
 def main():
     path, name = sys.argv[1:]
     with open(path, encoding="utf-8") as file:
-        lines = [line.split("#")[0].rstrip() for line in file]
+        text = file.read()
+    syntax = X86 if "%rsp" in text or "%rdi" in text else ARM
+    lines = [line.split(syntax.comment)[0].rstrip() for line in text.splitlines()]
 
     def dots(loop):
         return sum(bool(re.search(rf"\b{name}\b", line)) for line in loop)
 
-    loops = [loop for loop in innermost_loops(lines) if dots(loop)]
+    loops = [loop for loop in innermost_loops(lines, syntax) if dots(loop)]
     longest = max(loops, key=dots, default=[])
-    called = {match[1] for line in lines if (match := CALL.match(line))}
+    loads = sum(bool(syntax.load.match(line)) for line in longest)
+    called = {match[1] for line in lines if (match := syntax.call.match(line))}
     defined = {line[:-1] for line in lines if line.endswith(":")}
     print(json.dumps({
         "loops": len(loops),
-        "spills": sum("(%rsp" in line for loop in loops for line in loop),
+        "spills": sum(syntax.stack in line for loop in loops for line in loop),
         "most_dots": dots(longest),
         "others": len(longest) - dots(longest),
+        "loads": loads,
+        "share": 100 * (dots(longest) + loads) // max(1, len(longest)),
         "calls": len(called - defined - ALLOWED),
     }))
 
