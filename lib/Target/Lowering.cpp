@@ -37,7 +37,11 @@ namespace qopt {
 
 static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCSEPass());
-  pm.addPass(createCanonicalizerPass());
+  // The control flow is as the schedule made it: nothing to simplify in the
+  // regions, which takes as long as all patterns together.
+  GreedyRewriteConfig config;
+  config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+  pm.addPass(createCanonicalizerPass(config));
 }
 
 void buildPlannedPipeline(OpPassManager &pm) {

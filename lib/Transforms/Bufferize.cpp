@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "NestBuffers.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotModuleBufferize.h"
@@ -194,6 +195,8 @@ void BufferizePass::runOnOperation() {
     return signalPassFailure();
 
   unshareEmptyTensors(*func);
+  readFromBuffers(*func);
+  SmallVector<memref::AllocOp> placeholders = holdWrites(*func);
 
   IRRewriter rewriter(&getContext());
   bufferization::BufferizationState state;
@@ -201,6 +204,7 @@ void BufferizePass::runOnOperation() {
       failed(bufferization::runOneShotModuleBufferize(module, getOptions(),
                                                       state)))
     return signalPassFailure();
+  restoreWrites(placeholders);
   bufferization::removeBufferizationAttributesInModule(module);
   bufferization::hoistBuffersFromLoops(*func);
   info->setOn(module);

@@ -107,3 +107,87 @@ func.func @dtype(%x: tensor<4xbf16>) -> tensor<4xf32> {
   %c = arith.constant dense<0.0> : tensor<4xf32>
   return %c : tensor<4xf32>
 }
+
+// -----
+
+// The writes of a tile stay in order, in the buffer that the last of them gets;
+// what the nest reads from outside, it reads in place.
+
+// CHECK-LABEL: func.func @tile
+// CHECK-SAME: (%[[X:.*]]: memref<8x8xf32>, %[[Y:.*]]: memref<8x8xf32>)
+// CHECK-NOT: memref.copy
+// CHECK: scf.for %[[I:[a-z0-9]*]] =
+// CHECK: %[[A:.*]] = vector.transfer_read %[[X]][%[[I]], %c0]
+// CHECK-NEXT: vector.transfer_write %[[A]], %[[Y]][%[[I]], %c4]
+// CHECK-NEXT: %[[B:.*]] = vector.transfer_read %[[X]][%[[I]], %c4]
+// CHECK-NEXT: vector.transfer_write %[[B]], %[[Y]][%[[I]], %c0]
+// CHECK: return{{$}}
+func.func @tile(%x: tensor<8x8xf32>) -> tensor<8x8xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8x8xf32>
+  %y = scf.for %i = %c0 to %c8 step %c1 iter_args(%d = %e) -> (tensor<8x8xf32>) {
+    %a = vector.transfer_read %x[%i, %c0], %zero {in_bounds = [true]} : tensor<8x8xf32>, vector<4xf32>
+    %0 = vector.transfer_write %a, %d[%i, %c4] {in_bounds = [true]} : vector<4xf32>, tensor<8x8xf32>
+    %b = vector.transfer_read %x[%i, %c4], %zero {in_bounds = [true]} : tensor<8x8xf32>, vector<4xf32>
+    %1 = vector.transfer_write %b, %0[%i, %c0] {in_bounds = [true]} : vector<4xf32>, tensor<8x8xf32>
+    scf.yield %1 : tensor<8x8xf32>
+  }
+  return %y : tensor<8x8xf32>
+}
+
+// -----
+
+// A buffer that is needed afterwards is copied before the first write.
+
+// CHECK-LABEL: func.func @tile_of_input
+// CHECK-SAME: (%[[X:.*]]: memref<8xf32>, %[[Y:.*]]: memref<8xf32>)
+// CHECK: memref.copy %[[X]], %[[C:[a-z0-9_]*]]
+// CHECK: scf.for
+// CHECK: vector.transfer_write %{{.*}}, %[[D:[a-z0-9_]*]][%c0]
+// CHECK-NEXT: vector.transfer_write %{{.*}}, %[[D]][%c4]
+// CHECK-NOT: vector.transfer_write
+// CHECK: return{{$}}
+func.func @tile_of_input(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  %v = arith.constant dense<1.0> : vector<4xf32>
+  %y = scf.for %i = %c0 to %c8 step %c1 iter_args(%d = %x) -> (tensor<8xf32>) {
+    %0 = vector.transfer_write %v, %d[%c0] {in_bounds = [true]} : vector<4xf32>, tensor<8xf32>
+    %1 = vector.transfer_write %v, %0[%c4] {in_bounds = [true]} : vector<4xf32>, tensor<8xf32>
+    scf.yield %1 : tensor<8xf32>
+  }
+  return %y : tensor<8xf32>
+}
+
+// -----
+
+// A read of what the tile overwrites keeps all of its writes in sight: the
+// second one, alone, would be of another part.
+
+// CHECK-LABEL: func.func @read_after_writes
+// CHECK-SAME: %{{.*}}: memref<8xf32>, %[[Y:.*]]: memref<8xf32>, %[[OLD:.*]]: memref<4xf32>)
+// CHECK: linalg.copy {{.*}} outs(%[[C:[a-z0-9_]*]] :
+// CHECK: memref.copy %[[C]], %[[D:[a-z0-9_]*]]
+// CHECK-COUNT-2: vector.transfer_write %{{.*}}, %[[D]]
+// CHECK: %[[READ:.*]] = vector.transfer_read %[[C]]
+// CHECK: vector.transfer_write %[[READ]], %[[OLD]]
+func.func @read_after_writes(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c4 = arith.constant 4 : index
+  %zero = arith.constant 0.0 : f32
+  %v = arith.constant dense<1.0> : vector<4xf32>
+  %e = tensor.empty() : tensor<8xf32>
+  %d = linalg.copy ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  %0 = vector.transfer_write %v, %d[%c0] {in_bounds = [true]} : vector<4xf32>, tensor<8xf32>
+  %1 = vector.transfer_write %v, %0[%c4] {in_bounds = [true]} : vector<4xf32>, tensor<8xf32>
+  %old = vector.transfer_read %d[%c0], %zero {in_bounds = [true]} : tensor<8xf32>, vector<4xf32>
+  %f = tensor.empty() : tensor<4xf32>
+  %2 = vector.transfer_write %old, %f[%c0] {in_bounds = [true]} : vector<4xf32>, tensor<4xf32>
+  return %1, %2 : tensor<8xf32>, tensor<4xf32>
+}
