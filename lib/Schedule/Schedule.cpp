@@ -546,7 +546,7 @@ static bool hasQuads(const TargetInfo &target, const DepthwiseDot &dot) {
     if (DotForm::choose(target, {lanes, dot.lhsUnsigned, dot.weightsUnsigned})
             .kind != DotForm::Kind::Quads)
       return false;
-  return true;
+  return target.lanes(32) >= 4;
 }
 
 /// Interleaved dot products, where the region's one reduction is over the taps

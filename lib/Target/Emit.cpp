@@ -138,7 +138,9 @@ createTargetMachine(const TargetInfo &info, unsigned optLevel) {
                           : optLevel == 2 ? CodeGenOptLevel::Default
                                           : CodeGenOptLevel::Aggressive;
   std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
-      triple, info.cpu, info.features, targetOptions, Reloc::PIC_,
+      triple, info.cpu, info.features, targetOptions,
+      // Firmware is linked to fixed addresses.
+      info.arch == TargetInfo::Arch::CortexM ? Reloc::Static : Reloc::PIC_,
       /*CM=*/std::nullopt, level));
   if (!machine)
     return createStringError("this LLVM cannot generate code for " + info.name);
@@ -242,6 +244,19 @@ static Error checkUndefinedSymbols(StringRef bytes) {
           *name + "'");
   }
   return Error::success();
+}
+
+/// What only firmware needs to know.
+static void prepareFirmware(Module &module, const TargetInfo &target) {
+  if (target.arch != TargetInfo::Arch::CortexM)
+    return;
+  // Flash is scarcer than time: no unrolling, no alignment of loops.
+  for (Function &function : module)
+    if (!function.isDeclaration())
+      function.addFnAttr(Attribute::OptimizeForSize);
+  // Tag_ABI_VFP_args: no exported function takes floats, so the object goes
+  // with either convention for them.
+  module.setModuleInlineAsm(".eabi_attribute 28, 3\n");
 }
 
 //===----------------------------------------------------------------------===//
@@ -372,6 +387,7 @@ Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
   (*code)->setModuleIdentifier(info->name);
   (*code)->setSourceFileName(info->name);
   addInfoFunction(**code, *info);
+  prepareFirmware(**code, base);
   optimize(**code, **machine, options);
 
   if (kind == CodeKind::LlvmIr) {

@@ -11,6 +11,8 @@
 
 #include "Destinations.h"
 #include "ModelBuilder.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "qopt/Pipelines/CollectReport.h"
 #include "qopt/Support/AtomicFile.h"
 #include "qopt/Support/Recipe.h"
@@ -190,6 +192,39 @@ llvm::Error CompileCommand::checkNoFloat() {
       first.detail + more);
 }
 
+/// Whether `op` computes with floats, or compares or converts them; a constant
+/// and the bits of a float are memory like other memory.
+static bool computesInFloat(Operation *op) {
+  auto isFloat = [](Type type) {
+    return isa<FloatType>(getElementTypeOrSelf(type));
+  };
+  return isa<arith::ArithDialect, math::MathDialect>(op->getDialect()) &&
+         !isa<arith::ConstantOp, arith::BitcastOp>(op) &&
+         (llvm::any_of(op->getOperandTypes(), isFloat) ||
+          llvm::any_of(op->getResultTypes(), isFloat));
+}
+
+/// An error that names the first node that computes in float on a target that
+/// cannot.
+static llvm::Error checkTargetFloat(Session &session, ModuleOp module,
+                                    const TargetInfo &target) {
+  if (target.hasFloat)
+    return llvm::Error::success();
+  Operation *culprit = nullptr;
+  module.walk([&](Operation *op) {
+    culprit = computesInFloat(op) ? op : nullptr;
+    return culprit ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  if (!culprit)
+    return llvm::Error::success();
+  emitError(culprit->getLoc())
+      << "expected integer arithmetic, as " << target.name
+      << " has no floating point, got '" << culprit->getName()
+      << "'; a recipe with \"requantize\": \"fixed-point\" and --io quantized "
+         "leave floats to nodes without an integer form only";
+  return session.takeError(ExitCode::Input, "float arithmetic is left");
+}
+
 llvm::Error CompileCommand::write(StringRef path, StringRef bytes) {
   auto file = AtomicFile::create(path);
   if (!file)
@@ -315,6 +350,11 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
     return usageError("--emit exe: expected a target of this host's " +
                       host.getArchName() + ", got '" + options->target.name +
                       "'");
+  if (kind == EmitKind::SharedObject &&
+      options->target.arch == TargetInfo::Arch::CortexM)
+    return usageError("--emit so: expected a target with shared libraries, got "
+                      "'" +
+                      options->target.name + "'");
   auto recipe = loadRecipe(build.recipe);
   if (!recipe)
     return recipe.takeError();
@@ -369,6 +409,9 @@ llvm::Error CompileCommand::run() {
   if (llvm::Error error = prepareDestinations(*kind))
     return error;
 
+  auto targets = build.targets();
+  if (!targets)
+    return targets.takeError();
   Session session;
   auto atPhase = [&](ModuleOp module, Phase phase) -> llvm::Error {
     collector.atPhase(module, phase);
@@ -377,9 +420,12 @@ llvm::Error CompileCommand::run() {
               writeFileAtomically(dumpPath(phase), print(module)))
         return error;
     // After the last phase at which a node's arithmetic can change.
-    if (noFloatFallback && phase == Phase::Scheduled)
-      return checkNoFloat();
-    return llvm::Error::success();
+    if (phase != Phase::Scheduled)
+      return llvm::Error::success();
+    if (noFloatFallback)
+      if (llvm::Error error = checkNoFloat())
+        return error;
+    return checkTargetFloat(session, module, targets->back());
   };
   llvm::Error error = *kind == EmitKind::Mlir
                           ? writePhase(session, *to, atPhase)

@@ -98,6 +98,17 @@ TEST(TargetInfo, ImpossibleLists) {
   EXPECT_NE(message("x86-64-v2,").find("unknown target ''"), std::string::npos);
 }
 
+TEST(TargetInfo, CortexM) {
+  for (llvm::StringRef name : {"cortex-m0", "cortex-m3", "cortex-m4"}) {
+    TargetInfo info = getOrFail(name);
+    EXPECT_EQ(info.indexBits, 32u);
+    EXPECT_EQ(info.hasFloat, name == "cortex-m4");
+    EXPECT_EQ(info.lanes(32), 1);
+    EXPECT_FALSE(info.runsOnHost());
+  }
+  EXPECT_EQ(getOrFail("x86-64-v3").indexBits, 64u);
+}
+
 TEST(DotForm, FollowsTheTarget) {
   DotShape shape;
   shape.unsignedA = true;

@@ -25,7 +25,7 @@
 namespace qopt {
 
 struct TargetInfo {
-  enum class Arch { X86_64, AArch64 };
+  enum class Arch { X86_64, AArch64, CortexM };
 
   /// Canonical name, never "native": the same name gives the same bytes on
   /// every host.
@@ -35,6 +35,12 @@ struct TargetInfo {
   std::string cpu;
   /// LLVM's subtarget features, "+avx512vnni,...", in a fixed order.
   std::string features;
+
+  /// Width of an address.
+  unsigned indexBits = 64;
+  /// Whether floats are computed by instructions; without, no float operation
+  /// may be left.
+  bool hasFloat = true;
 
   /// Width of the vectors that schedules use, and how many registers hold them.
   int64_t vectorBits = 128;
