@@ -232,12 +232,14 @@ void ScheduleChooser::collect(linalg::LinalgOp op, ArrayRef<AffineExpr> at,
   }
 }
 
-/// Lanes are as wide as the widest type that any body computes in.
+/// Lanes are as wide as the widest type that any body computes in, up to 32
+/// bits: products of 64 bits between two steps of 32 take two registers.
 int64_t ScheduleChooser::widestBits() const {
   int64_t bits = 8;
   auto see = [&](Type type) {
     if (type.isIntOrFloat())
-      bits = std::max<int64_t>(bits, type.getIntOrFloatBitWidth());
+      bits =
+          std::max<int64_t>(bits, std::min(type.getIntOrFloatBitWidth(), 32u));
   };
   for (const Member &member : members)
     for (Operation &op : *member.block()) {

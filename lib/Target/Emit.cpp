@@ -246,10 +246,72 @@ static Error checkUndefinedSymbols(StringRef bytes) {
   return Error::success();
 }
 
+/// i64 multiply(i32 x, i32 m), of 16-bit parts, for cores whose multiplier
+/// gives 32 bits:
+///   x * m = xh*mh * 2^32 + (xh*ml + xl*mh) * 2^16 + xl*ml
+static Function *buildLongMultiply(Module &module) {
+  IRBuilder<> b(module.getContext());
+  Type *i32 = b.getInt32Ty(), *i64 = b.getInt64Ty();
+  auto *function =
+      Function::Create(FunctionType::get(i64, {i32, i32}, false),
+                       GlobalValue::InternalLinkage, "qopt.multiply", module);
+  function->addFnAttr(Attribute::NoInline);
+  b.SetInsertPoint(BasicBlock::Create(module.getContext(), "", function));
+  auto low = [&](Value *x) { return b.CreateAnd(x, 0xFFFF); };
+  auto high = [&](Value *x) { return b.CreateAShr(x, 16); };
+  Value *x = function->getArg(0), *m = function->getArg(1);
+  Value *lowest = b.CreateZExt(b.CreateMul(low(x), low(m)), i64);
+  Value *highest = b.CreateSExt(b.CreateMul(high(x), high(m)), i64);
+  Value *middle = b.CreateAdd(b.CreateSExt(b.CreateMul(high(x), low(m)), i64),
+                              b.CreateSExt(b.CreateMul(low(x), high(m)), i64));
+  Value *sum = b.CreateAdd(b.CreateShl(highest, 32), b.CreateShl(middle, 16));
+  b.CreateRet(b.CreateAdd(sum, lowest));
+  return function;
+}
+
+/// The i32 that `value` extends with its sign.
+static Value *signedHalf(Value *value) {
+  if (auto *extension = dyn_cast<SExtInst>(value))
+    return extension->getSrcTy()->isIntegerTy(32) ? extension->getOperand(0)
+                                                  : nullptr;
+  auto *constant = dyn_cast<ConstantInt>(value);
+  if (!constant || !constant->getValue().isSignedIntN(32))
+    return nullptr;
+  return ConstantInt::getSigned(Type::getInt32Ty(value->getContext()),
+                                constant->getSExtValue());
+}
+
+/// Fixed-point products by calls of one function, where the compiler would call
+/// one of its own library.
+static void shortenMultiplies(Module &module) {
+  SmallVector<std::pair<BinaryOperator *, std::array<Value *, 2>>> products;
+  for (Function &function : module)
+    for (BasicBlock &block : function)
+      for (Instruction &instruction : block)
+        if (auto *product = dyn_cast<BinaryOperator>(&instruction);
+            product && product->getOpcode() == Instruction::Mul &&
+            product->getType()->isIntegerTy(64)) {
+          Value *x = signedHalf(product->getOperand(0));
+          Value *m = signedHalf(product->getOperand(1));
+          if (x && m)
+            products.push_back({product, {x, m}});
+        }
+  if (products.empty())
+    return;
+  Function *multiply = buildLongMultiply(module);
+  for (auto &[product, factors] : products) {
+    IRBuilder<> b(product);
+    product->replaceAllUsesWith(b.CreateCall(multiply, factors));
+    product->eraseFromParent();
+  }
+}
+
 /// What only firmware needs to know.
 static void prepareFirmware(Module &module, const TargetInfo &target) {
   if (target.arch != TargetInfo::Arch::CortexM)
     return;
+  if (!target.hasLongMultiply)
+    shortenMultiplies(module);
   // Flash is scarcer than time: no unrolling, no alignment of loops.
   for (Function &function : module)
     if (!function.isDeclaration())

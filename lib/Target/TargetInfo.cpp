@@ -114,6 +114,7 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   info.hasI8mm = is_contained(extra, "i8mm");
   if (row.arch == kCortexM) {
     info.indexBits = 32;
+    info.hasLongMultiply = info.name != "cortex-m0";
     info.hasFloat = info.name != "cortex-m0" && info.name != "cortex-m3";
   }
   if (info.hasVnni512)

@@ -41,6 +41,8 @@ struct TargetInfo {
   /// Whether floats are computed by instructions; without, no float operation
   /// may be left.
   bool hasFloat = true;
+  /// Whether one instruction gives all 64 bits of a product.
+  bool hasLongMultiply = true;
 
   /// Width of the vectors that schedules use, and how many registers hold them.
   int64_t vectorBits = 128;

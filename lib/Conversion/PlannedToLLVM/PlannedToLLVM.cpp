@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // One conversion with one type converter: the passes of the dialects would each
-// bring one of their own, and that of vectors always takes an index for 64 bits.
+// bring one of their own, and that of vectors always takes an index for 64
+// bits.
 //
 //===----------------------------------------------------------------------===//
 
@@ -39,6 +40,8 @@ static void populateVectorPatterns(RewritePatternSet &patterns) {
   vector::populateVectorBitCastLoweringPatterns(patterns);
   vector::populateVectorBroadcastLoweringPatterns(patterns);
   vector::populateVectorShapeCastLoweringPatterns(patterns);
+  vector::populateVectorTransposeLoweringPatterns(
+      patterns, vector::VectorTransposeLowering::EltWise);
   vector::populateVectorTransferLoweringPatterns(patterns,
                                                  /*maxTransferRank=*/1);
   vector::populateVectorMaskMaterializationPatterns(

@@ -38,7 +38,8 @@ struct EdgeFunction {
 class Lowering {
 public:
   explicit Lowering(func::FuncOp func)
-      : block(func.getBody().front()), builder(func.getContext()) {}
+      : block(func.getBody().front()), builder(func.getContext()),
+        fixedPoint(func->hasAttr(QoptDialect::kFixedPointAttrName)) {}
 
   LogicalResult run();
 
@@ -64,6 +65,7 @@ private:
 
   Block &block;
   OpBuilder builder;
+  bool fixedPoint;
   DenseMap<Value, IntegerForm> forms;
   /// Float values in place of those that forms or tables replace.
   DenseMap<Value, Value> reals;
@@ -361,8 +363,9 @@ LogicalResult Lowering::lowerQuantize(QuantizeOp op) {
   bool perTensor = op.getParams().getNumResults() == 0 && scales && zeroPoints;
   const IntegerForm *form = formOf(op.getInput());
   if (perTensor && form) {
-    Value result = requantizeForm(builder, op.getLoc(), *form, scales->front(),
-                                  zeroPoints->front(), op.getRange(), type);
+    Value result =
+        requantizeForm(builder, op.getLoc(), *form, scales->front(),
+                       zeroPoints->front(), op.getRange(), type, fixedPoint);
     op.getResult().replaceAllUsesWith(result);
     return success();
   }
@@ -426,6 +429,7 @@ struct ConvertQdqToIntegerPass
       if (failed(Lowering(func).run()))
         return signalPassFailure();
       func->removeAttr(QoptDialect::kLinearFormsAttrName);
+      func->removeAttr(QoptDialect::kFixedPointAttrName);
     }
   }
 };
