@@ -269,39 +269,45 @@ static Function *buildLongMultiply(Module &module) {
   return function;
 }
 
-/// The i32 that `value` extends with its sign.
-static Value *signedHalf(Value *value) {
-  if (auto *extension = dyn_cast<SExtInst>(value))
-    return extension->getSrcTy()->isIntegerTy(32) ? extension->getOperand(0)
-                                                  : nullptr;
-  auto *constant = dyn_cast<ConstantInt>(value);
-  if (!constant || !constant->getValue().isSignedIntN(32))
+/// The i32 that `value` extends with its sign; null if it is no such value.
+static Value *signedHalf(IRBuilder<> &b, Value *value) {
+  if (auto *constant = dyn_cast<ConstantInt>(value))
+    return constant->getValue().isSignedIntN(32)
+               ? b.getInt32(constant->getSExtValue())
+               : nullptr;
+  auto *cast = dyn_cast<CastInst>(value);
+  if (!cast)
     return nullptr;
-  return ConstantInt::getSigned(Type::getInt32Ty(value->getContext()),
-                                constant->getSExtValue());
+  Value *source = cast->getOperand(0);
+  unsigned bits = source->getType()->getIntegerBitWidth();
+  if (isa<SExtInst>(cast) && bits <= 32)
+    return b.CreateSExt(source, b.getInt32Ty());
+  if (isa<ZExtInst>(cast) && (bits < 32 || (bits == 32 && cast->hasNonNeg())))
+    return b.CreateZExt(source, b.getInt32Ty());
+  return nullptr;
 }
 
 /// Fixed-point products by calls of one function, where the compiler would call
 /// one of its own library.
 static void shortenMultiplies(Module &module) {
-  SmallVector<std::pair<BinaryOperator *, std::array<Value *, 2>>> products;
+  SmallVector<BinaryOperator *> products;
   for (Function &function : module)
     for (BasicBlock &block : function)
       for (Instruction &instruction : block)
         if (auto *product = dyn_cast<BinaryOperator>(&instruction);
             product && product->getOpcode() == Instruction::Mul &&
-            product->getType()->isIntegerTy(64)) {
-          Value *x = signedHalf(product->getOperand(0));
-          Value *m = signedHalf(product->getOperand(1));
-          if (x && m)
-            products.push_back({product, {x, m}});
-        }
-  if (products.empty())
-    return;
-  Function *multiply = buildLongMultiply(module);
-  for (auto &[product, factors] : products) {
+            product->getType()->isIntegerTy(64))
+          products.push_back(product);
+  Function *multiply = nullptr;
+  for (BinaryOperator *product : products) {
     IRBuilder<> b(product);
-    product->replaceAllUsesWith(b.CreateCall(multiply, factors));
+    Value *x = signedHalf(b, product->getOperand(0));
+    Value *m = x ? signedHalf(b, product->getOperand(1)) : nullptr;
+    if (!m)
+      continue;
+    if (!multiply)
+      multiply = buildLongMultiply(module);
+    product->replaceAllUsesWith(b.CreateCall(multiply, {x, m}));
     product->eraseFromParent();
   }
 }
