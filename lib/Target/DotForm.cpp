@@ -28,6 +28,8 @@ static bool hasQuads(const TargetInfo &target, const DotShape &shape) {
 DotForm DotForm::choose(const TargetInfo &target, const DotShape &shape) {
   if (hasQuads(target, shape))
     return {Kind::Quads, 1};
+  if (target.arch == TargetInfo::Arch::CortexM && shape.lanes == 1)
+    return {target.hasDsp ? Kind::RegisterPairs : Kind::ScalarProducts, 1};
   bool isWhole = shape.lanes == 4 || shape.lanes == 8 || shape.lanes == 16;
   if (target.arch != TargetInfo::Arch::X86_64 || !isWhole ||
       shape.lanes * 32 > target.vectorBits)
@@ -52,8 +54,13 @@ double DotForm::instructions(int64_t rows, int64_t blocks) const {
     // Even and odd bytes apart: a product and an addition each. Extending
     // takes two instructions for activations and three for weights.
     return 4 * tile + 2 * rows + 3 * blocks;
+  case Kind::RegisterPairs:
+    // Two products; a load and two extensions for each word.
+    return 2 * tile + 3 * rows + 3 * blocks;
   case Kind::Products:
     return 8 * tile;
+  case Kind::ScalarProducts:
+    return 4 * (tile + rows + blocks);
   }
   return 0;
 }
@@ -69,8 +76,13 @@ int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
   case Kind::Pairs:
     // Weights and activations twice, a product, the mask.
     return accumulators + 2 * blocks + 4;
+  case Kind::RegisterPairs:
+    // Weights twice, activations twice, two addresses and a counter.
+    return accumulators + 2 * blocks + 2 + 3;
   case Kind::Products:
     return accumulators + 4 * blocks + 4;
+  case Kind::ScalarProducts:
+    return accumulators + blocks + 1 + 4;
   }
   return 0;
 }

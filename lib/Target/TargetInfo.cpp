@@ -115,7 +115,9 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   if (row.arch == kCortexM) {
     info.indexBits = 32;
     info.hasLongMultiply = info.name != "cortex-m0";
+    // The cores with an FPU here are those with the DSP extension.
     info.hasFloat = info.name != "cortex-m0" && info.name != "cortex-m3";
+    info.hasDsp = info.hasFloat;
   }
   if (info.hasVnni512)
     info.l2Bytes = 1024 * 1024;

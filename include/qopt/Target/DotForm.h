@@ -35,8 +35,13 @@ struct DotForm {
     PairSums,
     /// `pmaddwd` on bytes that are extended to 16 bits.
     Pairs,
+    /// `smlad` on the even and the odd bytes of a register, extended to 16
+    /// bits.
+    RegisterPairs,
     /// Plain vector arithmetic in 32 bits.
-    Products
+    Products,
+    /// The same in one lane: bytes are loaded one by one.
+    ScalarProducts
   };
   Kind kind = Kind::Products;
   /// PairSums: how many steps are added in 16 bits.

@@ -54,6 +54,8 @@ struct TargetInfo {
   bool hasVnni256 = false;
   /// vpermi2b (AVX-512 VBMI): tables of 256 bytes in four registers.
   bool hasVbmi = false;
+  /// smlad (Cortex-M with the DSP extension): two products of 16 bits.
+  bool hasDsp = false;
   /// sdot/udot and smmla/usdot (Arm).
   bool hasDotProd = false;
   bool hasI8mm = false;
