@@ -418,7 +418,8 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
   if (elementwise)
     budget = 4;
   else if (taps <= 25 && schedule.kernel == Schedule::Kernel::Vector)
-    budget = std::min<int64_t>(budget, std::max<int64_t>(4, 96 / taps));
+    budget = std::min<int64_t>(
+        budget, std::max<int64_t>(4, (schedule.lanes == 1 ? 36 : 96) / taps));
   SmallVector<int64_t> outer;
   for (int64_t dim = type.getRank() - 1; dim >= 0 && outer.size() < 2; --dim)
     if (dim != lane && type.getDimSize(dim) > 1)

@@ -246,6 +246,24 @@ static Error checkUndefinedSymbols(StringRef bytes) {
   return Error::success();
 }
 
+Expected<ObjectSizes> qopt::measureObject(StringRef bytes) {
+  Expected<std::unique_ptr<object::ObjectFile>> object =
+      object::ObjectFile::createObjectFile(MemoryBufferRef(bytes, "object"));
+  if (!object)
+    return object.takeError();
+  ObjectSizes sizes;
+  for (const object::SectionRef &section : (*object)->sections()) {
+    Expected<StringRef> name = section.getName();
+    if (!name)
+      return name.takeError();
+    if (section.isText())
+      sizes.code += section.getSize();
+    else if (name->starts_with(".rodata"))
+      sizes.constants += section.getSize();
+  }
+  return sizes;
+}
+
 /// i64 multiply(i32 x, i32 m), of 16-bit parts, for cores whose multiplier
 /// gives 32 bits:
 ///   x * m = xh*mh * 2^32 + (xh*ml + xl*mh) * 2^16 + xl*ml

@@ -51,12 +51,14 @@ static constexpr Row kRows[] = {
     {"x86-64-v3", kX86, "x86-64-v3", "", 256, 16, "avx2,fma,bmi2,f16c"},
     {"x86-64-v2", kX86, "x86-64-v2", "", 128, 16, ""},
     {"aarch64", kArm, "generic", "", 128, 32, ""},
-    // No vectors: one lane, and the core's own thirteen registers.
+    // One lane, and the core's own registers.
     {"cortex-m0", kCortexM, "cortex-m0", "", 32, 8, ""},
     {"cortex-m3", kCortexM, "cortex-m3", "", 32, 13, ""},
     {"cortex-m4", kCortexM, "cortex-m4", "", 32, 13, ""},
     {"cortex-m7", kCortexM, "cortex-m7", "", 32, 13, ""},
-    {"cortex-m55", kCortexM, "cortex-m55", "", 32, 13, ""},
+    // Without Helium: LLVM 22's vectorizers spill more there than they save, and
+    // code that reads beyond its constants was seen.
+    {"cortex-m55", kCortexM, "cortex-m55", "-mve", 32, 13, ""},
 };
 
 // Features that may follow an aarch64 name, in canonical order.

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Destinations.h"
+#include "MemoryLimits.h"
 #include "ModelBuilder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -92,6 +93,13 @@ private:
       "no-float-fallback",
       cl::desc("Fail if a node of the model would compute in float"),
       cl::sub(subCommand)};
+  cl::opt<int64_t> maxFlash{
+      "max-flash",
+      cl::desc("Fail if the object's code and constants take more bytes"),
+      cl::value_desc("BYTES"), cl::init(0), cl::sub(subCommand)};
+  cl::opt<int64_t> maxRam{
+      "max-ram", cl::desc("Fail if the arena takes more bytes"),
+      cl::value_desc("BYTES"), cl::init(0), cl::sub(subCommand)};
   cl::opt<unsigned> threads{
       "threads",
       cl::desc("Cut long loops into N tasks, which NAME_run_parallel shares "
@@ -259,6 +267,14 @@ llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
   if (!bytes)
     return bytes.takeError();
   collector.getReport().objectBytes = bytes->size();
+  if (code == CodeKind::Object && (maxFlash > 0 || maxRam > 0)) {
+    auto sizes = measureObject(*bytes);
+    if (!sizes)
+      return sizes.takeError();
+    if (llvm::Error error =
+            checkMemory({maxFlash, maxRam}, *sizes, collector.getReport()))
+      return inputError(model.path + ": " + llvm::toString(std::move(error)));
+  }
   if (kind == EmitKind::SharedObject || kind == EmitKind::Executable) {
     bytes = kind == EmitKind::SharedObject ? linkSharedObject(*bytes, *info)
                                            : linkExecutable(*bytes, *info);
@@ -355,6 +371,18 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
     return usageError("--emit so: expected a target with shared libraries, got "
                       "'" +
                       options->target.name + "'");
+  for (const cl::opt<int64_t> *limit : {&maxFlash, &maxRam}) {
+    if (limit->getNumOccurrences() == 0)
+      continue;
+    if (*limit < 1)
+      return usageError("--" + limit->ArgStr + ": expected at least 1 byte");
+    if (kind == EmitKind::Mlir || kind == EmitKind::LlvmIr ||
+        kind == EmitKind::Assembly)
+      return usageError("--" + limit->ArgStr +
+                        ": expected machine code to measure (--emit obj, so or "
+                        "exe), got --emit " +
+                        kEmitKinds[static_cast<size_t>(kind)].name);
+  }
   auto recipe = loadRecipe(build.recipe);
   if (!recipe)
     return recipe.takeError();

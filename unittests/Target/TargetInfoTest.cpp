@@ -124,6 +124,8 @@ TEST(DotForm, FollowsTheTarget) {
   EXPECT_EQ(kind("x86-64-v2"), DotForm::Kind::Pairs);
   EXPECT_EQ(kind("aarch64+dotprod"), DotForm::Kind::Products);
   EXPECT_EQ(kind("aarch64+dotprod+i8mm"), DotForm::Kind::Quads);
+  EXPECT_EQ(kind("cortex-m3"), DotForm::Kind::ScalarProducts);
+  EXPECT_EQ(kind("cortex-m4"), DotForm::Kind::RegisterPairs);
   shape.pairBound = 128;
   EXPECT_EQ(kind("x86-64-v3"), DotForm::Kind::PairSums);
   // pmaddubsw takes an unsigned and a signed side.
