@@ -32,11 +32,16 @@ if shutil.which("qemu-x86_64"):
 if shutil.which("qemu-aarch64") and os.path.isdir("/usr/aarch64-linux-gnu"):
     config.available_features.add("qemu-aarch64")
 
+if shutil.which("qemu-system-arm"):
+    config.available_features.add("qemu-system-arm")
+
 if importlib.util.find_spec("numpy"):
     config.available_features.add("numpy")
 
 benchmarks = os.path.join(config.qopt_src_root, "benchmarks")
 config.substitutions += [
+    ("%cortex_m_run", f"{sys.executable} {config.qopt_src_root}/examples/cortex-m/run "
+                      f"--qopt {config.qopt_obj_root}/bin/qopt"),
     ("%benchmarks_run", f"{sys.executable} {benchmarks}/run"),
     ("%benchmarks", benchmarks),
     ("%python", sys.executable),

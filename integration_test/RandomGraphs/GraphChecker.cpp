@@ -238,6 +238,14 @@ void GraphChecker::quantizeInputs() {
 // Phases
 //===----------------------------------------------------------------------===//
 
+/// With locations, so that the next phase can be entered from it.
+static std::string print(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  module->print(os, OpPrintingFlags().enableDebugInfo());
+  return text;
+}
+
 void GraphChecker::dump(StringRef suffix, StringRef text) {
   if (options.dumpFolder.empty())
     return;
@@ -256,7 +264,7 @@ GraphChecker::runPasses(llvm::function_ref<void(OpPassManager &)> build,
   if (failed(pm.run(*module)) || failed(verifyPhase(*module, phase)))
     return fail("no way to phase '" + name + "': " + message);
   if (!options.dumpFolder.empty())
-    dump((name + ".mlir").str(), debugString(**module));
+    dump((name + ".mlir").str(), print(*module));
   return llvm::Error::success();
 }
 
@@ -337,7 +345,7 @@ llvm::Error GraphChecker::calibrate() {
   });
   if (failed(verifyPhase(*module, Phase::Calibrated)))
     return fail("phase 'calibrated': " + message);
-  dump("calibrated.mlir", debugString(**module));
+  dump("calibrated.mlir", print(*module));
   return llvm::Error::success();
 }
 

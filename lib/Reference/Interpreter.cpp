@@ -128,7 +128,9 @@ Expected<SmallVector<RuntimeValue>> Interpreter::evaluate(Operation *op) {
       return values.lookup(value).form.get();
     };
     auto tensor = [&](Value value) { return tensorOf(value); };
-    auto ruled = applyLinearRules(op, {form, tensor});
+    auto ruled = applyLinearRules(
+        op,
+        {form, tensor, function->hasAttr(QoptDialect::kFixedPointAttrName)});
     if (!ruled)
       return ruled.takeError();
     if (*ruled)

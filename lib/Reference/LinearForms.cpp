@@ -70,7 +70,49 @@ TensorRef reference::materialize(const LinearForm &form) {
   return result;
 }
 
-/// quantize of a form: one multiplier per term, clamped in integers.
+/// The quantized integers of a form: one multiplier per term, clamped in
+/// integers.
+static std::vector<int32_t> roundTerms(const LinearForm &form, float outScale,
+                                       int32_t zeroPoint,
+                                       QuantizedClamp clamp) {
+  std::vector<float> sum = sumTerms(form, [&](double s) {
+    return requantizeMultiplier(s, double(outScale));
+  });
+  std::vector<int32_t> result;
+  for (float real : sum)
+    result.push_back(roundToStorage(real, zeroPoint, clamp.lo, clamp.hi));
+  return result;
+}
+
+/// The same in fixed point.
+static std::vector<int32_t> roundTermsFixedPoint(const LinearForm &form,
+                                                 float outScale,
+                                                 int32_t zeroPoint,
+                                                 QuantizedClamp clamp) {
+  double ratios = 0;
+  for (const LinearTerm &term : form.terms)
+    ratios += largestRatio(term.scales.values, double(outScale));
+  int shift = fixedPointShift(ratios);
+  std::vector<uint64_t> sum(form.terms[0].integers->numElements());
+  for (const LinearTerm &term : form.terms) {
+    std::vector<int64_t> multipliers;
+    for (double scale : term.scales.values)
+      multipliers.push_back(
+          fixedPointMultiplier(scale / double(outScale), shift));
+    ArrayRef<int32_t> integers = term.integers->data<int32_t>();
+    forEachParameter(term.scales.map, term.integers->shape, term.scales.shape,
+                     [&](int64_t i, int64_t p) {
+                       sum[i] += uint64_t(integers[i] * multipliers[p]);
+                     });
+  }
+  std::vector<int32_t> result;
+  for (uint64_t products : sum)
+    result.push_back(roundFixedPoint(int64_t(products), shift, zeroPoint,
+                                     clamp.lo, clamp.hi));
+  return result;
+}
+
+/// quantize of a form.
 static Rule quantizeForm(QuantizeOp op, const FormEnvironment &environment) {
   const LinearForm *form = environment.form(op.getInput());
   if (!form || op.getParams().getNumResults() != 0)
@@ -86,20 +128,19 @@ static Rule quantizeForm(QuantizeOp op, const FormEnvironment &environment) {
   int32_t lo = op.getRange()[0], hi = op.getRange()[1];
   QuantizedClamp clamp =
       quantizeClamp(form->lo, form->hi, outScale, zero, lo, hi);
-  std::vector<float> sum = sumTerms(*form, [&](double s) {
-    return requantizeMultiplier(s, double(outScale));
-  });
+  std::vector<int32_t> rounded =
+      (environment.fixedPoint ? roundTermsFixedPoint
+                              : roundTerms)(*form, outScale, zero, clamp);
   Expected<HostTensor> made = makeTensor(op.getResult().getType(), op.getLoc());
   if (!made)
     return made.takeError();
   auto result = std::make_shared<HostTensor>(std::move(*made));
   unsigned width = bitWidth(getElementTypeOrSelf(op.getResult()));
   Register row;
-  for (int64_t start = 0, e = sum.size(); start < e; start += kRowLength) {
+  for (int64_t start = 0, e = rounded.size(); start < e; start += kRowLength) {
     int64_t count = std::min(kRowLength, e - start);
     for (int64_t i = 0; i != count; ++i)
-      row.ints()[i] =
-          wrap(roundToStorage(sum[start + i], zero, clamp.lo, clamp.hi), width);
+      row.ints()[i] = wrap(rounded[start + i], width);
     storeRow(row, count, *result, start, 1);
   }
   return RuntimeValue{result, nullptr};

@@ -25,6 +25,8 @@ struct FormEnvironment {
   llvm::function_ref<const LinearForm *(mlir::Value)> form;
   /// The tensor of a value; a form is materialized.
   llvm::function_ref<Expected<TensorRef>(mlir::Value)> tensor;
+  /// Whether forms are quantized in fixed point.
+  bool fixedPoint = false;
 };
 
 /// Applies the table of docs/Numerics.md, section 2, to an operation with one

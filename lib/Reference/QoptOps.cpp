@@ -121,7 +121,37 @@ static TensorRef runFakeQuantize(FakeQuantizeOp op,
   return result;
 }
 
+/// The sum of products in fixed point, rounded.
+static TensorRef runRequantizeFixedPoint(RequantizeOp op,
+                                         ArrayRef<TensorRef> operands) {
+  size_t numTerms = op.getInputs().size();
+  ArrayRef<int64_t> shape = operands[0]->shape;
+  std::vector<uint64_t> sum(operands[0]->numElements());
+  for (size_t k = 0; k != numTerms; ++k) {
+    unsigned width = bitWidth(getElementTypeOrSelf(op.getInputs()[k]));
+    TensorRef integers = toInt32(operands[k], op.getUnsignedInputs()[k], width);
+    const TensorRef &multipliers = operands[numTerms + k];
+    ArrayRef<int32_t> input = integers->data<int32_t>();
+    ArrayRef<int32_t> multiplier = multipliers->data<int32_t>();
+    uint32_t zeroPoint = op.getInputZeroPoints()[k];
+    AffineMap map = cast<AffineMapAttr>(op.getParams()[k]).getValue();
+    forEachParameter(map, shape, multipliers->shape, [&](int64_t i, int64_t p) {
+      int32_t centered = int32_t(uint32_t(input[i]) - zeroPoint);
+      sum[i] += uint64_t(int64_t(centered) * multiplier[p]);
+    });
+  }
+  HostTensor integers(DType::I32, shape);
+  MutableArrayRef<int32_t> output = integers.data<int32_t>();
+  for (size_t i = 0; i != sum.size(); ++i)
+    output[i] = roundFixedPoint(int64_t(sum[i]), int(*op.getShift()),
+                                int32_t(op.getZeroPoint()), op.getRange()[0],
+                                op.getRange()[1]);
+  return toStorage(integers, getElementTypeOrSelf(op.getResult()));
+}
+
 static TensorRef runRequantize(RequantizeOp op, ArrayRef<TensorRef> operands) {
+  if (op.getShift())
+    return runRequantizeFixedPoint(op, operands);
   size_t numTerms = op.getInputs().size();
   ArrayRef<int64_t> shape = operands[0]->shape;
   // The sum so far, in steps of the output; the first product starts it.

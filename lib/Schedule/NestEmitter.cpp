@@ -37,6 +37,9 @@ constexpr int64_t kUnrolledTaps = 25;
 /// costs less than the code.
 constexpr int64_t kUnrolledDots = 64;
 
+/// The same where there are no vectors, on cores with little room for code.
+constexpr int64_t kUnrolledScalarDots = 16;
+
 class NestEmitter {
 public:
   NestEmitter(RewriterBase &rewriter, const FusedRegion &region,
@@ -716,7 +719,8 @@ void NestEmitter::dotSegment(const DotContraction &dot,
   int64_t regular = dot.depth() / rowBytes;
   AffineExpr zero = b.getAffineConstantExpr(0);
   int64_t first = 0;
-  if (regular * perRow * int64_t(accumulators.size()) > kUnrolledDots) {
+  int64_t limit = schedule.lanes == 1 ? kUnrolledScalarDots : kUnrolledDots;
+  if (regular * perRow * int64_t(accumulators.size()) > limit) {
     // Few accumulators would wait for the loop's own overhead.
     // Steps that are added in 16 bits must be in one iteration.
     int64_t unroll = std::max<int64_t>(1, 4 * schedule.stepsPerRead / rowBytes);

@@ -257,12 +257,14 @@ void ScheduleChooser::collect(linalg::LinalgOp op, ArrayRef<AffineExpr> at,
   }
 }
 
-/// Lanes are as wide as the widest type that any body computes in.
+/// Lanes are as wide as the widest type that any body computes in, up to 32
+/// bits: products of 64 bits between two steps of 32 take two registers.
 int64_t ScheduleChooser::widestBits() const {
   int64_t bits = 8;
   auto see = [&](Type type) {
     if (type.isIntOrFloat())
-      bits = std::max<int64_t>(bits, type.getIntOrFloatBitWidth());
+      bits =
+          std::max<int64_t>(bits, std::min(type.getIntOrFloatBitWidth(), 32u));
   };
   for (const Member &member : members)
     for (Operation &op : *member.block()) {
@@ -454,7 +456,8 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
   if (elementwise)
     budget = 4;
   else if (taps <= 25 && schedule.kernel == Schedule::Kernel::Vector)
-    budget = std::min<int64_t>(budget, std::max<int64_t>(4, 96 / taps));
+    budget = std::min<int64_t>(
+        budget, std::max<int64_t>(4, (schedule.lanes == 1 ? 36 : 96) / taps));
   SmallVector<int64_t, 2> outer = rowDims(lane);
 
   Schedule best = schedule;
@@ -624,6 +627,8 @@ static std::optional<DotForm> depthwiseForm(const TargetInfo &target,
   shape.unsignedA = dot.lhsUnsigned;
   shape.unsignedB = dot.weightsUnsigned;
   shape.pairBound = dot.pairBound();
+  if (target.lanes(32) < 4)
+    return std::nullopt;
   DotForm form;
   for (shape.lanes = 4; shape.lanes <= target.lanes(32); shape.lanes *= 2) {
     form = DotForm::choose(target, shape);

@@ -7,6 +7,7 @@
 
 #include "qopt/Support/QuantMath.h"
 
+#include <algorithm>
 #include <cmath>
 
 using namespace qopt;
@@ -47,4 +48,34 @@ bool qopt::isBiasScale(float bias, double products) {
 
 float qopt::requantizeMultiplier(double inScale, double outScale) {
   return float(inScale / outScale);
+}
+
+double qopt::largestRatio(llvm::ArrayRef<double> inScales, double outScale) {
+  double largest = 0;
+  for (double scale : inScales)
+    largest = std::max(largest, std::fabs(scale / outScale));
+  return largest;
+}
+
+int qopt::fixedPointShift(double ratios) {
+  // Each multiplier is rounded, which 64 leaves room for.
+  constexpr double kLimit = 2147483648.0 - 64;
+  int shift = kMostFixedPointShift;
+  while (shift > kLeastFixedPointShift && std::ldexp(ratios, shift) >= kLimit)
+    --shift;
+  return shift;
+}
+
+int32_t qopt::fixedPointMultiplier(double ratio, int shift) {
+  constexpr double kMost = 2147483647.0;
+  double scaled = std::nearbyint(std::ldexp(ratio, shift));
+  return int32_t(std::min(std::max(scaled, -kMost), kMost));
+}
+
+int32_t qopt::roundFixedPoint(int64_t sum, int shift, int32_t zeroPoint,
+                              int32_t lo, int32_t hi) {
+  int64_t half = int64_t(1) << (shift - 1);
+  int64_t rounded = int64_t(uint64_t(sum) + uint64_t(half)) >> shift;
+  int64_t low = int64_t(lo) - zeroPoint, high = int64_t(hi) - zeroPoint;
+  return int32_t(std::min(std::max(rounded, low), high)) + zeroPoint;
 }

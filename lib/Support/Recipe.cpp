@@ -50,8 +50,9 @@ bool RecipeOverride::operator==(const RecipeOverride &other) const {
 bool Recipe::operator==(const Recipe &other) const {
   return name == other.name && quantize == other.quantize &&
          quantizeActivations == other.quantizeActivations &&
-         observer == other.observer && weights == other.weights &&
-         firstLayer == other.firstLayer && lastLayer == other.lastLayer &&
+         fixedPoint == other.fixedPoint && observer == other.observer &&
+         weights == other.weights && firstLayer == other.firstLayer &&
+         lastLayer == other.lastLayer &&
          biasCorrection == other.biasCorrection && overrides == other.overrides;
 }
 
@@ -104,10 +105,16 @@ std::vector<StringRef> Recipe::unmatchedGlobs(ArrayRef<StringRef> names) const {
 //===----------------------------------------------------------------------===//
 
 ArrayRef<StringRef> qopt::recipePresetNames() {
-  static const StringRef names[] = {
-      "float",          "int8",          "int8-per-tensor", "int8-weight-only",
-      "w4a8",           "w4a8-group-64", "w4a8-group-128",  "w4a8-per-channel",
-      "w4a8-per-tensor"};
+  static const StringRef names[] = {"float",
+                                    "int8",
+                                    "int8-per-tensor",
+                                    "int8-weight-only",
+                                    "w4a8",
+                                    "w4a8-group-64",
+                                    "w4a8-group-128",
+                                    "w4a8-per-channel",
+                                    "w4a8-per-tensor",
+                                    "int8-fixed-point"};
   return names;
 }
 
@@ -133,6 +140,10 @@ static std::optional<Recipe> makePreset(StringRef name) {
   }
   if (name == "int8-per-tensor") {
     recipe.weights.granularity = Granularity::Tensor;
+    return recipe;
+  }
+  if (name == "int8-fixed-point") {
+    recipe.fixedPoint = true;
     return recipe;
   }
   if (name == "int8-weight-only") {
@@ -395,8 +406,12 @@ static Error readHeader(ObjectReader &root, Recipe &recipe) {
       return root.error("name", "expected a string, got ", *name);
     recipe.name = name->getAsString()->str();
   }
-  std::string arithmetic;
-  return root.read("arithmetic", arithmetic, {"float"});
+  std::string arithmetic = recipe.fixedPoint ? "fixed-point" : "float";
+  if (Error error =
+          root.read("arithmetic", arithmetic, {"float", "fixed-point"}))
+    return error;
+  recipe.fixedPoint = arithmetic == "fixed-point";
+  return Error::success();
 }
 
 Expected<Recipe> qopt::parseRecipe(StringRef text, StringRef file) {
@@ -498,7 +513,7 @@ std::string qopt::printRecipe(const Recipe &recipe) {
     os.attribute("schema", kSchema);
     os.attribute("version", kVersion);
     os.attribute("name", recipe.name);
-    os.attribute("arithmetic", "float");
+    os.attribute("arithmetic", recipe.fixedPoint ? "fixed-point" : "float");
     os.attribute("quantize", recipe.quantize);
     os.attributeObject("activations", [&] {
       os.attribute("dtype", recipe.quantizeActivations ? "u8" : "f32");

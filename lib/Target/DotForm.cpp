@@ -56,6 +56,10 @@ DotForm DotForm::choose(const TargetInfo &target, const DotShape &shape) {
     form.kind = Kind::Quads;
     return form;
   }
+  if (target.arch == TargetInfo::Arch::CortexM && shape.lanes == 1) {
+    form.kind = target.hasDsp ? Kind::RegisterPairs : Kind::ScalarProducts;
+    return form;
+  }
   bool isWhole = shape.lanes == 4 || shape.lanes == 8 || shape.lanes == 16;
   if (target.arch != TargetInfo::Arch::X86_64 || !isWhole ||
       shape.lanes * 32 > target.vectorBits)
@@ -89,8 +93,13 @@ double DotForm::instructions(int64_t rows, int64_t blocks) const {
   case Kind::WidePairs:
     // Two products, two additions; activations go to all lanes first.
     return 4 * tile + rows;
+  case Kind::RegisterPairs:
+    // Two products; a load and two extensions for each word.
+    return 2 * tile + 3 * rows + 3 * blocks;
   case Kind::Products:
     return 8 * tile;
+  case Kind::ScalarProducts:
+    return 4 * (tile + rows + blocks);
   }
   return 0;
 }
@@ -123,8 +132,13 @@ int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
   case Kind::WidePairs:
     // Activations, also in all lanes, weights, four products, 0x80.
     return accumulators + 2 * rows + blocks + 5;
+  case Kind::RegisterPairs:
+    // Weights twice, activations twice, two addresses and a counter.
+    return accumulators + 2 * blocks + 2 + 3;
   case Kind::Products:
     return accumulators + 4 * blocks + 4;
+  case Kind::ScalarProducts:
+    return accumulators + blocks + 1 + 4;
   }
   return 0;
 }

@@ -138,7 +138,9 @@ createTargetMachine(const TargetInfo &info, unsigned optLevel) {
                           : optLevel == 2 ? CodeGenOptLevel::Default
                                           : CodeGenOptLevel::Aggressive;
   std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
-      triple, info.cpu, info.features, targetOptions, Reloc::PIC_,
+      triple, info.cpu, info.features, targetOptions,
+      // Firmware is linked to fixed addresses.
+      info.arch == TargetInfo::Arch::CortexM ? Reloc::Static : Reloc::PIC_,
       /*CM=*/std::nullopt, level));
   if (!machine)
     return createStringError("this LLVM cannot generate code for " + info.name);
@@ -244,6 +246,105 @@ static Error checkUndefinedSymbols(StringRef bytes) {
           *name + "'");
   }
   return Error::success();
+}
+
+Expected<ObjectSizes> qopt::measureObject(StringRef bytes) {
+  Expected<std::unique_ptr<object::ObjectFile>> object =
+      object::ObjectFile::createObjectFile(MemoryBufferRef(bytes, "object"));
+  if (!object)
+    return object.takeError();
+  ObjectSizes sizes;
+  for (const object::SectionRef &section : (*object)->sections()) {
+    Expected<StringRef> name = section.getName();
+    if (!name)
+      return name.takeError();
+    if (section.isText())
+      sizes.code += section.getSize();
+    else if (name->starts_with(".rodata"))
+      sizes.constants += section.getSize();
+  }
+  return sizes;
+}
+
+/// i64 multiply(i32 x, i32 m), of 16-bit parts, for cores whose multiplier
+/// gives 32 bits:
+///   x * m = xh*mh * 2^32 + (xh*ml + xl*mh) * 2^16 + xl*ml
+static Function *buildLongMultiply(Module &module) {
+  IRBuilder<> b(module.getContext());
+  Type *i32 = b.getInt32Ty(), *i64 = b.getInt64Ty();
+  auto *function =
+      Function::Create(FunctionType::get(i64, {i32, i32}, false),
+                       GlobalValue::InternalLinkage, "qopt.multiply", module);
+  function->addFnAttr(Attribute::NoInline);
+  b.SetInsertPoint(BasicBlock::Create(module.getContext(), "", function));
+  auto low = [&](Value *x) { return b.CreateAnd(x, 0xFFFF); };
+  auto high = [&](Value *x) { return b.CreateAShr(x, 16); };
+  Value *x = function->getArg(0), *m = function->getArg(1);
+  Value *lowest = b.CreateZExt(b.CreateMul(low(x), low(m)), i64);
+  Value *highest = b.CreateSExt(b.CreateMul(high(x), high(m)), i64);
+  Value *middle = b.CreateAdd(b.CreateSExt(b.CreateMul(high(x), low(m)), i64),
+                              b.CreateSExt(b.CreateMul(low(x), high(m)), i64));
+  Value *sum = b.CreateAdd(b.CreateShl(highest, 32), b.CreateShl(middle, 16));
+  b.CreateRet(b.CreateAdd(sum, lowest));
+  return function;
+}
+
+/// The i32 that `value` extends with its sign; null if it is no such value.
+static Value *signedHalf(IRBuilder<> &b, Value *value) {
+  if (auto *constant = dyn_cast<ConstantInt>(value))
+    return constant->getValue().isSignedIntN(32)
+               ? b.getInt32(constant->getSExtValue())
+               : nullptr;
+  auto *cast = dyn_cast<CastInst>(value);
+  if (!cast)
+    return nullptr;
+  Value *source = cast->getOperand(0);
+  unsigned bits = source->getType()->getIntegerBitWidth();
+  if (isa<SExtInst>(cast) && bits <= 32)
+    return b.CreateSExt(source, b.getInt32Ty());
+  if (isa<ZExtInst>(cast) && (bits < 32 || (bits == 32 && cast->hasNonNeg())))
+    return b.CreateZExt(source, b.getInt32Ty());
+  return nullptr;
+}
+
+/// Fixed-point products by calls of one function, where the compiler would call
+/// one of its own library.
+static void shortenMultiplies(Module &module) {
+  SmallVector<BinaryOperator *> products;
+  for (Function &function : module)
+    for (BasicBlock &block : function)
+      for (Instruction &instruction : block)
+        if (auto *product = dyn_cast<BinaryOperator>(&instruction);
+            product && product->getOpcode() == Instruction::Mul &&
+            product->getType()->isIntegerTy(64))
+          products.push_back(product);
+  Function *multiply = nullptr;
+  for (BinaryOperator *product : products) {
+    IRBuilder<> b(product);
+    Value *x = signedHalf(b, product->getOperand(0));
+    Value *m = x ? signedHalf(b, product->getOperand(1)) : nullptr;
+    if (!m)
+      continue;
+    if (!multiply)
+      multiply = buildLongMultiply(module);
+    product->replaceAllUsesWith(b.CreateCall(multiply, {x, m}));
+    product->eraseFromParent();
+  }
+}
+
+/// What only firmware needs to know.
+static void prepareFirmware(Module &module, const TargetInfo &target) {
+  if (target.arch != TargetInfo::Arch::CortexM)
+    return;
+  if (!target.hasLongMultiply)
+    shortenMultiplies(module);
+  // Flash is scarcer than time: no unrolling, no alignment of loops.
+  for (Function &function : module)
+    if (!function.isDeclaration())
+      function.addFnAttr(Attribute::OptimizeForSize);
+  // Tag_ABI_VFP_args: no exported function takes floats, so the object goes
+  // with either convention for them.
+  module.setModuleInlineAsm(".eabi_attribute 28, 3\n");
 }
 
 //===----------------------------------------------------------------------===//
@@ -376,6 +477,7 @@ Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
   (*code)->setModuleIdentifier(info->name);
   (*code)->setSourceFileName(info->name);
   addInfoFunction(**code, *info);
+  prepareFirmware(**code, base);
   optimize(**code, **machine, options);
 
   if (kind == CodeKind::LlvmIr) {

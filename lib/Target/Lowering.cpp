@@ -74,17 +74,8 @@ void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
   pm.addPass(arith::createArithExpandOpsPass());
   addCleanup(pm);
 
-  pm.addPass(createConvertVectorToLLVMPass());
-  pm.addPass(createConvertMathToLLVMPass());
-  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
-  ConvertFuncToLLVMPassOptions toFunc;
-  toFunc.useBarePtrCallConv = true;
-  pm.addPass(createConvertFuncToLLVMPass(toFunc));
-  pm.addPass(createConvertIndexToLLVMPass());
-  pm.addPass(createArithToLLVMConversionPass());
-  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertPlannedToLLVMPass({target.indexBits}));
   pm.addPass(createConvertLoopAnnotationsToLLVMPass());
-  pm.addPass(createUBToLLVMConversionPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
   addCleanup(pm);
 }

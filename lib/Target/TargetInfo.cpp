@@ -9,6 +9,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 
@@ -31,6 +32,7 @@ struct Row {
 
 static constexpr TargetInfo::Arch kX86 = TargetInfo::Arch::X86_64;
 static constexpr TargetInfo::Arch kArm = TargetInfo::Arch::AArch64;
+static constexpr TargetInfo::Arch kCortexM = TargetInfo::Arch::CortexM;
 
 // Strongest first within an architecture: "native" takes the first row whose
 // needs the host meets. LLVM's x86-64-v4 prefers 256-bit vectors, a remedy for
@@ -53,6 +55,14 @@ static constexpr Row kRows[] = {
     {"x86-64-v3", kX86, "x86-64-v3", "", 256, 16, "avx2,fma,bmi2,f16c"},
     {"x86-64-v2", kX86, "x86-64-v2", "", 128, 16, ""},
     {"aarch64", kArm, "generic", "", 128, 32, ""},
+    // One lane, and the core's own registers.
+    {"cortex-m0", kCortexM, "cortex-m0", "", 32, 8, ""},
+    {"cortex-m3", kCortexM, "cortex-m3", "", 32, 13, ""},
+    {"cortex-m4", kCortexM, "cortex-m4", "", 32, 13, ""},
+    {"cortex-m7", kCortexM, "cortex-m7", "", 32, 13, ""},
+    // Without Helium: LLVM 22's vectorizers spill more there than they save,
+    // and code that reads beyond its constants was seen.
+    {"cortex-m55", kCortexM, "cortex-m55", "-mve", 32, 13, ""},
 };
 
 // Features that may follow an aarch64 name, in canonical order.
@@ -71,12 +81,25 @@ static Error unknownTarget(StringRef name) {
                            join(TargetInfo::knownNames(), ", "));
 }
 
+static std::string tripleOf(const Row &row) {
+  if (row.arch == kX86)
+    return "x86_64-unknown-linux-gnu";
+  if (row.arch == kArm)
+    return "aarch64-unknown-linux-gnu";
+  StringRef arch = StringSwitch<StringRef>(row.cpu)
+                       .Case("cortex-m0", "thumbv6m")
+                       .Case("cortex-m3", "thumbv7m")
+                       .Case("cortex-m55", "thumbv8.1m.main")
+                       .Default("thumbv7em");
+  // With plain `eabi`, calls of memcpy would be calls of __aeabi_memcpy4.
+  return (arch + "-unknown-none-gnueabi").str();
+}
+
 static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   TargetInfo info;
   info.name = row.name;
   info.arch = row.arch;
-  info.triple = row.arch == kX86 ? "x86_64-unknown-linux-gnu"
-                                 : "aarch64-unknown-linux-gnu";
+  info.triple = tripleOf(row);
   info.cpu = row.cpu;
   info.vectorBits = row.vectorBits;
   info.numVectorRegisters = row.numVectorRegisters;
@@ -96,6 +119,13 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   info.hasAmx = StringRef(row.features).contains("amx-int8");
   info.hasDotProd = is_contained(extra, "dotprod");
   info.hasI8mm = is_contained(extra, "i8mm");
+  if (row.arch == kCortexM) {
+    info.indexBits = 32;
+    info.hasLongMultiply = info.name != "cortex-m0";
+    // The cores with an FPU here are those with the DSP extension.
+    info.hasFloat = info.name != "cortex-m0" && info.name != "cortex-m3";
+    info.hasDsp = info.hasFloat;
+  }
   if (info.hasVnni512)
     info.l2Bytes = 1024 * 1024;
   return info;
@@ -107,7 +137,7 @@ static bool hostMeets(const Row &row,
                       const StringMap<bool, MallocAllocator> &features,
                       StringRef alsoNeeds = "") {
   Triple host(sys::getProcessTriple());
-  if (row.arch == kArm ? !host.isAArch64() : host.getArch() != Triple::x86_64)
+  if (host.getArch() != Triple(tripleOf(row)).getArch())
     return false;
   SmallVector<StringRef> needs;
   StringRef(row.hostNeeds).split(needs, ',', -1, /*KeepEmpty=*/false);

@@ -420,6 +420,8 @@ LogicalResult QuantizePass::quantizeFunction(func::FuncOp func,
     Rewriter(func, *plan).run();
     explain(*plan);
     func->setAttr(QoptDialect::kLinearFormsAttrName, builder.getUnitAttr());
+    if (chosen.fixedPoint)
+      func->setAttr(QoptDialect::kFixedPointAttrName, builder.getUnitAttr());
     return success();
   }
 }

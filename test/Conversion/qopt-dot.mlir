@@ -5,6 +5,7 @@
 // RUN: qopt-opt %s --convert-qopt-dot=target=x86-64-v3-avxvnni | FileCheck %s --check-prefixes=CHECK,AVXVNNI
 // RUN: qopt-opt %s --convert-qopt-dot=target=x86-64-v3 | FileCheck %s --check-prefixes=CHECK,AVX2
 // RUN: qopt-opt %s --convert-qopt-dot=target=portable | FileCheck %s --check-prefixes=CHECK,PORTABLE
+// RUN: qopt-opt %s --convert-qopt-dot=target=cortex-m4 | FileCheck %s --check-prefixes=CHECK,DSP
 // RUN: not qopt-opt %s --convert-qopt-dot=target=z80 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 
 // UNKNOWN: z80
@@ -166,4 +167,17 @@ func.func @not_together(%acc: vector<8xi32>, %a: vector<32xi8>, %b: vector<32xi8
   %2 = qopt.dot %1, %a, %b unsigned_a {pair_bound = 64 : i64} : vector<8xi32>, vector<32xi8>, vector<32xi8>
   %r = qopt.dot %2, %b, %a unsigned_a {pair_bound = 64 : i64} : vector<8xi32>, vector<32xi8>, vector<32xi8>
   return %2, %r : vector<8xi32>, vector<8xi32>
+}
+
+// One lane is a register of four bytes: the even and the odd ones in pairs.
+// CHECK-LABEL: func.func @one_lane
+// DSP-DAG: llvm.call_intrinsic "llvm.arm.uxtb16"
+// DSP-DAG: llvm.call_intrinsic "llvm.arm.sxtb16"
+// DSP: llvm.call_intrinsic "llvm.arm.smlad"
+// DSP: llvm.call_intrinsic "llvm.fshr.i32"
+// DSP: llvm.call_intrinsic "llvm.arm.smlad"
+// DSP: vector.broadcast
+func.func @one_lane(%acc: vector<1xi32>, %a: vector<4xi8>, %b: vector<4xi8>) -> vector<1xi32> {
+  %r = qopt.dot %acc, %a, %b unsigned_a : vector<1xi32>, vector<4xi8>, vector<4xi8>
+  return %r : vector<1xi32>
 }

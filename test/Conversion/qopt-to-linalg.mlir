@@ -69,6 +69,53 @@ func.func @requantize(%acc: tensor<2x16xi32>, %res: tensor<2x16xi8>, %m0: tensor
 
 // -----
 
+// Fixed point: products and sum in 64 bits, the zero point before the shift.
+// CHECK-LABEL: func.func @requantize_fixed_point
+func.func @requantize_fixed_point(%acc: tensor<2x16xi32>, %res: tensor<2x16xi8>, %m0: tensor<16xi32>,
+                                  %e: tensor<2x16xi8>) -> tensor<2x16xi8> {
+  %m1 = arith.constant dense<7> : tensor<i32>
+  // CHECK-NOT: f32
+  // CHECK: %[[T0:.*]] = arith.muli {{.*}} : i64
+  // CHECK: arith.subi {{.*}} : i32
+  // CHECK: %[[T1:.*]] = arith.muli {{.*}} : i64
+  // CHECK: %[[SUM:.*]] = arith.addi %[[T0]], %[[T1]] : i64
+  // 2^39 + 3 * 2^40
+  // CHECK: %[[ADDED:.*]] = arith.constant 3848290697216 : i64
+  // CHECK: %[[BIASED:.*]] = arith.addi %[[SUM]], %[[ADDED]]
+  // CHECK: %[[SHIFTED:.*]] = arith.shrsi %[[BIASED]], %{{.*}} : i64
+  // CHECK: %[[WORD:.*]] = arith.trunci %[[SHIFTED]] : i64 to i32
+  // CHECK: arith.maxsi %[[WORD]]
+  // CHECK: arith.minsi
+  // CHECK: arith.trunci {{.*}} : i32 to i8
+  %q = qopt.requantize ins(%acc, %res : tensor<2x16xi32>, tensor<2x16xi8>)
+         multipliers(%m0, %m1 : tensor<16xi32>, tensor<i32>)
+         outs(%e : tensor<2x16xi8>) range [0, 255] zero_point 3
+         {input_zero_points = array<i32: 0, 128>, unsigned_inputs = array<i1: false, true>,
+          params = [affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> ()>], shift = 40 : i32}
+         -> tensor<2x16xi8>
+  return %q : tensor<2x16xi8>
+}
+
+// -----
+
+// What may not fit 32 bits is clamped in 64.
+// CHECK-LABEL: func.func @requantize_small_shift
+func.func @requantize_small_shift(%acc: tensor<4xi32>, %e: tensor<4xi8>) -> tensor<4xi8> {
+  %m = arith.constant dense<7> : tensor<i32>
+  // CHECK: arith.shrsi
+  // CHECK-NOT: arith.trunci
+  // CHECK: arith.maxsi {{.*}} : i64
+  // CHECK: arith.trunci {{.*}} : i64 to i8
+  %q = qopt.requantize ins(%acc : tensor<4xi32>) multipliers(%m : tensor<i32>)
+         outs(%e : tensor<4xi8>) range [0, 255] zero_point 3
+         {input_zero_points = array<i32: 0>, unsigned_inputs = array<i1: false>,
+          params = [affine_map<(d0) -> ()>], shift = 33 : i32}
+         -> tensor<4xi8>
+  return %q : tensor<4xi8>
+}
+
+// -----
+
 // CHECK-LABEL: func.func @fake_quantize
 func.func @fake_quantize(%x: tensor<4xf32>, %e: tensor<4xf32>) -> tensor<4xf32> {
   %s = arith.constant dense<0.5> : tensor<f32>

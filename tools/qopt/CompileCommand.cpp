@@ -10,7 +10,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Destinations.h"
+#include "MemoryLimits.h"
 #include "ModelBuilder.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "qopt/Pipelines/CollectReport.h"
 #include "qopt/Support/AtomicFile.h"
 #include "qopt/Support/Recipe.h"
@@ -104,6 +107,13 @@ private:
       "no-float-fallback",
       cl::desc("Fail if a node of the model would compute in float"),
       cl::sub(subCommand)};
+  cl::opt<int64_t> maxFlash{
+      "max-flash",
+      cl::desc("Fail if the object's code and constants take more bytes"),
+      cl::value_desc("BYTES"), cl::init(0), cl::sub(subCommand)};
+  cl::opt<int64_t> maxRam{
+      "max-ram", cl::desc("Fail if the arena takes more bytes"),
+      cl::value_desc("BYTES"), cl::init(0), cl::sub(subCommand)};
   cl::opt<unsigned> threads{
       "threads",
       cl::desc("Cut long loops into N tasks, which NAME_run_parallel shares "
@@ -197,6 +207,39 @@ llvm::Error CompileCommand::checkNoFloat() {
       first.detail + more);
 }
 
+/// Whether `op` computes with floats, or compares or converts them; a constant
+/// and the bits of a float are memory like other memory.
+static bool computesInFloat(Operation *op) {
+  auto isFloat = [](Type type) {
+    return isa<FloatType>(getElementTypeOrSelf(type));
+  };
+  return isa<arith::ArithDialect, math::MathDialect>(op->getDialect()) &&
+         !isa<arith::ConstantOp, arith::BitcastOp>(op) &&
+         (llvm::any_of(op->getOperandTypes(), isFloat) ||
+          llvm::any_of(op->getResultTypes(), isFloat));
+}
+
+/// An error that names the first node that computes in float on a target that
+/// cannot.
+static llvm::Error checkTargetFloat(Session &session, ModuleOp module,
+                                    const TargetInfo &target) {
+  if (target.hasFloat)
+    return llvm::Error::success();
+  Operation *culprit = nullptr;
+  module.walk([&](Operation *op) {
+    culprit = computesInFloat(op) ? op : nullptr;
+    return culprit ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  if (!culprit)
+    return llvm::Error::success();
+  emitError(culprit->getLoc())
+      << "expected integer arithmetic, as " << target.name
+      << " has no floating point, got '" << culprit->getName()
+      << "'; a recipe with \"requantize\": \"fixed-point\" and --io quantized "
+         "leave floats to nodes without an integer form only";
+  return session.takeError(ExitCode::Input, "float arithmetic is left");
+}
+
 llvm::Error CompileCommand::write(StringRef path, StringRef bytes) {
   auto file = AtomicFile::create(path);
   if (!file)
@@ -233,6 +276,14 @@ llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
   collector.getReport().objectBytes = bytes->size();
   collector.getReport().threads = build.threads;
   collector.getReport().tasks = info->threads;
+  if (code == CodeKind::Object && (maxFlash > 0 || maxRam > 0)) {
+    auto sizes = measureObject(*bytes);
+    if (!sizes)
+      return sizes.takeError();
+    if (llvm::Error error =
+            checkMemory({maxFlash, maxRam}, *sizes, collector.getReport()))
+      return inputError(model.path + ": " + llvm::toString(std::move(error)));
+  }
   if (kind == EmitKind::SharedObject || kind == EmitKind::Executable) {
     bytes = kind == EmitKind::SharedObject
                 ? linkSharedObject(*bytes, *info)
@@ -319,6 +370,24 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
   auto options = build.emitOptions("");
   if (!options)
     return options.takeError();
+  if ((kind == EmitKind::Executable || kind == EmitKind::SharedObject) &&
+      options->target.arch == TargetInfo::Arch::CortexM)
+    return usageError(llvm::Twine("--emit ") +
+                      kEmitKinds[static_cast<size_t>(kind)].name +
+                      ": expected a target with an operating system, got '" +
+                      options->target.name + "', which takes --emit obj");
+  for (const cl::opt<int64_t> *limit : {&maxFlash, &maxRam}) {
+    if (limit->getNumOccurrences() == 0)
+      continue;
+    if (*limit < 1)
+      return usageError("--" + limit->ArgStr + ": expected at least 1 byte");
+    if (kind == EmitKind::Mlir || kind == EmitKind::LlvmIr ||
+        kind == EmitKind::Assembly)
+      return usageError("--" + limit->ArgStr +
+                        ": expected machine code to measure (--emit obj, so or "
+                        "exe), got --emit " +
+                        kEmitKinds[static_cast<size_t>(kind)].name);
+  }
   auto recipe = loadRecipe(build.recipe);
   if (!recipe)
     return recipe.takeError();
@@ -373,6 +442,9 @@ llvm::Error CompileCommand::run() {
   if (llvm::Error error = prepareDestinations(*kind))
     return error;
 
+  auto targets = build.targets();
+  if (!targets)
+    return targets.takeError();
   Session session;
   auto atPhase = [&](ModuleOp module, Phase phase) -> llvm::Error {
     collector.atPhase(module, phase);
@@ -381,9 +453,12 @@ llvm::Error CompileCommand::run() {
               writeFileAtomically(dumpPath(phase), print(module)))
         return error;
     // After the last phase at which a node's arithmetic can change.
-    if (noFloatFallback && phase == Phase::Scheduled)
-      return checkNoFloat();
-    return llvm::Error::success();
+    if (phase != Phase::Scheduled)
+      return llvm::Error::success();
+    if (noFloatFallback)
+      if (llvm::Error error = checkNoFloat())
+        return error;
+    return checkTargetFloat(session, module, targets->back());
   };
   llvm::Error error = *kind == EmitKind::Mlir
                           ? writePhase(session, *to, atPhase)

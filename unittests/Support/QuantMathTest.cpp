@@ -165,3 +165,54 @@ TEST(QuantMath, MultiplierIsRoundedOnce) {
                float(0.1f * float(i) * 0.7f) / 0.3f;
   EXPECT_TRUE(differs);
 }
+
+//===----------------------------------------------------------------------===//
+// Fixed point
+//===----------------------------------------------------------------------===//
+
+TEST(QuantMath, FixedPointTiesGoUp) {
+  EXPECT_EQ(roundFixedPoint(3 << 7, 8, 0, -128, 127), 2);
+  EXPECT_EQ(roundFixedPoint(-(3 << 7), 8, 0, -128, 127), -1);
+  EXPECT_EQ(roundFixedPoint(INT64_MAX / 2, 8, 5, 0, 255), 255);
+  EXPECT_EQ(roundFixedPoint(INT64_MIN / 2, 62, 5, 0, 255), 3);
+}
+
+TEST(QuantMath, FixedPointSumsFit64Bits) {
+  std::mt19937_64 random(7);
+  for (int i = 0; i != 10000; ++i) {
+    int terms = 1 + int(random() % 8);
+    std::vector<double> ratios;
+    double sum = 0;
+    for (int k = 0; k != terms; ++k) {
+      ratios.push_back(std::ldexp(1.0 + double(random() % 1000) / 1000,
+                                  int(random() % 60) - 40));
+      sum += ratios.back();
+    }
+    int shift = fixedPointShift(sum);
+    int64_t multipliers = 0;
+    for (double ratio : ratios)
+      multipliers += fixedPointMultiplier(ratio, shift);
+    EXPECT_LT(multipliers, int64_t(1) << 31);
+    // The largest that fits, unless there is a larger one no more.
+    if (shift < kMostFixedPointShift) {
+      EXPECT_GE(std::ldexp(sum, shift + 1), 2147483648.0 - 64);
+    }
+  }
+}
+
+// Against the same sum in more bits than it has: the error of one multiplier is
+// at most half of its last bit.
+TEST(QuantMath, FixedPointIsCloseToTheRatio) {
+  std::mt19937_64 random(9);
+  for (int i = 0; i != 100000; ++i) {
+    double ratio = std::ldexp(1.0 + double(random() % 4096) / 4096,
+                              -int(random() % 20) - 1);
+    int shift = fixedPointShift(ratio);
+    int64_t x = int64_t(random() % (1 << 22)) - (1 << 21);
+    int32_t got =
+        roundFixedPoint(x * fixedPointMultiplier(ratio, shift), shift, 0,
+                        INT32_MIN / 2, INT32_MAX / 2);
+    EXPECT_NEAR(double(got), double(x) * ratio,
+                0.5 + std::ldexp(double(std::abs(x)), -shift - 1));
+  }
+}

@@ -62,9 +62,9 @@ TEST(Recipe, ErrorsNameFileAndKey) {
       "float, weights");
   EXPECT_EQ(with(R"("overrides": [{"float": true}]})"),
             "r.json: overrides[0].match: expected a glob of node names");
-  EXPECT_EQ(with(R"("arithmetic": "fixed-point"})"),
-            "r.json: arithmetic: expected one of \"float\", got "
-            "\"fixed-point\"");
+  EXPECT_EQ(with(R"("arithmetic": "fixed"})"),
+            "r.json: arithmetic: expected one of \"float\", "
+            "\"fixed-point\", got \"fixed\"");
   EXPECT_EQ(with(R"("base": "int7"})").substr(0, 25),
             "r.json: base: expected on");
   EXPECT_EQ(with(R"("first_layer": {"weights": 3}})"),

@@ -83,7 +83,8 @@ TEST(TargetInfo, ListsAreSortedByStrength) {
   EXPECT_EQ((*list)[1].name, "x86-64-v3");
   EXPECT_EQ((*list)[2].name, "x86-64-v4-vnni");
   EXPECT_EQ(TargetInfo::getList("aarch64")->size(), 1u);
-  auto arm = TargetInfo::getList("aarch64+dotprod+i8mm,aarch64,aarch64+dotprod");
+  auto arm =
+      TargetInfo::getList("aarch64+dotprod+i8mm,aarch64,aarch64+dotprod");
   ASSERT_TRUE(!!arm) << llvm::toString(arm.takeError());
   EXPECT_EQ((*arm)[0].name, "aarch64");
   EXPECT_EQ((*arm)[1].name, "aarch64+dotprod");
@@ -103,6 +104,17 @@ TEST(TargetInfo, ImpossibleLists) {
   EXPECT_NE(message("x86-64-v2,").find("unknown target ''"), std::string::npos);
 }
 
+TEST(TargetInfo, CortexM) {
+  for (llvm::StringRef name : {"cortex-m0", "cortex-m3", "cortex-m4"}) {
+    TargetInfo info = getOrFail(name);
+    EXPECT_EQ(info.indexBits, 32u);
+    EXPECT_EQ(info.hasFloat, name == "cortex-m4");
+    EXPECT_EQ(info.lanes(32), 1);
+    EXPECT_FALSE(info.runsOnHost());
+  }
+  EXPECT_EQ(getOrFail("x86-64-v3").indexBits, 64u);
+}
+
 TEST(DotForm, FollowsTheTarget) {
   DotShape shape;
   shape.unsignedA = true;
@@ -119,6 +131,8 @@ TEST(DotForm, FollowsTheTarget) {
   EXPECT_EQ(kind("aarch64"), DotForm::Kind::Products);
   EXPECT_EQ(kind("aarch64+dotprod"), DotForm::Kind::Quads);
   EXPECT_EQ(kind("aarch64+dotprod+i8mm"), DotForm::Kind::Quads);
+  EXPECT_EQ(kind("cortex-m3"), DotForm::Kind::ScalarProducts);
+  EXPECT_EQ(kind("cortex-m4"), DotForm::Kind::RegisterPairs);
   shape.canPairRows = true;
   EXPECT_EQ(kind("aarch64+dotprod+i8mm"), DotForm::Kind::Matrix);
   shape.pairBound = 255;

@@ -23,6 +23,24 @@ def ConvertLoopAnnotationsToLLVMPass : Pass<"convert-loop-annotations-to-llvm"> 
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def ConvertPlannedToLLVMPass : Pass<"convert-planned-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "Turn buffers, vectors and branches into the LLVM dialect";
+  let description = [{
+    What is left of a planned module once loops are branches, `arith`, `math`,
+    `vector`, `memref`, `index`, `cf`, `func` and `ub`, in one conversion: an
+    index has the same width in all of them, that of the target's addresses.
+    Buffers are bare pointers.
+
+    Expects static shapes, and no strided metadata beyond what LLVM's address
+    arithmetic can say (`expand-strided-metadata` runs before).
+  }];
+  let options = [
+    Option<"indexBits", "index-bits", "unsigned", /*default=*/"64",
+           "Width of an index: that of the target's addresses">
+  ];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def ConvertQdqToIntegerPass : Pass<"convert-qdq-to-integer", "::mlir::ModuleOp"> {
   let summary = "Carry out the meaning of a quantized model in integers";
   let description = [{

@@ -13,6 +13,7 @@
 #ifndef QOPT_SUPPORT_QUANTMATH_H
 #define QOPT_SUPPORT_QUANTMATH_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include <cstdint>
 
 namespace qopt {
@@ -44,6 +45,29 @@ bool isBiasScale(float bias, double products);
 /// The multiplier of one requantized term: inScale / outScale in double,
 /// rounded once to f32.
 float requantizeMultiplier(double inScale, double outScale);
+
+//===----------------------------------------------------------------------===//
+// The fixed-point profile
+//===----------------------------------------------------------------------===//
+
+/// The shifts that a requantization may have. Below, 23 bits would be left of
+/// the output's own range; above, the rounding term would leave 64 bits.
+constexpr int kLeastFixedPointShift = 8, kMostFixedPointShift = 62;
+
+/// The largest magnitude of a term's scales in steps of the output.
+double largestRatio(llvm::ArrayRef<double> inScales, double outScale);
+
+/// The shift that the terms of one requantization share: the largest with which
+/// their multipliers, of which the largest of each term add up to `ratios`, add
+/// up to less than 2^31, so that the sum of products fits 64 bits.
+int fixedPointShift(double ratios);
+
+/// rne(ratio * 2^shift), within [-(2^31 - 1), 2^31 - 1].
+int32_t fixedPointMultiplier(double ratio, int shift);
+
+/// clamp(floor(sum / 2^shift + 1/2) + zeroPoint, lo, hi) of a sum of products.
+int32_t roundFixedPoint(int64_t sum, int shift, int32_t zeroPoint, int32_t lo,
+                        int32_t hi);
 
 } // namespace qopt
 

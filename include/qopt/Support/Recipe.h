@@ -70,6 +70,8 @@ struct Recipe {
   bool quantize = true;
   /// Activations in u8; false: weights only, activations stay in float.
   bool quantizeActivations = true;
+  /// Requantization by integer multipliers and a shift; false: by f32 ones.
+  bool fixedPoint = false;
   /// The observer of the ranges, by its name on the command line.
   std::string observer = "minmax";
   /// Whether a file chose the observer; a preset's suits any ranges.

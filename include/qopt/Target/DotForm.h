@@ -43,8 +43,13 @@ struct DotForm {
     /// `smull` and `smull2` make products of 16 bits, `addp` adds neighbours in
     /// 16 bits, `sadalp` those sums.
     WidePairs,
+    /// `smlad` on the even and the odd bytes of a register, extended to 16
+    /// bits.
+    RegisterPairs,
     /// Plain vector arithmetic in 32 bits.
-    Products
+    Products,
+    /// The same in one lane: bytes are loaded one by one.
+    ScalarProducts
   };
   Kind kind = Kind::Products;
   /// PairSums: how many steps are added in 16 bits.

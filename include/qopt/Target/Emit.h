@@ -83,6 +83,12 @@ llvm::Expected<std::string> emitCode(mlir::ModuleOp module, CodeKind kind,
 llvm::Expected<std::string> emitCode(llvm::ArrayRef<ModelVersion> versions,
                                      CodeKind kind, const EmitOptions &options);
 
+/// What an object puts into read-only memory.
+struct ObjectSizes {
+  int64_t code = 0, constants = 0;
+};
+llvm::Expected<ObjectSizes> measureObject(llvm::StringRef object);
+
 /// NAME.h for the model.
 std::string emitHeader(const ModelInfo &info);
 

@@ -25,7 +25,7 @@
 namespace qopt {
 
 struct TargetInfo {
-  enum class Arch { X86_64, AArch64 };
+  enum class Arch { X86_64, AArch64, CortexM };
 
   /// Canonical name, never "native": the same name gives the same bytes on
   /// every host.
@@ -35,6 +35,14 @@ struct TargetInfo {
   std::string cpu;
   /// LLVM's subtarget features, "+avx512vnni,...", in a fixed order.
   std::string features;
+
+  /// Width of an address.
+  unsigned indexBits = 64;
+  /// Whether floats are computed by instructions; without, no float operation
+  /// may be left.
+  bool hasFloat = true;
+  /// Whether one instruction gives all 64 bits of a product.
+  bool hasLongMultiply = true;
 
   /// Width of the vectors that schedules use, and how many registers hold them.
   int64_t vectorBits = 128;
@@ -48,6 +56,8 @@ struct TargetInfo {
   bool hasVbmi = false;
   /// tdpbusd and its kin (AMX-INT8): products of tiles of 16 by 64 bytes.
   bool hasAmx = false;
+  /// smlad (Cortex-M with the DSP extension): two products of 16 bits.
+  bool hasDsp = false;
   /// sdot/udot and smmla/usdot (Arm).
   bool hasDotProd = false;
   bool hasI8mm = false;

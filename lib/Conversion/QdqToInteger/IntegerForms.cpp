@@ -147,10 +147,33 @@ Value qopt::materializeForm(OpBuilder &builder, Location loc,
   return real;
 }
 
+/// The multipliers of one term: i32 with a shift, else f32.
+static Value createMultipliers(OpBuilder &builder, Location loc,
+                               const ScaleTable &scales, double outScale,
+                               std::optional<int> shift) {
+  if (shift) {
+    std::vector<int32_t> factors;
+    for (double s : scales.values)
+      factors.push_back(fixedPointMultiplier(s / outScale, *shift));
+    return createIntConstant(builder, loc, scales.shape, factors, 32);
+  }
+  std::vector<float> factors;
+  for (double s : scales.values)
+    factors.push_back(requantizeMultiplier(s, outScale));
+  return createFloatConstant(builder, loc, scales.shape, factors);
+}
+
+static int commonShift(const IntegerForm &form, double outScale) {
+  double ratios = 0;
+  for (const IntegerTerm &term : form.terms)
+    ratios += largestRatio(term.scales.values, outScale);
+  return fixedPointShift(ratios);
+}
+
 Value qopt::requantizeForm(OpBuilder &builder, Location loc,
                            const IntegerForm &form, float scale,
                            int32_t zeroPoint, ArrayRef<int32_t> range,
-                           RankedTensorType type) {
+                           RankedTensorType type, bool fixedPoint) {
   QuantizedClamp clamp =
       quantizeClamp(form.lo, form.hi, scale, zeroPoint, range[0], range[1]);
   const IntegerTerm &first = form.terms.front();
@@ -163,17 +186,17 @@ Value qopt::requantizeForm(OpBuilder &builder, Location loc,
   if (isUnchanged)
     return first.integers;
 
+  std::optional<int> shift;
+  if (fixedPoint)
+    shift = commonShift(form, double(scale));
   SmallVector<Value> inputs, multipliers;
   SmallVector<int32_t> zeroPoints;
   SmallVector<bool> isUnsigned;
   SmallVector<AffineMap> params;
   for (const IntegerTerm &term : form.terms) {
-    std::vector<float> factors;
-    for (double s : term.scales.values)
-      factors.push_back(requantizeMultiplier(s, double(scale)));
     inputs.push_back(term.integers);
     multipliers.push_back(
-        createFloatConstant(builder, loc, term.scales.shape, factors));
+        createMultipliers(builder, loc, term.scales, double(scale), shift));
     zeroPoints.push_back(term.zeroPoint);
     isUnsigned.push_back(term.isUnsigned);
     params.push_back(term.scales.map);
@@ -186,7 +209,8 @@ Value qopt::requantizeForm(OpBuilder &builder, Location loc,
       builder.getI32IntegerAttr(zeroPoint),
       builder.getDenseI32ArrayAttr(zeroPoints),
       builder.getDenseBoolArrayAttr(isUnsigned),
-      builder.getAffineMapArrayAttr(params));
+      builder.getAffineMapArrayAttr(params),
+      shift ? builder.getI32IntegerAttr(*shift) : IntegerAttr());
 }
 
 //===----------------------------------------------------------------------===//

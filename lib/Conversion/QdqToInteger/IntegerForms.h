@@ -71,7 +71,7 @@ mlir::Value materializeForm(mlir::OpBuilder &builder, mlir::Location loc,
 mlir::Value requantizeForm(mlir::OpBuilder &builder, mlir::Location loc,
                            const IntegerForm &form, float scale,
                            int32_t zeroPoint, llvm::ArrayRef<int32_t> range,
-                           mlir::RankedTensorType type);
+                           mlir::RankedTensorType type, bool fixedPoint);
 
 FormResult addForms(mlir::OpBuilder &builder, mlir::linalg::GenericOp op,
                     const IntegerForm &lhs, const IntegerForm &rhs,

@@ -39,7 +39,8 @@ struct EdgeFunction {
 class Lowering {
 public:
   explicit Lowering(func::FuncOp func)
-      : block(func.getBody().front()), builder(func.getContext()) {}
+      : block(func.getBody().front()), builder(func.getContext()),
+        fixedPoint(func->hasAttr(QoptDialect::kFixedPointAttrName)) {}
 
   LogicalResult run();
 
@@ -66,6 +67,7 @@ private:
 
   Block &block;
   OpBuilder builder;
+  bool fixedPoint;
   DenseMap<Value, IntegerForm> forms;
   /// Float values in place of those that forms or tables replace.
   DenseMap<Value, Value> reals;
@@ -363,8 +365,9 @@ LogicalResult Lowering::lowerQuantize(QuantizeOp op) {
   bool perTensor = op.getParams().getNumResults() == 0 && scales && zeroPoints;
   const IntegerForm *form = formOf(op.getInput());
   if (perTensor && form) {
-    Value result = requantizeForm(builder, op.getLoc(), *form, scales->front(),
-                                  zeroPoints->front(), op.getRange(), type);
+    Value result =
+        requantizeForm(builder, op.getLoc(), *form, scales->front(),
+                       zeroPoints->front(), op.getRange(), type, fixedPoint);
     op.getResult().replaceAllUsesWith(result);
     return success();
   }
@@ -477,6 +480,7 @@ struct ConvertQdqToIntegerPass
       if (failed(Lowering(func).run()))
         return signalPassFailure();
       func->removeAttr(QoptDialect::kLinearFormsAttrName);
+      func->removeAttr(QoptDialect::kFixedPointAttrName);
     }
   }
 };

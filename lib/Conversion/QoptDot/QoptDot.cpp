@@ -50,6 +50,7 @@ private:
   void lowerFlipped(DotOp op);
   Value lowerToPairSums(ArrayRef<DotOp> chain);
   Value lowerToPairs(DotOp op);
+  Value lowerToRegisterPairs(DotOp op);
   Value lowerToProducts(DotOp op);
 
   int64_t lanes(DotOp op) const {
@@ -157,7 +158,11 @@ void DotLowering::lower(DotOp op) {
   case DotForm::Kind::Pairs:
     result = lowerToPairs(op);
     break;
+  case DotForm::Kind::RegisterPairs:
+    result = lowerToRegisterPairs(op);
+    break;
   case DotForm::Kind::Products:
+  case DotForm::Kind::ScalarProducts:
     result = lowerToProducts(op);
     break;
   }
@@ -327,6 +332,37 @@ Value DotLowering::extend(Location loc, Value bytes, bool isUnsigned,
   if (!isOdd)
     both = arith::ShLIOp::create(b, loc, both, splat(loc, type, 8));
   return arith::ShRSIOp::create(b, loc, both, splat(loc, type, 8));
+}
+
+// dot(acc, a, b) -> smlad(odd(a), odd(b), smlad(even(a), even(b), acc))
+//
+// uxtb16 and sxtb16 extend bytes 0 and 2 of a register, after a rotation by
+// eight bits bytes 1 and 3. Sums wrap; no product of bytes leaves 16 bits and a
+// sign.
+Value DotLowering::lowerToRegisterPairs(DotOp op) {
+  Location loc = op.getLoc();
+  Type i32 = b.getI32Type();
+  auto first = [&](Value vector) -> Value {
+    return vector::ExtractOp::create(b, loc, vector, ArrayRef<int64_t>{0});
+  };
+  auto word = [&](Value bytes) {
+    auto type = VectorType::get({1}, i32);
+    return first(vector::BitCastOp::create(b, loc, type, bytes));
+  };
+  auto extended = [&](Value word, bool isUnsigned, bool isOdd) {
+    if (isOdd) {
+      Value eight = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(8));
+      word = call(loc, "llvm.fshr.i32", i32, {word, word, eight});
+    }
+    return call(loc, isUnsigned ? "llvm.arm.uxtb16" : "llvm.arm.sxtb16", i32,
+                {word});
+  };
+  Value sum = first(op.getAcc()), x = word(op.getA()), w = word(op.getB());
+  for (bool isOdd : {false, true})
+    sum = call(loc, "llvm.arm.smlad", i32,
+               {extended(x, op.getUnsignedA(), isOdd),
+                extended(w, op.getUnsignedB(), isOdd), sum});
+  return vector::BroadcastOp::create(b, loc, op.getAcc().getType(), sum);
 }
 
 //===----------------------------------------------------------------------===//

@@ -117,13 +117,21 @@ Value extend(OpBuilder &b, Location loc, Value value, bool isUnsigned) {
   return arith::ExtSIOp::create(b, loc, b.getI32Type(), value);
 }
 
+/// ext(value) - zeroPoint.
+Value centeredInt(OpBuilder &b, Location loc, Value value, bool isUnsigned,
+                  Value zeroPoint) {
+  Value integer = extend(b, loc, value, isUnsigned);
+  if (matchPattern(zeroPoint, m_Zero()))
+    return integer;
+  return arith::SubIOp::create(b, loc, integer, zeroPoint);
+}
+
 /// f32(ext(value) - zeroPoint).
 Value centered(OpBuilder &b, Location loc, Value value, bool isUnsigned,
                Value zeroPoint) {
-  Value integer = extend(b, loc, value, isUnsigned);
-  if (!matchPattern(zeroPoint, m_Zero()))
-    integer = arith::SubIOp::create(b, loc, integer, zeroPoint);
-  return arith::SIToFPOp::create(b, loc, b.getF32Type(), integer);
+  return arith::SIToFPOp::create(
+      b, loc, b.getF32Type(),
+      centeredInt(b, loc, value, isUnsigned, zeroPoint));
 }
 
 /// rne(clamp(real, lo, hi)) as an i32 that is still kRoundingBiasBits too
@@ -252,7 +260,53 @@ linalg::GenericOp lower(RewriterBase &rewriter, DequantizeOp op,
   });
 }
 
+/// clamp(floor(sum / 2^shift + 1/2) + z, lo, hi) in the storage type, of a sum
+/// of products that is below 2^62 in magnitude.
+Value roundFixedPoint(OpBuilder &b, Location loc, Value sum, RequantizeOp op,
+                      bool fitsI32) {
+  auto constant = [&](Type type, int64_t value) -> Value {
+    return arith::ConstantOp::create(b, loc, b.getIntegerAttr(type, value));
+  };
+  Type i64 = b.getI64Type(), i32 = b.getI32Type();
+  int64_t shift = *op.getShift(), zeroPoint = int32_t(op.getZeroPoint());
+  // Adding the zero point before the shift saves an addition after it, where
+  // that leaves the sum in 64 bits.
+  bool zeroFirst = fitsI32 && shift <= 50;
+  int64_t added = int64_t(1) << (shift - 1);
+  if (zeroFirst)
+    added += zeroPoint * (int64_t(1) << shift);
+  sum = arith::AddIOp::create(b, loc, sum, constant(i64, added));
+  Value integer = arith::ShRSIOp::create(b, loc, sum, constant(i64, shift));
+  Type type = fitsI32 ? i32 : i64;
+  if (fitsI32)
+    integer = arith::TruncIOp::create(b, loc, i32, integer);
+  int64_t offset = zeroFirst ? 0 : zeroPoint;
+  integer = arith::MaxSIOp::create(b, loc, integer,
+                                   constant(type, op.getRange()[0] - offset));
+  integer = arith::MinSIOp::create(b, loc, integer,
+                                   constant(type, op.getRange()[1] - offset));
+  if (offset != 0)
+    integer = arith::AddIOp::create(b, loc, integer, constant(type, offset));
+  Type storage = getElementTypeOrSelf(op.getResult());
+  if (storage == type)
+    return integer;
+  return arith::TruncIOp::create(b, loc, storage, integer);
+}
+
+/// Whether what a fixed-point sum rounds to fits i32: products of 31 bits with
+/// 32, or, if no input has more than bytes, with 9; two bits less are left for
+/// the zero point.
+bool roundsToI32(RequantizeOp op) {
+  bool allBytes = llvm::all_of(op.getInputs(), [](Value input) {
+    return getElementTypeOrSelf(input).getIntOrFloatBitWidth() <= 8;
+  });
+  return *op.getShift() >= (allBytes ? 11 : 34);
+}
+
 // requantize(x...) -> clamp(rne(sum_k f32(ext(x_k) - z_k) * m_k) + z, lo, hi)
+// requantize(x...) {shift}
+//   -> clamp((sum_k i64(ext(x_k) - z_k) * m_k + 2^(shift - 1) >> shift) + z,
+//   ..)
 linalg::GenericOp lower(RewriterBase &rewriter, RequantizeOp op,
                         RequantizeOp::Adaptor operands) {
   BodyBuilder builder(rewriter, op.getLoc(), operands.getInit());
@@ -264,16 +318,31 @@ linalg::GenericOp lower(RewriterBase &rewriter, RequantizeOp op,
        llvm::zip_equal(op.getMultipliers(), operands.getMultipliers(),
                        op.getParams().getAsValueRange<AffineMapAttr>()))
     multipliers.push_back(builder.addParameter(tensor, operand, map));
-  return builder.build([&](OpBuilder &b, Location loc, ValueRange args) {
+  return builder.build([&](OpBuilder &b, Location loc,
+                           ValueRange args) -> Value {
     Value sum;
+    auto widen = [&](Value value) -> Value {
+      return arith::ExtSIOp::create(b, loc, b.getI64Type(), value);
+    };
     for (auto [k, input] : llvm::enumerate(inputs)) {
       Value zeroPoint = constantInt(b, loc, op.getInputZeroPoints()[k]);
+      if (op.getShift()) {
+        Value integer = centeredInt(b, loc, args[input],
+                                    op.getUnsignedInputs()[k], zeroPoint);
+        Value term =
+            arith::MulIOp::create(b, loc, widen(integer),
+                                  widen(builder.get(b, multipliers[k], args)));
+        sum = sum ? arith::AddIOp::create(b, loc, sum, term) : term;
+        continue;
+      }
       Value real =
           centered(b, loc, args[input], op.getUnsignedInputs()[k], zeroPoint);
       Value term = arith::MulFOp::create(b, loc, real,
                                          builder.get(b, multipliers[k], args));
       sum = sum ? arith::AddFOp::create(b, loc, sum, term) : term;
     }
+    if (op.getShift())
+      return roundFixedPoint(b, loc, sum, op, roundsToI32(op));
     Value zeroPoint = constantInt(b, loc, op.getZeroPoint());
     Value biased = roundToSteps(b, loc, sum, zeroPoint, op.getRange());
     return toStorage(b, loc, biased, zeroPoint,

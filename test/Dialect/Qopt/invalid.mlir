@@ -159,6 +159,24 @@ func.func @requantize_c4(%x: tensor<8xi32>, %m: tensor<f32>, %e: tensor<8xi8>) -
 
 // -----
 
+func.func @requantize_c5(%x: tensor<8xi32>, %m: tensor<f32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects multipliers of i32 with a shift, got 'f32'}}
+  %0 = qopt.requantize ins(%x : tensor<8xi32>) multipliers(%m : tensor<f32>) outs(%e : tensor<8xi8>) range [0, 255] zero_point 0
+    {input_zero_points = array<i32: 0>, unsigned_inputs = array<i1: false>, params = [affine_map<(d0) -> ()>], shift = 40 : i32} -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @requantize_c5_shift(%x: tensor<8xi32>, %m: tensor<i32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects a shift in [8, 62], got 63}}
+  %0 = qopt.requantize ins(%x : tensor<8xi32>) multipliers(%m : tensor<i32>) outs(%e : tensor<8xi8>) range [0, 255] zero_point 0
+    {input_zero_points = array<i32: 0>, unsigned_inputs = array<i1: false>, params = [affine_map<(d0) -> ()>], shift = 63 : i32} -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
 func.func @lookup_c1(%x: tensor<8xi8>, %t: tensor<256xf32>, %e: tensor<8xi8>) -> tensor<8xi8> {
   // expected-error @below {{expects table and init of one element type, got 'f32' and 'i8'}}
   %0 = qopt.lookup ins(%x, %t : tensor<8xi8>, tensor<256xf32>) outs(%e : tensor<8xi8>) params affine_map<(d0) -> ()> -> tensor<8xi8>

@@ -369,6 +369,18 @@ LogicalResult RequantizeOp::verify() {
   if (zeroPoint < lowest || zeroPoint > highest)
     return emitOpError("expects a zero point in [")
            << lowest << ", " << highest << "], got " << zeroPoint;
+  // qopt_requantize_c5
+  std::optional<uint32_t> shift = getShift();
+  if (shift && (int32_t(*shift) < kLeastFixedPointShift ||
+                int32_t(*shift) > kMostFixedPointShift))
+    return emitOpError("expects a shift in [")
+           << kLeastFixedPointShift << ", " << kMostFixedPointShift << "], got "
+           << int32_t(*shift);
+  for (Value multiplier : getMultipliers())
+    if (getElementTypeOrSelf(multiplier).isInteger() != shift.has_value())
+      return emitOpError("expects multipliers of ")
+             << (shift ? "i32 with" : "f32 without") << " a shift, got "
+             << getElementTypeOrSelf(multiplier);
   return success();
 }
 

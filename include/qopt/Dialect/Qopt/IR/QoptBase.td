@@ -59,6 +59,10 @@ def Qopt_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kLinearFormsAttrName =
         "qopt.linear_forms";
 
+    /// Unit attribute on such a function: requantization is in fixed point.
+    static constexpr ::llvm::StringLiteral kFixedPointAttrName =
+        "qopt.fixed_point";
+
     /// Dictionary attribute on the root of a fused region: its schedule.
     static constexpr ::llvm::StringLiteral kScheduleAttrName = "qopt.schedule";
 

@@ -194,6 +194,13 @@ def Qopt_RequantizeOp : Qopt_ElementwiseOp<"requantize", [
     of scale; two are a residual add. Each multiplier is `s_in / s_out`, rounded
     once to f32. No fused multiply-add.
 
+    With a `shift`, the multipliers are integers, and the arithmetic is fixed
+    point in wrapping i64:
+    ```
+    sum       = i64(ext(x0[d]) - zp0) * m0[p0(d)] + ...
+    result[d] = int(clamp(floor(sum / 2^shift + 1/2) + zero_point, lo, hi))
+    ```
+
     Constraints:
     - (C1) At least one input; as many multipliers, `input_zero_points`,
       `unsigned_inputs` and `params` as inputs.
@@ -203,6 +210,8 @@ def Qopt_RequantizeOp : Qopt_ElementwiseOp<"requantize", [
     - (C4) `lo <= hi`, and both and `zero_point` fit the storage, signed if
       `lo < 0`. A clamp that does not contain real 0 puts the zero point
       outside of the range.
+    - (C5) All multipliers are f32, or there is a `shift` in [8, 62] and all are
+      i32.
 
     ```mlir
     %q = qopt.requantize ins(%acc, %res : tensor<1x4x4x16xi32>, tensor<1x4x4x16xi8>)
@@ -215,11 +224,12 @@ def Qopt_RequantizeOp : Qopt_ElementwiseOp<"requantize", [
     ```
   }];
   let arguments = (ins
-    Variadic<Qopt_IntTensor>:$inputs, Variadic<Qopt_ScaleTensor>:$multipliers,
+    Variadic<Qopt_IntTensor>:$inputs,
+    Variadic<RankedTensorOf<[F32, I32]>>:$multipliers,
     Qopt_IntTensor:$init,
     DenseI32ArrayAttr:$range, I32Attr:$zero_point,
     DenseI32ArrayAttr:$input_zero_points, DenseBoolArrayAttr:$unsigned_inputs,
-    AffineMapArrayAttr:$params);
+    AffineMapArrayAttr:$params, OptionalAttr<I32Attr>:$shift);
   let results = (outs Qopt_IntTensor:$result);
   let assemblyFormat = [{
     `ins` `(` $inputs `:` type($inputs) `)`

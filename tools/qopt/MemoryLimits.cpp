@@ -1,0 +1,91 @@
+//===- MemoryLimits.cpp - Whether a model fits a device -------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "MemoryLimits.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace llvm;
+
+namespace qopt::cli {
+
+/// "'conv2' 36864 bytes, 'conv1' 1152 bytes": the largest three.
+static std::string listLargest(SmallVector<std::pair<StringRef, int64_t>> all) {
+  sort(all, [](auto &a, auto &b) {
+    return std::pair(-a.second, a.first) < std::pair(-b.second, b.first);
+  });
+  std::string text;
+  raw_string_ostream os(text);
+  interleaveComma(ArrayRef(all).take_front(3), os, [&](const auto &item) {
+    os << "'" << item.first << "' " << item.second << " bytes";
+  });
+  return text;
+}
+
+static Error checkFlash(int64_t limit, const ObjectSizes &sizes,
+                        const Report &report) {
+  int64_t total = sizes.code + sizes.constants;
+  if (limit == 0 || total <= limit)
+    return Error::success();
+  SmallVector<std::pair<StringRef, int64_t>> layers;
+  int64_t halved = total;
+  for (const ReportNode &node : report.nodes) {
+    if (node.weightBytes == 0)
+      continue;
+    layers.push_back({node.name, node.weightBytes});
+    if (node.weightBits == 8)
+      halved -= node.weightBytes / 2;
+  }
+  std::string message;
+  raw_string_ostream os(message);
+  os << "expected at most " << limit << " bytes of flash (--max-flash), got "
+     << total << ": code " << sizes.code << ", weights and other constants "
+     << sizes.constants << "; the largest layers are " << listLargest(layers);
+  if (halved <= limit)
+    os << "; with 4-bit weights (--recipe w4a8-per-channel) it would take "
+          "about "
+       << halved << " and fit";
+  else
+    os << "; even with 4-bit weights it would take about " << halved
+       << ", so that a smaller model has to give up " << halved - limit;
+  return createStringError(message);
+}
+
+static Error checkRam(int64_t limit, const Report &report) {
+  if (limit == 0 || report.arenaBytes <= limit)
+    return Error::success();
+  // The step at which most bytes are in use.
+  int64_t peak = 0, peakBytes = -1;
+  for (const ReportBuffer &at : report.buffers) {
+    int64_t bytes = 0;
+    for (const ReportBuffer &buffer : report.buffers)
+      if (buffer.firstStep <= at.firstStep && at.firstStep <= buffer.lastStep)
+        bytes += buffer.bytes;
+    if (bytes > peakBytes) {
+      peakBytes = bytes;
+      peak = at.firstStep;
+    }
+  }
+  SmallVector<std::pair<StringRef, int64_t>> live;
+  for (const ReportBuffer &buffer : report.buffers)
+    if (buffer.firstStep <= peak && peak <= buffer.lastStep)
+      live.push_back({buffer.name, buffer.bytes});
+  return createStringError(
+      "expected at most " + Twine(limit) +
+      " bytes of RAM (--max-ram), got an arena of " + Twine(report.arenaBytes) +
+      "; the most are in use where these live together: " + listLargest(live) +
+      "; inputs with fewer elements or layers with fewer channels there, " +
+      Twine(peakBytes - limit) + " bytes less in all, would fit");
+}
+
+Error checkMemory(const MemoryLimits &limits, const ObjectSizes &sizes,
+                  const Report &report) {
+  if (Error error = checkFlash(limits.flash, sizes, report))
+    return error;
+  return checkRam(limits.ram, report);
+}
+
+} // namespace qopt::cli

@@ -1,0 +1,28 @@
+//===- MemoryLimits.h - Whether a model fits a device ---------*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_TOOLS_QOPT_MEMORYLIMITS_H
+#define QOPT_TOOLS_QOPT_MEMORYLIMITS_H
+
+#include "qopt/Support/Report.h"
+#include "qopt/Target/Emit.h"
+
+namespace qopt::cli {
+
+/// Bytes that a device has for a model; 0: as many as it needs.
+struct MemoryLimits {
+  int64_t flash = 0, ram = 0;
+};
+
+/// An error where the object's code and constants, or the arena, take more
+/// bytes than there are. It names what takes most, and what would fit.
+llvm::Error checkMemory(const MemoryLimits &limits, const ObjectSizes &sizes,
+                        const Report &report);
+
+} // namespace qopt::cli
+
+#endif // QOPT_TOOLS_QOPT_MEMORYLIMITS_H
