@@ -328,7 +328,7 @@ static LogicalResult verifyPlanned(ModuleOp module, Phase phase) {
 static LogicalResult verifyLlvm(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
     StringRef dialect = op->getName().getDialectNamespace();
-    if (isa<ModuleOp>(op) || dialect == "llvm")
+    if (isa<ModuleOp>(op) || dialect == "llvm" || dialect == "nvvm")
       return WalkResult::advance();
     return WalkResult(
         violation(op, phase, "'" + op->getName().getStringRef() + "' is left",

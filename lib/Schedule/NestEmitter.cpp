@@ -48,6 +48,8 @@ private:
   Value destination();
   Value emitTiles(size_t depth, Value dest, SmallVector<AffineExpr> base,
                   SmallVector<int64_t> count);
+  Value emitThreads(Value dest, SmallVector<AffineExpr> base,
+                    SmallVector<int64_t> count);
   void shareOut(Operation *loop);
   Value emitInnermost(int64_t dim, Value dest, SmallVector<AffineExpr> base,
                       SmallVector<int64_t> count);
@@ -98,6 +100,9 @@ private:
   /// a single iteration is emitted without a loop.
   void emitLoop(int64_t count, bool keepRolled, SmallVector<Value> &carried,
                 function_ref<void(AffineExpr, SmallVector<Value> &)> body);
+  scf::ForOp
+  emitFor(int64_t count, SmallVector<Value> &carried,
+          function_ref<void(AffineExpr, SmallVector<Value> &)> body);
 
   RewriterBase &b;
   const FusedRegion &region;
@@ -135,12 +140,18 @@ void NestEmitter::emitLoop(
     return;
   if (count == 1)
     return body(b.getAffineConstantExpr(0), carried);
+  scf::ForOp loop = emitFor(count, carried, body);
+  if (keepRolled)
+    loop->setAttr("llvm.loop_annotation", keepRolledAnnotation(b.getContext()));
+}
+
+scf::ForOp NestEmitter::emitFor(
+    int64_t count, SmallVector<Value> &carried,
+    function_ref<void(AffineExpr, SmallVector<Value> &)> body) {
   Value zero = arith::ConstantIndexOp::create(b, loc, 0);
   Value one = arith::ConstantIndexOp::create(b, loc, 1);
   Value end = arith::ConstantIndexOp::create(b, loc, count);
   auto loop = scf::ForOp::create(b, loc, zero, end, one, carried);
-  if (keepRolled)
-    loop->setAttr("llvm.loop_annotation", keepRolledAnnotation(b.getContext()));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   access.enterLoop(loop.getInductionVar());
@@ -150,6 +161,7 @@ void NestEmitter::emitLoop(
   // The builder's loop has an implicit terminator only without iter_args.
   scf::YieldOp::create(b, loc, inner);
   carried.assign(loop.getResults().begin(), loop.getResults().end());
+  return loop;
 }
 
 Value NestEmitter::destination() {
@@ -183,7 +195,9 @@ FailureOr<Value> NestEmitter::run() {
     rounded = matchRoundedBytes(*root.getBlock());
   SmallVector<AffineExpr> base(type.getRank(), b.getAffineConstantExpr(0));
   SmallVector<int64_t> count(type.getShape());
-  Value result = emitTiles(0, destination(), base, count);
+  Value result = schedule.threads > 0
+                     ? emitThreads(destination(), base, count)
+                     : emitTiles(0, destination(), base, count);
   depthwise.finish();
   if (failed)
     return failure();
@@ -195,6 +209,32 @@ void NestEmitter::shareOut(Operation *loop) {
   if (schedule.tasks > 1)
     loop->setAttr(QoptDialect::kTasksAttrName,
                   b.getI64IntegerAttr(schedule.tasks));
+}
+
+/// One loop over all tiles, whose counter is the number of a thread:
+///   for t in [0, tiles): tile (t / inner tiles % tiles along d) for each d.
+Value NestEmitter::emitThreads(Value dest, SmallVector<AffineExpr> base,
+                               SmallVector<int64_t> count) {
+  int64_t tiles = 1;
+  for (auto [extent, tile] : llvm::zip_equal(count, schedule.tile))
+    tiles *= extent / tile;
+  SmallVector<Value> carried{dest};
+  scf::ForOp loop =
+      emitFor(tiles, carried, [&](AffineExpr t, SmallVector<Value> &inner) {
+        int64_t outer = tiles;
+        for (auto [d, extent] : llvm::enumerate(count)) {
+          int64_t along = extent / schedule.tile[d];
+          AffineExpr at = t % outer;
+          outer /= along;
+          base[d] = simplified(at.floorDiv(outer) * schedule.tile[d]);
+          if (along == 1)
+            base[d] = b.getAffineConstantExpr(0);
+        }
+        inner[0] = emitTile(inner[0], base, schedule.tile);
+      });
+  loop->setAttr(QoptDialect::kThreadsAttrName,
+                b.getI64IntegerAttr(schedule.threads));
+  return carried[0];
 }
 
 Value NestEmitter::emitTiles(size_t depth, Value dest,

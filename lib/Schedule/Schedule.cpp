@@ -16,6 +16,7 @@
 #include "qopt/Schedule/DotContraction.h"
 #include "qopt/Target/DotForm.h"
 #include "qopt/Transforms/Structured.h"
+#include <numeric>
 
 using namespace mlir;
 
@@ -39,6 +40,8 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
        b.getNamedAttr("order", b.getDenseI64ArrayAttr(order))});
   if (tasks > 1)
     list.set("tasks", b.getI64IntegerAttr(tasks));
+  if (threads > 0)
+    list.set("threads", b.getI64IntegerAttr(threads));
   if (pairSteps > 0)
     list.set("pair_steps", b.getI64IntegerAttr(pairSteps));
   if (unroll != 1)
@@ -67,6 +70,13 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
            << rank << " positive tile sizes, got [" << schedule.tile << "]";
   if (schedule.tasks < 1)
     return root->emitOpError("expects at least 1 task, got ") << schedule.tasks;
+  if (schedule.threads < 0 || schedule.threads > 1024)
+    return root->emitOpError("expects threads in [0, 1024], got ")
+           << schedule.threads;
+  for (auto [extent, tile] : llvm::zip_equal(type.getShape(), schedule.tile))
+    if (schedule.threads > 0 && extent % tile != 0)
+      return root->emitOpError("expects tiles of threads to divide ")
+             << extent << ", got " << tile;
   if (schedule.unroll < 1)
     return root->emitOpError("expects unroll to be positive, got ")
            << schedule.unroll;
@@ -113,6 +123,8 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
   schedule.order.assign(order.asArrayRef().begin(), order.asArrayRef().end());
   if (auto tasks = attr.getAs<IntegerAttr>("tasks"))
     schedule.tasks = tasks.getInt();
+  if (auto threads = attr.getAs<IntegerAttr>("threads"))
+    schedule.threads = threads.getInt();
   if (auto steps = attr.getAs<IntegerAttr>("pair_steps"))
     schedule.pairSteps = steps.getInt();
   if (failed(checkSchedule(root, schedule)))
@@ -153,6 +165,7 @@ public:
   }
 
   Schedule run(int64_t threads);
+  Schedule chooseThreads();
 
 private:
   void collect(linalg::LinalgOp op, ArrayRef<AffineExpr> at, int64_t trips);
@@ -585,6 +598,26 @@ std::optional<DepthwiseSchedule> ScheduleChooser::chooseDepthwise() const {
   return choice;
 }
 
+/// One tile a thread, neighbours along the last dimension in each: up to four
+/// elements, the bytes of one access. All threads run the same code, so that
+/// what does not divide by four has shorter tiles.
+Schedule ScheduleChooser::chooseThreads() {
+  constexpr int64_t kThreads = 128;
+  Schedule schedule;
+  schedule.threads = kThreads;
+  schedule.tile.assign(type.getRank(), 1);
+  schedule.order = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
+  schedule.laneDim = type.getRank() - 1;
+  if (schedule.laneDim < 0)
+    return schedule;
+  schedule.lanes = std::gcd<int64_t>(4, type.getShape().back());
+  schedule.tile.back() = schedule.lanes;
+  for (const Member &member : members)
+    if (schedule.lanes > 1 && dotAlong(member, schedule.laneDim))
+      schedule.kernel = Schedule::Kernel::Dot;
+  return schedule;
+}
+
 Schedule ScheduleChooser::run(int64_t threads) {
   if (std::optional<DepthwiseSchedule> depthwise = chooseDepthwise()) {
     chooseTasks(depthwise->schedule, threads);
@@ -603,6 +636,8 @@ Schedule ScheduleChooser::run(int64_t threads) {
 
 Schedule chooseSchedule(const FusedRegion &region, const TargetInfo &target,
                         int64_t threads) {
+  if (target.isGpu())
+    return ScheduleChooser(region, target).chooseThreads();
   return ScheduleChooser(region, target).run(threads);
 }
 

@@ -24,6 +24,7 @@
 #include "mlir/Dialect/Vector/Transforms/SubsetOpInterfaceImpl.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Transforms/Passes.h"
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
@@ -50,7 +51,10 @@ void buildPlannedPipeline(OpPassManager &pm) {
 }
 
 void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
-  pm.addPass(createOutlineParallelLoopsPass());
+  if (target.isGpu())
+    pm.addPass(createOutlineKernelsPass());
+  else
+    pm.addPass(createOutlineParallelLoopsPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(createExpandCopiesPass());
   pm.addPass(createExpandMathPass());
@@ -100,6 +104,7 @@ void registerLoweringInterfaces(DialectRegistry &registry) {
   registerTilingInterfaceExternalModels(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
 }
 
 } // namespace qopt

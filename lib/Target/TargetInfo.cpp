@@ -31,6 +31,7 @@ struct Row {
 
 static constexpr TargetInfo::Arch kX86 = TargetInfo::Arch::X86_64;
 static constexpr TargetInfo::Arch kArm = TargetInfo::Arch::AArch64;
+static constexpr TargetInfo::Arch kGpu = TargetInfo::Arch::Nvptx;
 
 // Strongest first within an architecture: "native" takes the first row whose
 // needs the host meets. LLVM's x86-64-v4 prefers 256-bit vectors, a remedy for
@@ -49,6 +50,11 @@ static constexpr Row kRows[] = {
     {"x86-64-v3", kX86, "x86-64-v3", "", 256, 16, "avx2,fma,bmi2,f16c"},
     {"x86-64-v2", kX86, "x86-64-v2", "", 128, 16, ""},
     {"aarch64", kArm, "generic", "", 128, 32, ""},
+    // Vectors are what one thread computes and four bytes of its lanes; the
+    // features are the version of PTX. Kernels need the driver, not the host.
+    {"sm_90", kGpu, "sm_90", "+ptx78", 128, 32, ""},
+    {"sm_80", kGpu, "sm_80", "+ptx70", 128, 32, ""},
+    {"sm_75", kGpu, "sm_75", "+ptx65", 128, 32, ""},
 };
 
 // Features that may follow an aarch64 name, in canonical order.
@@ -71,8 +77,9 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   TargetInfo info;
   info.name = row.name;
   info.arch = row.arch;
-  info.triple = row.arch == kX86 ? "x86_64-unknown-linux-gnu"
-                                 : "aarch64-unknown-linux-gnu";
+  info.triple = row.arch == kX86   ? "x86_64-unknown-linux-gnu"
+                : row.arch == kGpu ? "nvptx64-nvidia-cuda"
+                                   : "aarch64-unknown-linux-gnu";
   info.cpu = row.cpu;
   info.vectorBits = row.vectorBits;
   info.numVectorRegisters = row.numVectorRegisters;
@@ -91,6 +98,7 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   info.hasVbmi = StringRef(row.features).contains("avx512vbmi");
   info.hasDotProd = is_contained(extra, "dotprod");
   info.hasI8mm = is_contained(extra, "i8mm");
+  info.hasCpAsync = row.arch == kGpu && info.cpu != "sm_75";
   if (info.hasVnni512)
     info.l2Bytes = 1024 * 1024;
   return info;
@@ -102,6 +110,8 @@ static bool hostMeets(const Row &row,
                       const StringMap<bool, MallocAllocator> &features,
                       StringRef alsoNeeds = "") {
   Triple host(sys::getProcessTriple());
+  if (row.arch == kGpu)
+    return false;
   if (row.arch == kArm ? !host.isAArch64() : host.getArch() != Triple::x86_64)
     return false;
   SmallVector<StringRef> needs;
@@ -112,6 +122,9 @@ static bool hostMeets(const Row &row,
 }
 
 bool TargetInfo::runsOnHost() const {
+  // Whether there is a GPU is for the launcher to find out.
+  if (isGpu())
+    return true;
   StringMap<bool, MallocAllocator> host = sys::getHostCPUFeatures();
   StringRef base = StringRef(name).split('+').first;
   const Row *row = find_if(kRows, [&](const Row &r) { return base == r.name; });

@@ -111,4 +111,32 @@ def ConvertTableLookupPass : Pass<"convert-table-lookup"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def OutlineKernelsPass
+    : Pass<"qopt-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "Turn the model's function into kernels of a GPU";
+  let description = [{
+    ```
+    for t in [0, n) threads = b   ->   kernel(arguments, weights):
+      body(t)                            t = block * b + thread
+                                         if t < n: body(t)
+    ```
+    Each step of the model's function becomes a kernel, a function of the
+    model's arguments and of the weights, with `nvvm.kernel`: a loop with
+    `qopt.threads` one whose threads are its iterations, a copy one whose threads
+    copy up to 16 elements, and what lies between them one of a single thread.
+    Views of the arena are computed again in each. All constants become one
+    block of bytes, `qopt.weights`, and the kernels in their order
+    `qopt.launches`, attributes of the module; the function is erased.
+
+    Expects `qopt-plan-memory`. A step that needs a value of another one is an
+    error.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
 #endif // QOPT_CONVERSION_PASSES_TD

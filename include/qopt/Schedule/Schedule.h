@@ -24,7 +24,7 @@ namespace qopt {
 ///                  tile = array<i64: 1, 1, 8, 32>, order = array<i64: 3, 0, 1,
 ///                  2>}
 /// ```
-/// With several tasks also `tasks = 2 : i64`.
+/// With several tasks also `tasks = 2 : i64`, for a GPU `threads = 256 : i64`.
 /// Dimensions are those of the root's result.
 struct Schedule {
   enum class Kernel {
@@ -35,7 +35,10 @@ struct Schedule {
     Dot,
     /// "depthwise-dot": a depthwise contraction goes through `qopt.dot` on
     /// interleaved pixels; four vectors at a time are one group of lanes.
-    DepthwiseDot
+    DepthwiseDot,
+    /// "mma": a contraction goes through `qopt.mma_tile`; each thread ends it
+    /// for its part of a block's tile.
+    Mma
   };
   Kernel kernel = Kernel::Vector;
   /// Elements per vector, and the dimension that runs through them; -1 where
@@ -53,6 +56,11 @@ struct Schedule {
   /// Into how many tasks, that may run at the same time, the iterations of the
   /// outermost loop are shared out.
   int64_t tasks = 1;
+  /// For a GPU: tiles, one for each thread, that make a thread block; 0 on
+  /// other targets. Tiles then divide the result, and `order` is not read.
+  int64_t threads = 0;
+  /// Of "mma": the tile of `qopt.mma_tile`.
+  llvm::SmallVector<int64_t> mmaTile;
   /// Steps of a dot whose products are added in 16 bits, where the weights
   /// prove that exact; 0 if none are.
   int64_t pairSteps = 0;

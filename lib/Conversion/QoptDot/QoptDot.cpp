@@ -45,6 +45,7 @@ private:
 
   DotForm formOf(DotOp op) const;
   Value lowerToQuads(DotOp op);
+  Value lowerToDp4a(DotOp op);
   Value lowerToPairSums(ArrayRef<DotOp> chain);
   Value lowerToPairs(DotOp op);
   Value lowerToProducts(DotOp op);
@@ -107,7 +108,7 @@ void DotLowering::lower(DotOp op) {
   Value result;
   switch (form.kind) {
   case DotForm::Kind::Quads:
-    result = lowerToQuads(op);
+    result = target->isGpu() ? lowerToDp4a(op) : lowerToQuads(op);
     break;
   case DotForm::Kind::PairSums:
     lowered = chainOf(op, form.steps);
@@ -159,6 +160,29 @@ Value DotLowering::lowerToQuads(DotOp op) {
   return call(op.getLoc(),
               quadIntrinsic(*target, lanes(op), isMixed, op.getUnsignedA()),
               op.getAcc().getType(), {op.getAcc(), first, second});
+}
+
+// dot(acc, a, b) -> [dp4a(acc[l], a[4l..], b[4l..])]
+//
+// dp4a wraps, and takes the signs of its sides apart.
+Value DotLowering::lowerToDp4a(DotOp op) {
+  static constexpr StringLiteral kNames[2][2] = {
+      {"llvm.nvvm.idp4a.s.s", "llvm.nvvm.idp4a.s.u"},
+      {"llvm.nvvm.idp4a.u.s", "llvm.nvvm.idp4a.u.u"}};
+  Location loc = op.getLoc();
+  auto type = cast<VectorType>(op.getAcc().getType());
+  Value first = vector::BitCastOp::create(b, loc, type, op.getA());
+  Value second = vector::BitCastOp::create(b, loc, type, op.getB());
+  SmallVector<Value> sums;
+  for (int64_t i = 0; i < type.getNumElements(); ++i) {
+    auto lane = [&](Value value) -> Value {
+      return vector::ExtractOp::create(b, loc, value, ArrayRef<int64_t>{i});
+    };
+    sums.push_back(call(loc, kNames[op.getUnsignedA()][op.getUnsignedB()],
+                        b.getI32Type(),
+                        {lane(first), lane(second), lane(op.getAcc())}));
+  }
+  return vector::FromElementsOp::create(b, loc, type, sums);
 }
 
 //===----------------------------------------------------------------------===//
