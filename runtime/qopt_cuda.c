@@ -99,12 +99,12 @@ static int openDriver(const qopt_cuda_model *model) {
          "%s: expected the CUDA driver, which runs models for sm_%d, got none: "
          "%s",
          model->name, model->sm, dlerror());
-#define LOAD(name, parameters)                                                 \
-  *(void **)&driver->name = dlsym(handle, #name);                              \
-  if (!driver->name) {                                                         \
+#define LOAD(function, parameters)                                             \
+  *(void **)&driver->function = dlsym(handle, #function);                      \
+  if (!driver->function) {                                                     \
     driver->cuLaunchKernel = NULL;                                             \
     FAIL(QOPT_ERROR_NO_CUDA, "%s: expected the CUDA driver in %s, got none "   \
-         "of its function %s", model->name, path, #name);                      \
+         "of its function " #function, model->name, path);                     \
   }
   FUNCTIONS(LOAD)
 #undef LOAD
@@ -206,7 +206,7 @@ static int getState(const qopt_cuda_model *model, CUcontext context,
 }
 
 static int launchAll(const qopt_cuda_model *model, const State *state,
-                     const CUdeviceptr *tensors, CUdeviceptr arena,
+                     CUdeviceptr *tensors, CUdeviceptr arena,
                      CUstream stream) {
   enum { kMaxTensors = 256 };
   int count = model->n_inputs + model->n_outputs;
@@ -216,7 +216,7 @@ static int launchAll(const qopt_cuda_model *model, const State *state,
     FAIL(QOPT_ERROR_CUDA, "%s: expected at most %d inputs and outputs, got %d",
          model->name, kMaxTensors, count);
   for (int i = 0; i < count; ++i)
-    arguments[i] = (void *)&tensors[i];
+    arguments[i] = &tensors[i];
   arguments[count] = &arena;
   arguments[count + 1] = &weights;
   for (int i = 0; i < model->n_launches; ++i)

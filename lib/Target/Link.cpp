@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "EmbeddedRuntime.h"
+#include "Launcher.h"
 #include "qopt/Target/Emit.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -96,6 +97,49 @@ static Expected<std::string> readFile(StringRef path) {
   return (*buffer)->getBuffer().str();
 }
 
+Expected<std::string> qopt::linkObjects(ArrayRef<StringRef> objects) {
+  Expected<std::string> linker = findTool({"ld.lld", "ld.lld-22"}, "lld-22");
+  if (!linker)
+    return linker.takeError();
+  Expected<TemporaryFile> output = TemporaryFile::create("o", "");
+  if (!output)
+    return output.takeError();
+  SmallVector<StringRef> command = {*linker, "-r", "--build-id=none", "-o",
+                                    output->path()};
+  std::vector<TemporaryFile> inputs;
+  for (StringRef object : objects) {
+    Expected<TemporaryFile> input = TemporaryFile::create("o", object);
+    if (!input)
+      return input.takeError();
+    inputs.push_back(std::move(*input));
+  }
+  for (const TemporaryFile &input : inputs)
+    command.push_back(input.path());
+  if (Error error = runTool(command))
+    return error;
+  return readFile(output->path());
+}
+
+Expected<std::string> qopt::assemblePtx(StringRef ptx,
+                                        const TargetInfo &target) {
+  Expected<std::string> ptxas = findTool({"ptxas"}, "the CUDA toolkit");
+  if (!ptxas) {
+    consumeError(ptxas.takeError());
+    return std::string();
+  }
+  Expected<TemporaryFile> input = TemporaryFile::create("ptx", ptx);
+  if (!input)
+    return input.takeError();
+  Expected<TemporaryFile> output = TemporaryFile::create("cubin", "");
+  if (!output)
+    return output.takeError();
+  std::string cpu = "-arch=" + target.cpu;
+  if (Error error = runTool({*ptxas, cpu, "-O3", "-o", output->path(),
+                             input->path()}))
+    return error;
+  return readFile(output->path());
+}
+
 Expected<std::string> qopt::linkSharedObject(StringRef object,
                                              const ModelInfo &info) {
   Expected<std::string> linker = findTool({"ld.lld", "ld.lld-22"}, "lld-22");
@@ -139,11 +183,17 @@ Expected<std::string> qopt::linkExecutable(StringRef object,
   std::string threadsMacro = "-DQOPT_THREADS=" + std::to_string(info.threads);
   // The source comes from stdin: the name of a temporary file would end up in
   // the program's symbols.
+  std::string errorMacro = "-DQOPT_ERROR=" + info.name + "_error";
   SmallVector<StringRef> command = {
       *compiler,      "-O1",         infoMacro, runMacro, "-o",
       output->path(), input->path(), "-x",      "c",      "-"};
   if (hasTasks)
     command.append({threadsMacro, "-pthread"});
+  Expected<TargetInfo> target = TargetInfo::get(info.target);
+  if (!target)
+    consumeError(target.takeError());
+  else if (target->isGpu())
+    command.append({errorMacro, "-pthread", "-ldl"});
   if (Error error = runTool(command, source->path()))
     return error;
   return readFile(output->path());

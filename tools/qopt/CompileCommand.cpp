@@ -35,7 +35,8 @@ enum class EmitKind {
   Executable,
   Assembly,
   LlvmIr,
-  Mlir
+  Mlir,
+  Ptx
 };
 
 struct EmitKindInfo {
@@ -74,7 +75,7 @@ private:
       cl::value_desc("PATH"), cl::sub(subCommand)};
   cl::opt<std::string> emitName{
       "emit",
-      cl::desc("What to write: obj (with a C header), so, exe, asm, llvm, mlir "
+      cl::desc("What to write: obj (with a C header), so, exe, asm, llvm, mlir, ptx "
                "(default: by the extension of -o, else obj)"),
       cl::value_desc("KIND"), cl::sub(subCommand)};
   cl::opt<std::string> compileTo{
@@ -106,6 +107,7 @@ static constexpr EmitKindInfo kEmitKinds[] = {
     {EmitKind::Object, "obj", ".o"},   {EmitKind::SharedObject, "so", ".so"},
     {EmitKind::Executable, "exe", ""}, {EmitKind::Assembly, "asm", ".s"},
     {EmitKind::LlvmIr, "llvm", ".ll"}, {EmitKind::Mlir, "mlir", ".mlir"},
+    {EmitKind::Ptx, "ptx", ".ptx"},
 };
 
 llvm::Expected<EmitKind> CompileCommand::chooseKind() const {
@@ -114,7 +116,7 @@ llvm::Expected<EmitKind> CompileCommand::chooseKind() const {
       if (info.name == emitName.getValue())
         return info.kind;
     return usageError(
-        "--emit: expected obj, so, exe, asm, llvm or mlir, got '" + emitName +
+        "--emit: expected obj, so, exe, asm, llvm, mlir or ptx, got '" + emitName +
         "'");
   }
   if (!compileTo.empty())
@@ -214,7 +216,8 @@ llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
                                        EmitKind kind,
                                        const EmitOptions &options,
                                        StringRef path) {
-  CodeKind code = kind == EmitKind::Assembly ? CodeKind::Assembly
+  CodeKind code = kind == EmitKind::Assembly || kind == EmitKind::Ptx
+                      ? CodeKind::Assembly
                   : kind == EmitKind::LlvmIr ? CodeKind::LlvmIr
                                              : CodeKind::Object;
   auto info = getModelInfo(versions, options);
@@ -310,7 +313,11 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
   if (!options)
     return options.takeError();
   llvm::Triple host(llvm::sys::getProcessTriple());
-  if (kind == EmitKind::Executable &&
+  if (kind == EmitKind::Ptx && !options->target.isGpu())
+    return usageError("--emit ptx: expected a target sm_75, sm_80 or sm_90, "
+                      "got '" +
+                      options->target.name + "'");
+  if (kind == EmitKind::Executable && !options->target.isGpu() &&
       llvm::Triple(options->target.triple).getArch() != host.getArch())
     return usageError("--emit exe: expected a target of this host's " +
                       host.getArchName() + ", got '" + options->target.name +
