@@ -176,7 +176,9 @@ static LogicalResult expandCopy(memref::CopyOp copy) {
 /// get_global @c -> view(weights, offset of @c)
 void KernelOutliner::useWeights(func::FuncOp kernel) {
   Value weights = kernel.getArguments().back();
-  for (auto get : llvm::to_vector(kernel.getOps<memref::GetGlobalOp>())) {
+  SmallVector<memref::GetGlobalOp> gets;
+  kernel.walk([&](memref::GetGlobalOp get) { gets.push_back(get); });
+  for (memref::GetGlobalOp get : gets) {
     OpBuilder builder(get);
     Value shift = arith::ConstantIndexOp::create(
         builder, get.getLoc(), image.offsetOf(get.getName()));
@@ -219,7 +221,6 @@ LogicalResult KernelOutliner::startKernel(Location loc, int64_t blocks,
           entry->getArguments().take_front(model.getNumArguments()));
   for (Value use : uses)
     rebuild(b, use, map);
-  useWeights(kernel);
   return success();
 }
 
@@ -297,6 +298,9 @@ LogicalResult KernelOutliner::run() {
   }
   if (failed(flush()))
     return failure();
+  for (auto kernel : module.getOps<func::FuncOp>())
+    if (kernel != model)
+      useWeights(kernel);
   module->setAttr(QoptDialect::kLaunchesAttrName, b.getArrayAttr(launches));
   ArrayRef<char> bytes = image.bytes();
   auto type = RankedTensorType::get({int64_t(bytes.size())}, b.getI8Type());
