@@ -13,7 +13,7 @@
 #include "qopt/Schedule/Schedule.h"
 #include "DepthwiseSchedule.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
-#include "qopt/Schedule/DotContraction.h"
+#include "qopt/Schedule/MmaContraction.h"
 #include "qopt/Target/DotForm.h"
 #include "qopt/Transforms/Structured.h"
 #include <numeric>
@@ -27,7 +27,7 @@ namespace qopt {
 //===----------------------------------------------------------------------===//
 
 static constexpr StringLiteral kKernelNames[] = {"vector", "dot",
-                                                 "depthwise-dot"};
+                                                 "depthwise-dot", "mma"};
 
 DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
   Builder b(context);
@@ -40,6 +40,8 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
        b.getNamedAttr("order", b.getDenseI64ArrayAttr(order))});
   if (tasks > 1)
     list.set("tasks", b.getI64IntegerAttr(tasks));
+  if (!mmaTile.empty())
+    list.set("mma_tile", b.getDenseI64ArrayAttr(mmaTile));
   if (threads > 0)
     list.set("threads", b.getI64IntegerAttr(threads));
   if (pairSteps > 0)
@@ -110,8 +112,8 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
   const auto *name = kernel ? llvm::find(kKernelNames, kernel.getValue())
                             : std::end(kKernelNames);
   if (!lanes || !laneDim || !tile || !order || name == std::end(kKernelNames))
-    return root->emitOpError("expects a schedule {kernel = \"vector\", \"dot\" "
-                             "or \"depthwise-dot\", lanes, lane_dim, tile, "
+    return root->emitOpError("expects a schedule {kernel = \"vector\", \"dot\", "
+                             "\"depthwise-dot\" or \"mma\", lanes, lane_dim, tile, "
                              "order}, got ")
            << attr;
   Schedule schedule;
@@ -125,6 +127,9 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
     schedule.tasks = tasks.getInt();
   if (auto threads = attr.getAs<IntegerAttr>("threads"))
     schedule.threads = threads.getInt();
+  if (auto mmaTile = attr.getAs<DenseI64ArrayAttr>("mma_tile"))
+    schedule.mmaTile.assign(mmaTile.asArrayRef().begin(),
+                            mmaTile.asArrayRef().end());
   if (auto steps = attr.getAs<IntegerAttr>("pair_steps"))
     schedule.pairSteps = steps.getInt();
   if (failed(checkSchedule(root, schedule)))
@@ -168,6 +173,8 @@ public:
   Schedule chooseThreads();
 
 private:
+  const Member *findMma() const;
+
   void collect(linalg::LinalgOp op, ArrayRef<AffineExpr> at, int64_t trips);
   int64_t widestBits() const;
   double accessCost(Value tensor, ArrayRef<AffineExpr> at, int64_t dim,
@@ -598,6 +605,28 @@ std::optional<DepthwiseSchedule> ScheduleChooser::chooseDepthwise() const {
   return choice;
 }
 
+/// The region's one reduction, if tensor cores can take it: a contraction whose
+/// elements the root asks for where they are.
+const Member *ScheduleChooser::findMma() const {
+  if (llvm::count_if(members, [](const Member &member) {
+        return member.isReduction();
+      }) != 1 ||
+      type.getRank() == 0)
+    return nullptr;
+  const Member *member = heaviest();
+  std::optional<MmaContraction> mma = matchMmaContraction(member->op);
+  if (!mma || region.producerOf(mma->dot.lhs))
+    return nullptr;
+  linalg::LinalgOp op = member->op;
+  AffineMap out = op.getIndexingMapMatchingResult(op->getResult(0));
+  for (auto [dim, expr] : llvm::enumerate(out.getResults()))
+    if (!isDim(member->loops[cast<AffineDimExpr>(expr).getPosition()], dim))
+      return nullptr;
+  bool sameShape = cast<ShapedType>(op->getResult(0).getType()).getShape() ==
+                   type.getShape();
+  return sameShape ? member : nullptr;
+}
+
 /// One tile a thread, neighbours along the last dimension in each: up to four
 /// elements, the bytes of one access. All threads run the same code, so that
 /// what does not divide by four has shorter tiles.
@@ -612,6 +641,12 @@ Schedule ScheduleChooser::chooseThreads() {
     return schedule;
   schedule.lanes = std::gcd<int64_t>(4, type.getShape().back());
   schedule.tile.back() = schedule.lanes;
+  if (const Member *member = findMma()) {
+    schedule.kernel = Schedule::Kernel::Mma;
+    schedule.mmaTile = chooseMmaTile(*matchMmaContraction(member->op));
+    schedule.threads = mmaThreads(schedule.mmaTile);
+    return schedule;
+  }
   for (const Member &member : members)
     if (schedule.lanes > 1 && dotAlong(member, schedule.laneDim))
       schedule.kernel = Schedule::Kernel::Dot;

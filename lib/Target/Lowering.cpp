@@ -51,10 +51,12 @@ void buildPlannedPipeline(OpPassManager &pm) {
 }
 
 void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
-  if (target.isGpu())
+  if (target.isGpu()) {
     pm.addPass(createOutlineKernelsPass());
-  else
+    pm.addPass(createConvertMmaTilePass({target.name}));
+  } else {
     pm.addPass(createOutlineParallelLoopsPass());
+  }
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(createExpandCopiesPass());
   pm.addPass(createExpandMathPass());

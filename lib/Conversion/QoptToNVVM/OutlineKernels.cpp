@@ -49,6 +49,28 @@ private:
   llvm::StringMap<int64_t> offsets;
 };
 
+/// Values that one kernel computes and another one uses go through slots of
+/// their own at the end of the arena.
+class ValueSpiller {
+public:
+  ValueSpiller(func::FuncOp model, ModelInfo &info)
+      : model(model), info(info), b(model.getContext()) {}
+
+  void run();
+
+private:
+  void pass(Operation *step, bool isLoop);
+  Value slotOf(Value value);
+
+  func::FuncOp model;
+  ModelInfo &info;
+  OpBuilder b;
+  /// Loops so far: what lies between the same two is in one kernel.
+  int64_t kernel = 0;
+  DenseMap<Operation *, int64_t> kernelOf;
+  DenseMap<Value, Value> slots;
+};
+
 class KernelOutliner {
 public:
   KernelOutliner(ModuleOp module, func::FuncOp model, WeightImage &image)
@@ -167,6 +189,65 @@ static LogicalResult expandCopy(memref::CopyOp copy) {
   }
   copy.erase();
   return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Values of other kernels
+//===----------------------------------------------------------------------===//
+
+/// A view of the arena that the kernel that computes `value` stores it in.
+Value ValueSpiller::slotOf(Value value) {
+  Value &slot = slots[value];
+  if (slot)
+    return slot;
+  Location loc = value.getLoc();
+  int64_t offset = llvm::alignTo(info.arenaBytes, ModelInfo::kAlignment);
+  info.arenaBytes = offset + ModelInfo::kAlignment;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointAfter(value.getDefiningOp());
+  Value shift = arith::ConstantIndexOp::create(b, loc, offset);
+  Value arena = model.getArguments().back();
+  slot = memref::ViewOp::create(b, loc, MemRefType::get({1}, value.getType()),
+                                arena, shift, ValueRange{});
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+  auto store = memref::StoreOp::create(b, loc, value, slot, ValueRange{zero});
+  kernelOf[store] = kernelOf.lookup(value.getDefiningOp());
+  return slot;
+}
+
+/// Lets `step` load what an earlier kernel computed.
+void ValueSpiller::pass(Operation *step, bool isLoop) {
+  for (Value use : usedFromOutside(step)) {
+    if (canRepeat(use) || kernelOf.lookup(use.getDefiningOp()) == kernel)
+      continue;
+    Value slot = slotOf(use);
+    if (isLoop)
+      b.setInsertionPointToStart(cast<scf::ForOp>(step).getBody());
+    else
+      b.setInsertionPoint(step);
+    Value zero = arith::ConstantIndexOp::create(b, use.getLoc(), 0);
+    Value loaded =
+        memref::LoadOp::create(b, use.getLoc(), slot, ValueRange{zero});
+    use.replaceUsesWithIf(loaded, [&](OpOperand &operand) {
+      return step->isAncestor(operand.getOwner());
+    });
+  }
+}
+
+void ValueSpiller::run() {
+  SmallVector<Operation *> steps;
+  for (Operation &op : model.getBody().front().without_terminator())
+    steps.push_back(&op);
+  for (Operation *step : steps) {
+    bool isLoop = step->hasAttr(QoptDialect::kThreadsAttrName);
+    kernel += isLoop;
+    pass(step, isLoop);
+    kernelOf[step] = kernel;
+    kernel += isLoop;
+  }
+  Value arena = model.getArguments().back();
+  arena.setType(MemRefType::get({info.arenaBytes}, b.getI8Type()));
+  model.setType(b.getFunctionType(model.getBody().getArgumentTypes(), {}));
 }
 
 //===----------------------------------------------------------------------===//
@@ -327,6 +408,8 @@ void OutlineKernels::runOnOperation() {
   for (auto copy : llvm::to_vector(model.getOps<memref::CopyOp>()))
     if (failed(expandCopy(copy)))
       return signalPassFailure();
+  ValueSpiller(model, *info).run();
+  info->setOn(module);
   if (failed(KernelOutliner(module, model, image).run()))
     return signalPassFailure();
   model.erase();

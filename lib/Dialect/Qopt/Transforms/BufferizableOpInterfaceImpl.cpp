@@ -82,6 +82,43 @@ struct ObserveBufferization
   }
 };
 
+/// Reads two buffers; the result is a vector.
+struct MmaTileBufferization
+    : BufferizableOpInterface::ExternalModel<MmaTileBufferization, MmaTileOp> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &,
+                              const AnalysisState &) const {
+    return true;
+  }
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &,
+                               const AnalysisState &) const {
+    return false;
+  }
+  AliasingValueList getAliasingValues(Operation *, OpOperand &,
+                                      const AnalysisState &) const {
+    return {};
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands()) {
+      if (isa<TensorType>(operand.getType())) {
+        FailureOr<Value> buffer =
+            getBuffer(rewriter, operand, options, state);
+        if (failed(buffer))
+          return failure();
+        operand = *buffer;
+      }
+      operands.push_back(operand);
+    }
+    auto tile = MmaTileOp::create(rewriter, op->getLoc(), op->getResultTypes(),
+                                  operands, op->getAttrs());
+    rewriter.replaceOp(op, tile);
+    return success();
+  }
+};
+
 } // namespace
 
 void qopt::registerBufferizableOpInterfaceExternalModels(
@@ -96,6 +133,7 @@ void qopt::registerBufferizableOpInterfaceExternalModels(
         *context);
     LookupOp::attachInterface<ElementwiseBufferization<LookupOp>>(*context);
     ObserveOp::attachInterface<ObserveBufferization>(*context);
+    MmaTileOp::attachInterface<MmaTileBufferization>(*context);
     context->loadDialect<linalg::LinalgDialect>();
   });
 }
