@@ -280,7 +280,7 @@ static LogicalResult verifyStored(func::FuncOp func, Phase phase) {
 static LogicalResult verifyScheduled(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
     if (isa_and_present<QoptDialect>(op->getDialect()) &&
-        !isa<DotOp, ObserveOp, RoundPackOp>(op))
+        !isa<DotOp, MmaTileOp, ObserveOp, RoundPackOp>(op))
       return WalkResult(
           violation(op, phase, "'" + op->getName().getStringRef() + "' is left",
                     "convert-qopt-to-linalg should have converted it"));

@@ -167,15 +167,17 @@ struct ConvertMmaTile : qopt::impl::ConvertMmaTilePassBase<ConvertMmaTile> {
 
 SmallVector<Value> MmaTileLowering::call(StringRef name, TypeRange results,
                                          ValueRange operands) {
-  Type type;
-  if (results.size() == 1)
-    type = results.front();
-  else if (results.size() > 1)
+  if (results.empty()) {
+    LLVM::CallIntrinsicOp::create(b, loc, b.getStringAttr(name), operands);
+    return {};
+  }
+  Type type = results.front();
+  if (results.size() > 1)
     type = LLVM::LLVMStructType::getLiteral(
         b.getContext(), llvm::to_vector(results));
   auto intrinsic = LLVM::CallIntrinsicOp::create(
       b, loc, type, b.getStringAttr(name), operands);
-  if (results.size() <= 1)
+  if (results.size() == 1)
     return SmallVector<Value>(intrinsic->getResults());
   SmallVector<Value> values;
   for (size_t i = 0; i < results.size(); ++i)
@@ -346,8 +348,8 @@ Value MmaTileLowering::segmentDepth(Value step, const CopyPlan::Piece &piece) {
 /// Starts the copies of `step`. Bytes beyond the end of a segment are zeros.
 void MmaTileLowering::issue(Value step, Value buffer) {
   Value offsets[] = {offsetInLhs(step), offsetInWeights(step)};
-  for (auto [plan, offset] :
-       llvm::zip_equal(ArrayRef<CopyPlan *>{&lhs, &weights}, offsets))
+  const CopyPlan *plans[] = {&lhs, &weights};
+  for (auto [plan, offset] : llvm::zip_equal(plans, offsets))
     for (const CopyPlan::Piece &piece : plan->pieces) {
       OpBuilder::InsertionGuard guard(b);
       if (piece.exists) {
