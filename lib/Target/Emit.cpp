@@ -367,6 +367,7 @@ static void annotateKernel(Function &kernel, const ModelInfo &info) {
       argument.addAttr(Attribute::ReadOnly);
   }
   kernel.addFnAttr(Attribute::NoUnwind);
+  kernel.setCallingConv(CallingConv::PTX_Kernel);
 }
 
 /// PTX, or the LLVM IR that it is made from.

@@ -144,7 +144,7 @@ def OutlineKernelsPass
                                          if t < n: body(t)
     ```
     Each step of the model's function becomes a kernel, a function of the
-    model's arguments and of the weights, with `nvvm.kernel`: a loop with
+    model's arguments and of the weights, with `nvvm.maxntid`: a loop with
     `qopt.threads` one whose threads are its iterations, a copy one whose threads
     copy up to 16 elements, and what lies between them one of a single thread.
     Views of the arena are computed again in each. All constants become one

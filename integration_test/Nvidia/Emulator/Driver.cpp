@@ -170,7 +170,7 @@ int cuModuleGetFunction(void **function, void *module, const char *name) {
 /// Aligned as cuMemAlloc aligns, and filled with what nobody counts on.
 int cuMemAlloc_v2(unsigned long long *pointer, size_t bytes) {
   void *memory = nullptr;
-  if (bytes == 0 || posix_memalign(&memory, 256, bytes))
+  if (bytes == 0 || posix_memalign(&memory, 256, (bytes + 15) / 16 * 16))
     return bytes ? OutOfMemory : InvalidValue;
   memset(memory, 0xA5, bytes);
   std::lock_guard<std::mutex> guard(state().lock);

@@ -601,7 +601,7 @@ static void access(Op op, Warp &w, int lane, uint64_t address, void *data,
                    uint64_t bytes, bool isStore) {
   switch (resolveSpace(op.space, address)) {
   case Global:
-    w.block.global.check(address, bytes, op);
+    w.block.global.check(address, bytes, isStore, op);
     if (isStore)
       memcpy(reinterpret_cast<void *>(address), data, bytes);
     else
@@ -688,7 +688,7 @@ static void copyAsync(Op op, Warp &w, uint32_t mask) {
     checkAligned(from, uint64_t(size), op);
     AsyncCopy copy{to, {}, size};
     if (given > 0) {
-      w.block.global.check(from, uint64_t(given), op);
+      w.block.global.check(from, uint64_t(given), false, op);
       memcpy(copy.bytes.data(), reinterpret_cast<void *>(from), size_t(given));
     }
     w.block.shared.reserve(to, uint64_t(size), w.number, op);

@@ -16,7 +16,7 @@ static std::string quote(const Instruction &by) { return " in '" + by.text + "'"
 // Memory
 //===----------------------------------------------------------------------===//
 
-void GlobalMemory::check(uint64_t address, uint64_t bytes,
+void GlobalMemory::check(uint64_t address, uint64_t bytes, bool isStore,
                          const Instruction &by) {
   if (address - lastBase < lastBytes && address + bytes <= lastBase + lastBytes)
     return;
@@ -25,7 +25,8 @@ void GlobalMemory::check(uint64_t address, uint64_t bytes,
     auto region = std::prev(after);
     lastBase = region->first;
     lastBytes = region->second;
-    if (address + bytes <= lastBase + lastBytes)
+    uint64_t end = lastBase + lastBytes;
+    if (address + bytes <= (isStore ? end : (end + 15) / 16 * 16))
       return;
   }
   throw Fault("access outside of global memory" + quote(by) + ": " +

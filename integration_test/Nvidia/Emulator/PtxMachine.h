@@ -43,12 +43,15 @@ struct Statistics {
   uint64_t sharedAccesses = 0;    /// passes without conflicts
 };
 
-/// Allocated global memory; accesses must lie in one allocation.
+/// Allocated global memory; accesses must lie in one allocation. A load may
+/// read on to the next multiple of 16 bytes, as allocations end with more: LLVM
+/// widens loads that are aligned.
 class GlobalMemory {
 public:
   void add(const void *base, uint64_t bytes) { regions[uint64_t(base)] = bytes; }
   bool remove(const void *base) { return regions.erase(uint64_t(base)) == 1; }
-  void check(uint64_t address, uint64_t bytes, const Instruction &by);
+  void check(uint64_t address, uint64_t bytes, bool isStore,
+             const Instruction &by);
 
 private:
   std::map<uint64_t, uint64_t> regions;

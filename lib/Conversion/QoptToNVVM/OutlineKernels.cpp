@@ -108,12 +108,13 @@ LogicalResult WeightImage::add(memref::GlobalOp global) {
   auto values =
       dyn_cast_or_null<DenseElementsAttr>(global.getInitialValueAttr());
   Type element = global.getType().getElementType();
-  if (!values || !element.isIntOrFloat())
+  if (!values || !element.isIntOrIndexOrFloat())
     return global.emitOpError("expects a constant of numbers, got ")
            << global.getType();
   image.resize(llvm::alignTo(image.size(), ModelInfo::kAlignment));
   offsets[global.getSymName()] = image.size();
-  int64_t bits = element.getIntOrFloatBitWidth();
+  int64_t bits = element.isIndex() ? IndexType::kInternalStorageBitWidth
+                                   : element.getIntOrFloatBitWidth();
   int64_t bytes = llvm::divideCeil(bits, 8);
   if (bits % 8 == 0 && !values.isSplat()) {
     llvm::append_range(image, values.getRawData());
@@ -286,9 +287,11 @@ LogicalResult KernelOutliner::startKernel(Location loc, int64_t blocks,
   b.setInsertionPoint(model);
   auto kernel =
       func::FuncOp::create(b, loc, name, b.getFunctionType(types, {}));
-  kernel->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
-  kernel->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
-                  b.getDenseI32ArrayAttr({int32_t(threads)}));
+  // To be an attribute of the LLVM function.
+  kernel->setAttr("passthrough",
+                  b.getArrayAttr(b.getStrArrayAttr(
+                      {NVVM::NVVMDialect::getMaxntidAttrName(),
+                       std::to_string(threads)})));
   launches.push_back(b.getDictionaryAttr(
       {b.getNamedAttr("kernel", b.getStringAttr(name)),
        b.getNamedAttr("blocks", b.getI64IntegerAttr(blocks)),
