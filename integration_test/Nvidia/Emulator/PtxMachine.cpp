@@ -102,7 +102,7 @@ Warp::Warp(Block &block, int number)
   int threads = int(block.size[0] * block.size[1] * block.size[2]);
   int count = std::min(kLanes, threads - number * kLanes);
   live = count == kLanes ? kAllLanes : (1u << count) - 1;
-  next.fill(0);
+  paths.push_back({0, live, -1});
   // A value that no kernel counts on.
   for (auto &lanes : registers)
     lanes.fill(0xDEADBEEFDEADBEEF);
@@ -147,21 +147,37 @@ void Warp::requireAll(const Instruction &by, uint32_t mask) const {
     throw Fault("divergent lanes at a collective" + quote(by));
 }
 
+/// After a branch: one path for each place that lanes go on at.
+void Warp::part(const Instruction &branch, uint32_t mask) {
+  Path whole = paths.back();
+  std::map<int, uint32_t> groups;
+  for (int lane = 0; lane < kLanes; ++lane)
+    if (mask >> lane & 1)
+      groups[next[lane]] |= 1u << lane;
+  if (groups.size() == 1) {
+    paths.back().at = groups.begin()->first;
+    return;
+  }
+  if (branch.meeting < 0)
+    paths.pop_back();
+  else
+    paths.back().at = branch.meeting;
+  for (auto [at, lanes] : groups)
+    if (at != branch.meeting)
+      paths.push_back({at, lanes, branch.meeting < 0 ? whole.meeting
+                                                     : branch.meeting});
+}
+
 void Warp::run() {
   atBarrier = false;
   while (live && !atBarrier) {
-    int at = INT32_MAX;
-    for (int lane = 0; lane < kLanes; ++lane)
-      if (live >> lane & 1)
-        at = std::min(at, next[lane]);
-    uint32_t here = 0;
-    for (int lane = 0; lane < kLanes; ++lane)
-      if ((live >> lane & 1) && next[lane] == at)
-        here |= 1u << lane;
-    const Instruction &instruction = block.kernel.code.at(at);
-    for (int lane = 0; lane < kLanes; ++lane)
-      if (here >> lane & 1)
-        next[lane] = at + 1;
+    Path &path = paths.back();
+    uint32_t here = path.mask & live;
+    if (here == 0 || path.at == path.meeting) {
+      paths.pop_back();
+      continue;
+    }
+    const Instruction &instruction = block.kernel.code.at(size_t(path.at));
     uint32_t mask = here;
     if (instruction.guard >= 0)
       for (int lane = 0; lane < kLanes; ++lane)
@@ -169,8 +185,14 @@ void Warp::run() {
             instruction.negated)
           mask &= ~(1u << lane);
     ++block.statistics.instructions;
+    ++path.at;
+    bool branches = !instruction.targets.empty();
+    if (branches)
+      next.fill(path.at);
     if (mask)
       instruction.handler(instruction, *this, mask);
+    if (branches)
+      part(instruction, here);
   }
 }
 

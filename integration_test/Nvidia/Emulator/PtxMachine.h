@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Warps run in lock-step: an instruction is executed for all lanes that are at
-// it, the ones furthest back first, so that lanes that parted meet again where
-// their paths do. What PTX leaves undefined is a Fault: an access outside of
+// Warps run in lock-step. Lanes that part at a branch run one path after the
+// other and meet again where the paths do, at the branch's post-dominator: the
+// earliest place that a compiler can count on. What PTX leaves undefined is a Fault: an access outside of
 // memory or across its natural alignment, shared memory read before it was
 // written or written by another warp without a barrier between, bytes of
 // cp.async before their wait, and a collective that not all lanes of a warp
@@ -115,6 +115,7 @@ struct Warp {
            (operand.reg >= 0 ? registers[operand.reg][lane] : 0);
   }
   uint64_t special(uint64_t which, int lane) const;
+  void part(const Instruction &branch, uint32_t mask);
   void requireAll(const Instruction &by, uint32_t mask) const;
 
   Block &block;
@@ -122,7 +123,15 @@ struct Warp {
   /// Lanes that have not returned.
   uint32_t live;
   bool atBarrier = false;
-  /// Taken branches of this instruction: where the lanes go on.
+  /// Lanes that run together from `at` on, until they get to `meeting`; the
+  /// last one runs.
+  struct Path {
+    int at;
+    uint32_t mask;
+    int meeting;
+  };
+  std::vector<Path> paths;
+  /// Where a branch sends each lane.
   std::array<int, kLanes> next;
   std::vector<std::array<uint64_t, kLanes>> registers;
   std::vector<uint64_t> masks;

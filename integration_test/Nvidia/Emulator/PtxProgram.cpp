@@ -77,6 +77,73 @@ private:
   size_t at = 0;
 };
 
+/// Instructions that may follow `at`; one past the end is the kernel's end.
+std::vector<size_t> successors(const std::vector<Instruction> &code,
+                               size_t at) {
+  const Instruction &instruction = code[at];
+  const std::string &name = instruction.parts[0];
+  std::vector<size_t> after(instruction.targets.begin(),
+                            instruction.targets.end());
+  bool leaves = name == "ret" || name == "exit";
+  if (leaves)
+    after.push_back(code.size());
+  if (instruction.guard >= 0 || (!leaves && after.empty()))
+    after.push_back(at + 1);
+  return after;
+}
+
+/// Immediate post-dominators, by the algorithm of Cooper, Harvey and Kennedy on
+/// the reversed graph. Instructions that lead nowhere have none.
+void findMeetings(std::vector<Instruction> &code) {
+  size_t end = code.size();
+  std::vector<std::vector<size_t>> before(end + 1), after(end);
+  for (size_t at = 0; at < end; ++at) {
+    after[at] = successors(code, at);
+    for (size_t next : after[at])
+      before[next].push_back(at);
+  }
+  // Postorder of the reversed graph, from the end.
+  std::vector<int> order(end + 1, -1);
+  std::vector<size_t> sequence;
+  std::vector<std::pair<size_t, size_t>> todo{{end, 0}};
+  std::vector<bool> seen(end + 1);
+  seen[end] = true;
+  while (!todo.empty()) {
+    auto &[at, next] = todo.back();
+    if (next == before[at].size()) {
+      order[at] = int(sequence.size());
+      sequence.push_back(at);
+      todo.pop_back();
+    } else if (size_t from = before[at][next++]; !seen[from]) {
+      seen[from] = true;
+      todo.push_back({from, 0});
+    }
+  }
+  std::vector<size_t> meeting(end + 1, SIZE_MAX);
+  meeting[end] = end;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (size_t i = sequence.size() - 1; i-- > 0;) {
+      size_t at = sequence[i], common = SIZE_MAX;
+      for (size_t next : after[at]) {
+        if (order[next] < 0 || meeting[next] == SIZE_MAX)
+          continue;
+        size_t other = next;
+        while (common != SIZE_MAX && common != other) {
+          size_t &lower = order[common] < order[other] ? common : other;
+          lower = meeting[lower];
+        }
+        common = other;
+      }
+      changed |= meeting[at] != common;
+      meeting[at] = common;
+    }
+  }
+  for (size_t at = 0; at < end; ++at)
+    if (meeting[at] < end)
+      code[at].meeting = int(meeting[at]);
+}
+
 class Parser {
 public:
   Program run(const std::string &text);
@@ -309,6 +376,7 @@ void Parser::finishKernel() {
       instruction.targets.push_back(labels[label]);
     }
   }
+  findMeetings(kernel->code);
   kernel = nullptr;
 }
 

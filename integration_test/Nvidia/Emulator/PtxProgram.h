@@ -70,6 +70,8 @@ struct Instruction {
   bool negated = false;
   /// Of branches; of brx.idx all.
   std::vector<int> targets;
+  /// Of branches: where all their paths meet first; -1 where they only end.
+  int meeting = -1;
   std::vector<std::string> labels;
   /// A modifier that the handler gave a meaning to: comparison, rounding, ...
   int mode = 0, space = 0;
