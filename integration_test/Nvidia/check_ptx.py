@@ -36,7 +36,8 @@ def bodies(text):
 
 def loops(instructions, labels):
     """Blocks that can reach themselves, as lists of instructions."""
-    starts = sorted(set(labels.values()) | {0})
+    branches = {n + 1 for n, i in enumerate(instructions[:-1]) if re.search(r"\bbra\b", i)}
+    starts = sorted(set(labels.values()) | branches | {0})
     blocks = {s: instructions[s:e] for s, e in zip(starts, starts[1:] + [len(instructions)])}
     order = {s: e for s, e in zip(starts, starts[1:])}
     edges = {}
