@@ -455,7 +455,7 @@ Program Parser::run(const std::string &text) {
     } else if (end == ':') {
       labels[statement] = int(kernel->code.size());
       lastLabel = statement;
-    } else if (statement.empty() || statement.rfind(".loc", 0) == 0 ||
+    } else if (statement.empty() || statement.rfind(".loc ", 0) == 0 ||
                statement.rfind(".pragma", 0) == 0 ||
                statement.rfind(".file", 0) == 0) {
       continue;
