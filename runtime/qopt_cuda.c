@@ -103,8 +103,10 @@ static int openDriver(const qopt_cuda_model *model) {
   *(void **)&driver->function = dlsym(handle, #function);                      \
   if (!driver->function) {                                                     \
     driver->cuLaunchKernel = NULL;                                             \
-    FAIL(QOPT_ERROR_NO_CUDA, "%s: expected the CUDA driver in %s, got none "   \
-         "of its function " #function, model->name, path);                     \
+    FAIL(QOPT_ERROR_NO_CUDA,                                                   \
+         "%s: expected the CUDA driver in %s, got none "                       \
+         "of its function " #function,                                         \
+         model->name, path);                                                   \
   }
   FUNCTIONS(LOAD)
 #undef LOAD
@@ -206,8 +208,7 @@ static int getState(const qopt_cuda_model *model, CUcontext context,
 }
 
 static int launchAll(const qopt_cuda_model *model, const State *state,
-                     CUdeviceptr *tensors, CUdeviceptr arena,
-                     CUstream stream) {
+                     CUdeviceptr *tensors, CUdeviceptr arena, CUstream stream) {
   enum { kMaxTensors = 256 };
   int count = model->n_inputs + model->n_outputs;
   CUdeviceptr weights = state->weights;
@@ -232,9 +233,9 @@ static int runFromHost(const qopt_cuda_model *model, State *state,
   int n_inputs = model->n_inputs, count = n_inputs + model->n_outputs;
   for (int i = 0; i <= count; ++i)
     if (!state->buffers[i])
-      CHECK(model, cuMemAlloc_v2(&state->buffers[i],
-                                 i < count ? model->bytes[i]
-                                           : model->arena_bytes));
+      CHECK(model,
+            cuMemAlloc_v2(&state->buffers[i],
+                          i < count ? model->bytes[i] : model->arena_bytes));
   for (int i = 0; i < n_inputs; ++i)
     CHECK(model, cuMemcpyHtoDAsync_v2(state->buffers[i], inputs[i],
                                       model->bytes[i], NULL));
@@ -286,9 +287,8 @@ static int run(const qopt_cuda_model *model, const void *const *inputs,
   State *state = NULL;
   code = getState(model, context, device, &state);
   if (!code)
-    code = onHost
-               ? runFromHost(model, state, inputs, outputs)
-               : runOnDevice(model, state, inputs, outputs, arena, stream);
+    code = onHost ? runFromHost(model, state, inputs, outputs)
+                  : runOnDevice(model, state, inputs, outputs, arena, stream);
   leaveContext();
   return code;
 }

@@ -49,7 +49,8 @@ static void setDigits(MutableArrayRef<AffineExpr> loops,
 /// offsets = lhsMap(segments) - lhsMap(0): constants count once, in the rows.
 static AffineMap differenceOf(AffineMap map, AffineMap zero) {
   SmallVector<AffineExpr> results;
-  for (auto [expr, start] : llvm::zip_equal(map.getResults(), zero.getResults()))
+  for (auto [expr, start] :
+       llvm::zip_equal(map.getResults(), zero.getResults()))
     results.push_back(expr - start);
   return simplifyAffineMap(AffineMap::get(1, 0, results, map.getContext()));
 }
@@ -61,8 +62,7 @@ std::optional<MmaContraction> matchMmaContraction(Operation *op) {
   std::optional<DotContraction> dot = matchDotContraction(op);
   if (!dot || !dot->batchLoops.empty())
     return std::nullopt;
-  AffineMap out =
-      dot->op.getIndexingMapMatchingResult(dot->op->getResult(0));
+  AffineMap out = dot->op.getIndexingMapMatchingResult(dot->op->getResult(0));
   MmaContraction mma{*dot, 1, dot->extents[dot->outLoop], 1, {}, {}};
   SmallVector<unsigned> rowLoops;
   for (AffineExpr expr : out.getResults().drop_back()) {
@@ -72,7 +72,8 @@ std::optional<MmaContraction> matchMmaContraction(Operation *op) {
   for (unsigned loop : dot->segmentLoops)
     mma.segments *= dot->extents[loop];
   int64_t bytes = cast<ShapedType>(dot->lhs.getType()).getShape().back();
-  if (out.getResults().back() != getAffineDimExpr(dot->outLoop, op->getContext()) ||
+  if (out.getResults().back() !=
+          getAffineDimExpr(dot->outLoop, op->getContext()) ||
       mma.rows < kLeastRows || mma.channels % 2 != 0 || bytes % kCopyBytes != 0)
     return std::nullopt;
   SmallVector<AffineExpr> zeros(dot->extents.size(),
@@ -89,8 +90,10 @@ std::optional<MmaContraction> matchMmaContraction(Operation *op) {
 SmallVector<int64_t> chooseMmaTile(const MmaContraction &mma) {
   // Widest first; the larger of equal width only where its blocks fill a GPU,
   // which has some hundred multiprocessors.
-  static constexpr int64_t kTiles[][4] = {{128, 128, 64, 32}, {128, 64, 32, 32},
-                                          {64, 64, 32, 32},   {64, 32, 32, 16},
+  static constexpr int64_t kTiles[][4] = {{128, 128, 64, 32},
+                                          {128, 64, 32, 32},
+                                          {64, 64, 32, 32},
+                                          {64, 32, 32, 16},
                                           {64, 16, 16, 16}};
   constexpr int64_t kFewBlocks = 96, kStages = 3;
   for (const auto &tile : kTiles) {
@@ -175,16 +178,16 @@ DenseElementsAttr packMmaWeights(const MmaContraction &mma,
                                    step % chunks * chunk + k);
         int64_t place = placeInRow(k, isPacked4);
         int64_t piece = swizzledPiece(row, place / kMmaPiece, rowBytes);
-        int8_t &byte = bytes[step * image + row * rowBytes +
-                             piece * kMmaPiece + place % kMmaPiece];
+        int8_t &byte = bytes[step * image + row * rowBytes + piece * kMmaPiece +
+                             place % kMmaPiece];
         if (!isPacked4)
           byte = value;
         else
           byte |= int8_t((value & 0xF) << (k % kMmaDepth < kMmaPiece ? 0 : 4));
       }
-  auto type = RankedTensorType::get(
-      {int64_t(bytes.size())},
-      IntegerType::get(mma.dot.weights.getContext(), 8));
+  auto type =
+      RankedTensorType::get({int64_t(bytes.size())},
+                            IntegerType::get(mma.dot.weights.getContext(), 8));
   return DenseElementsAttr::get(type, ArrayRef<int8_t>(bytes));
 }
 

@@ -80,8 +80,7 @@ private:
                                    SmallVector<Position> loops);
   SmallVector<Value> emitDot(const DotContraction &dot,
                              SmallVector<Position> loops);
-  SmallVector<Value> emitMmaSums(linalg::LinalgOp op,
-                                 ArrayRef<Position> loops);
+  SmallVector<Value> emitMmaSums(linalg::LinalgOp op, ArrayRef<Position> loops);
   SmallVector<Value> initialAccumulators(linalg::LinalgOp op,
                                          ArrayRef<Position> loops);
   void reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
@@ -108,9 +107,8 @@ private:
   /// a single iteration is emitted without a loop.
   void emitLoop(int64_t count, bool keepRolled, SmallVector<Value> &carried,
                 function_ref<void(AffineExpr, SmallVector<Value> &)> body);
-  scf::ForOp
-  emitFor(int64_t count, SmallVector<Value> &carried,
-          function_ref<void(AffineExpr, SmallVector<Value> &)> body);
+  scf::ForOp emitFor(int64_t count, SmallVector<Value> &carried,
+                     function_ref<void(AffineExpr, SmallVector<Value> &)> body);
 
   RewriterBase &b;
   const FusedRegion &region;
@@ -208,11 +206,10 @@ FailureOr<Value> NestEmitter::run() {
     rounded = matchRoundedBytes(*root.getBlock());
   SmallVector<AffineExpr> base(type.getRank(), b.getAffineConstantExpr(0));
   SmallVector<int64_t> count(type.getShape());
-  Value result = schedule.kernel == Schedule::Kernel::Mma
-                     ? emitMma(destination())
-                 : schedule.threads > 0
-                     ? emitThreads(destination(), base, count)
-                     : emitTiles(0, destination(), base, count);
+  Value result =
+      schedule.kernel == Schedule::Kernel::Mma ? emitMma(destination())
+      : schedule.threads > 0 ? emitThreads(destination(), base, count)
+                             : emitTiles(0, destination(), base, count);
   depthwise.finish();
   if (failed)
     return failure();
@@ -500,8 +497,8 @@ Value NestEmitter::emitMmaTile(const MmaContraction &mma, AffineExpr thread) {
     weights = arith::ConstantOp::create(
         b, loc, packMmaWeights(mma, schedule.mmaTile[1]));
   }
-  auto type = VectorType::get(
-      {schedule.mmaTile[2] * schedule.mmaTile[3] / 32}, b.getI32Type());
+  auto type = VectorType::get({schedule.mmaTile[2] * schedule.mmaTile[3] / 32},
+                              b.getI32Type());
   auto flag = [&](bool is) { return is ? b.getUnitAttr() : UnitAttr(); };
   return MmaTileOp::create(
       b, loc, type, lhs, weights, access.index(thread),
@@ -522,9 +519,8 @@ Value NestEmitter::emitIf(AffineExpr index, int64_t end, bool isAlways,
     return dest;
   }
   Value limit = arith::ConstantIndexOp::create(b, loc, end);
-  Value inside =
-      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
-                            access.index(index), limit);
+  Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                       access.index(index), limit);
   auto guard = scf::IfOp::create(b, loc, dest.getType(), inside,
                                  /*withElseRegion=*/true);
   {
@@ -554,8 +550,7 @@ Value NestEmitter::emitMmaEnds(const MmaContraction &mma, AffineExpr thread,
                         warp.floorDiv(warpsAlong) * tile[2] + lane.floorDiv(4);
   AffineExpr firstChannel = (block % blocksAlong) * tile[1] +
                             (warp % warpsAlong) * tile[3] + (lane % 4) * 2;
-  auto shape =
-      cast<RankedTensorType>(root->getResult(0).getType()).getShape();
+  auto shape = cast<RankedTensorType>(root->getResult(0).getType()).getShape();
   bool wholeColumns = mma.channels % tile[1] == 0;
 
   auto emitElements = [&](AffineExpr row, ArrayRef<int64_t> places, Value to) {
@@ -593,11 +588,10 @@ Value NestEmitter::emitMmaEnds(const MmaContraction &mma, AffineExpr thread,
             if (wholeColumns)
               return emitElements(row, places, inRow);
             for (int64_t place : places)
-              inRow = emitIf(
-                  simplified(firstChannel + place / 2 % columns * 8),
-                  mma.channels, false, inRow, [&](Value inPair) {
-                    return emitElements(row, place, inPair);
-                  });
+              inRow = emitIf(simplified(firstChannel + place / 2 % columns * 8),
+                             mma.channels, false, inRow, [&](Value inPair) {
+                               return emitElements(row, place, inPair);
+                             });
             return inRow;
           });
     }

@@ -112,9 +112,10 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
   const auto *name = kernel ? llvm::find(kKernelNames, kernel.getValue())
                             : std::end(kKernelNames);
   if (!lanes || !laneDim || !tile || !order || name == std::end(kKernelNames))
-    return root->emitOpError("expects a schedule {kernel = \"vector\", \"dot\", "
-                             "\"depthwise-dot\" or \"mma\", lanes, lane_dim, tile, "
-                             "order}, got ")
+    return root->emitOpError(
+               "expects a schedule {kernel = \"vector\", \"dot\", "
+               "\"depthwise-dot\" or \"mma\", lanes, lane_dim, tile, "
+               "order}, got ")
            << attr;
   Schedule schedule;
   schedule.kernel = Kernel(name - std::begin(kKernelNames));
@@ -608,9 +609,9 @@ std::optional<DepthwiseSchedule> ScheduleChooser::chooseDepthwise() const {
 /// The region's one reduction, if tensor cores can take it: a contraction whose
 /// elements the root asks for where they are.
 const Member *ScheduleChooser::findMma() const {
-  if (llvm::count_if(members, [](const Member &member) {
-        return member.isReduction();
-      }) != 1 ||
+  if (llvm::count_if(
+          members, [](const Member &member) { return member.isReduction(); }) !=
+          1 ||
       type.getRank() == 0)
     return nullptr;
   const Member *member = heaviest();

@@ -22,8 +22,8 @@ __asm__(".section .rodata\n"
         "qopt_launcher_end:\n"
         ".text\n");
 
-extern "C" __attribute__((visibility("hidden"))) const char
-    qopt_launcher_begin[];
+extern "C" __attribute__((visibility("hidden")))
+const char qopt_launcher_begin[];
 extern "C" __attribute__((visibility("hidden"))) const char qopt_launcher_end[];
 
 llvm::StringRef qopt::launcherObject() {

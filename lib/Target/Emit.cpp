@@ -207,8 +207,7 @@ static void optimize(Module &module, TargetMachine &machine,
   passes.run(module, moduleAnalyses);
 }
 
-Expected<std::string> qopt::generateCode(Module &module,
-                                         TargetMachine &machine,
+Expected<std::string> qopt::generateCode(Module &module, TargetMachine &machine,
                                          CodeGenFileType type) {
   SmallString<0> buffer;
   raw_svector_ostream os(buffer);

@@ -178,8 +178,7 @@ std::string qopt::emitHeader(const ModelInfo &info) {
      << "_run(const void *const *inputs, void *const *outputs, void "
         "*arena);\n\n"
      << versionDeclarations(info) << parallelDeclaration(info)
-     << streamDeclarations(info)
-     << "/* The same with types. */\n";
+     << streamDeclarations(info) << "/* The same with types. */\n";
   writeWrapper(os, info, names);
   os << "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* QOPT_" << upper
      << "_H */\n";

@@ -84,8 +84,9 @@ private:
     return global("text", ConstantDataArray::getString(context, text));
   }
   Constant *bytes(const Twine &name, StringRef content) {
-    GlobalVariable *variable = global(
-        name, ConstantDataArray::getString(context, content, /*AddNull=*/false));
+    GlobalVariable *variable =
+        global(name, ConstantDataArray::getString(context, content,
+                                                  /*AddNull=*/false));
     variable->setAlignment(Align(ModelInfo::kAlignment));
     return variable;
   }
@@ -112,9 +113,9 @@ private:
       auto number = [&](StringRef name) {
         return b.getInt32(launch.getAs<mlir::IntegerAttr>(name).getInt());
       };
-      table.push_back(structOf(
-          {string(launch.getAs<mlir::StringAttr>("kernel").getValue()),
-           number("blocks"), number("threads")}));
+      table.push_back(
+          structOf({string(launch.getAs<mlir::StringAttr>("kernel").getValue()),
+                    number("blocks"), number("threads")}));
     }
     return arrayOf("launches", table);
   }
@@ -177,8 +178,7 @@ Expected<std::string> qopt::emitLauncher(const ModelVersion &version,
   builder.addRun("_run_stream", "qopt_cuda_run_stream", model, 4);
   builder.addError();
   addInfoFunction(module, info);
-  auto object =
-      generateCode(module, **machine, CodeGenFileType::ObjectFile);
+  auto object = generateCode(module, **machine, CodeGenFileType::ObjectFile);
   if (!object)
     return object.takeError();
   return linkObjects({*object, launcherObject()});

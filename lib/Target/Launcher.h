@@ -34,7 +34,8 @@ llvm::Expected<std::string> generateCode(llvm::Module &module,
                                          llvm::CodeGenFileType type);
 
 /// Links objects into one that can be linked on, with ld.lld.
-llvm::Expected<std::string> linkObjects(llvm::ArrayRef<llvm::StringRef> objects);
+llvm::Expected<std::string>
+linkObjects(llvm::ArrayRef<llvm::StringRef> objects);
 
 /// Runs ptxas; no bytes where there is none.
 llvm::Expected<std::string> assemblePtx(llvm::StringRef ptx,

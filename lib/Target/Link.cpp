@@ -134,8 +134,8 @@ Expected<std::string> qopt::assemblePtx(StringRef ptx,
   if (!output)
     return output.takeError();
   std::string cpu = "-arch=" + target.cpu;
-  if (Error error = runTool({*ptxas, cpu, "-O3", "-o", output->path(),
-                             input->path()}))
+  if (Error error =
+          runTool({*ptxas, cpu, "-O3", "-o", output->path(), input->path()}))
     return error;
   return readFile(output->path());
 }

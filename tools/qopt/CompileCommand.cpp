@@ -75,8 +75,9 @@ private:
       cl::value_desc("PATH"), cl::sub(subCommand)};
   cl::opt<std::string> emitName{
       "emit",
-      cl::desc("What to write: obj (with a C header), so, exe, asm, llvm, mlir, ptx "
-               "(default: by the extension of -o, else obj)"),
+      cl::desc(
+          "What to write: obj (with a C header), so, exe, asm, llvm, mlir, ptx "
+          "(default: by the extension of -o, else obj)"),
       cl::value_desc("KIND"), cl::sub(subCommand)};
   cl::opt<std::string> compileTo{
       "compile-to", cl::desc("Stop after phase PHASE and write MLIR"),
@@ -116,8 +117,8 @@ llvm::Expected<EmitKind> CompileCommand::chooseKind() const {
       if (info.name == emitName.getValue())
         return info.kind;
     return usageError(
-        "--emit: expected obj, so, exe, asm, llvm, mlir or ptx, got '" + emitName +
-        "'");
+        "--emit: expected obj, so, exe, asm, llvm, mlir or ptx, got '" +
+        emitName + "'");
   }
   if (!compileTo.empty())
     return EmitKind::Mlir;

@@ -131,7 +131,8 @@ void checkMma(const std::string &shape, int aRegisters, int bRegisters,
       size_t index = row / 8 * 2 + column % 2;
       int sum = int(100 * index);
       for (size_t k = 0; k < depth; ++k)
-        sum += int(before[row * 32 + k]) * int8_t(before[512 + column * 32 + k]);
+        sum +=
+            int(before[row * 32 + k]) * int8_t(before[512 + column * 32 + k]);
       EXPECT_EQ(wordAt(memory, 768 + 16 * lane + 4 * index), uint32_t(sum))
           << row << ", " << column;
     }

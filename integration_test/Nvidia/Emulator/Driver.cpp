@@ -112,7 +112,8 @@ int cuDeviceGet(int *device, int) {
 int cuDeviceGetAttribute(int *value, int attribute, int) {
   if (attribute != 75 && attribute != 76)
     return InvalidValue;
-  *value = attribute == 75 ? computeCapability() / 10 : computeCapability() % 10;
+  *value =
+      attribute == 75 ? computeCapability() / 10 : computeCapability() % 10;
   return Success;
 }
 

@@ -26,7 +26,8 @@ static uint64_t lowBits(uint64_t value, int bits) {
 }
 
 static int64_t signExtend(uint64_t value, int bits) {
-  return bits >= 64 ? int64_t(value) : int64_t(value << (64 - bits)) >> (64 - bits);
+  return bits >= 64 ? int64_t(value)
+                    : int64_t(value << (64 - bits)) >> (64 - bits);
 }
 
 /// The value of an integer of `type`, extended to 64 bits by its sign.
@@ -59,7 +60,8 @@ static uint64_t fromReal(double real, Type type) {
   return bits;
 }
 
-template <typename Body> static void forLanes(uint32_t mask, Body body) {
+template <typename Body>
+static void forLanes(uint32_t mask, Body body) {
   for (int lane = 0; lane < kLanes; ++lane)
     if (mask >> lane & 1)
       body(lane);
@@ -68,20 +70,23 @@ template <typename Body> static void forLanes(uint32_t mask, Body body) {
 using Op = const Instruction &;
 
 /// d = f(a), d = f(a, b), d = f(a, b, c), on values extended to 64 bits.
-template <typename F> static void unary(Op op, Warp &w, uint32_t mask, F f) {
+template <typename F>
+static void unary(Op op, Warp &w, uint32_t mask, F f) {
   forLanes(mask, [&](int lane) {
     w.set(op.operands[0], lane,
           uint64_t(f(extend(w.get(op.operands[1], lane), op.type))));
   });
 }
-template <typename F> static void binary(Op op, Warp &w, uint32_t mask, F f) {
+template <typename F>
+static void binary(Op op, Warp &w, uint32_t mask, F f) {
   forLanes(mask, [&](int lane) {
     w.set(op.operands[0], lane,
           uint64_t(f(extend(w.get(op.operands[1], lane), op.type),
                      extend(w.get(op.operands[2], lane), op.type))));
   });
 }
-template <typename F> static void ternary(Op op, Warp &w, uint32_t mask, F f) {
+template <typename F>
+static void ternary(Op op, Warp &w, uint32_t mask, F f) {
   forLanes(mask, [&](int lane) {
     w.set(op.operands[0], lane,
           uint64_t(f(w.get(op.operands[1], lane), w.get(op.operands[2], lane),
@@ -226,9 +231,9 @@ static void logic3(Op op, Warp &w, uint32_t mask) {
   ternary(op, w, mask, [&](uint64_t a, uint64_t b, uint64_t c) {
     uint64_t result = 0;
     for (int i = 0; i < 32; ++i)
-      result |= (table >> ((a >> i & 1) << 2 | (b >> i & 1) << 1 |
-                           (c >> i & 1)) & 1)
-                << i;
+      result |=
+          (table >> ((a >> i & 1) << 2 | (b >> i & 1) << 1 | (c >> i & 1)) & 1)
+          << i;
     return result;
   });
 }
@@ -352,15 +357,30 @@ static void testProperty(Op op, Warp &w, uint32_t mask) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-enum Comparison { Eq, Ne, Lt, Le, Gt, Ge, Equ, Neu, Ltu, Leu, Gtu, Geu, Num,
-                  Nan };
+enum Comparison {
+  Eq,
+  Ne,
+  Lt,
+  Le,
+  Gt,
+  Ge,
+  Equ,
+  Neu,
+  Ltu,
+  Leu,
+  Gtu,
+  Geu,
+  Num,
+  Nan
+};
 } // namespace
 
-static const char *const kComparisons[] = {
-    "eq", "ne", "lt", "le", "gt", "ge", "equ", "neu", "ltu", "leu", "gtu",
-    "geu", "num", "nan"};
+static const char *const kComparisons[] = {"eq",  "ne",  "lt",  "le",  "gt",
+                                           "ge",  "equ", "neu", "ltu", "leu",
+                                           "gtu", "geu", "num", "nan"};
 
-template <typename T> static bool compare(int how, T a, T b) {
+template <typename T>
+static bool compare(int how, T a, T b) {
   switch (how) {
   case Eq:
     return a == b;
@@ -401,7 +421,7 @@ static void setPredicate(Op op, Warp &w, uint32_t mask) {
           compare(op.mode, lowBits(a, op.type.bits), lowBits(b, op.type.bits));
     if (op.operands.size() > 3) {
       bool other = w.get(op.operands[3], lane) & 1;
-      result = op.has("and") ? result && other
+      result = op.has("and")  ? result && other
                : op.has("or") ? result || other
                               : result != other;
     }
@@ -434,9 +454,9 @@ static uint64_t realToInteger(double x, Type type) {
     return type.isSigned() ? (uint64_t(1) << (type.bits - 1)) - 1
                            : lowBits(~uint64_t(0), type.bits);
   if (x <= low)
-    return type.isSigned() ? uint64_t(signExtend(
-                                 uint64_t(1) << (type.bits - 1), type.bits))
-                           : 0;
+    return type.isSigned()
+               ? uint64_t(signExtend(uint64_t(1) << (type.bits - 1), type.bits))
+               : 0;
   return type.isSigned() ? uint64_t(int64_t(x)) : uint64_t(x);
 }
 
@@ -547,9 +567,11 @@ enum Space { Generic, Global, Shared, Local, Param };
 } // namespace
 
 static int spaceOf(Op op) {
-  static const std::pair<const char *, Space> kSpaces[] = {
-      {"global", Global}, {"const", Global}, {"shared", Shared},
-      {"local", Local},   {"param", Param}};
+  static const std::pair<const char *, Space> kSpaces[] = {{"global", Global},
+                                                           {"const", Global},
+                                                           {"shared", Shared},
+                                                           {"local", Local},
+                                                           {"param", Param}};
   for (auto [name, space] : kSpaces)
     if (op.has(name))
       return space;
@@ -680,7 +702,8 @@ static void copyAsync(Op op, Warp &w, uint32_t mask) {
     uint64_t to = w.addressOf(op.operands[0], lane),
              from = w.addressOf(op.operands[1], lane);
     int size = int(op.operands[2].value);
-    int given = op.operands.size() > 3 ? int(w.get(op.operands[3], lane)) : size;
+    int given =
+        op.operands.size() > 3 ? int(w.get(op.operands[3], lane)) : size;
     if ((size != 4 && size != 8 && size != 16) || given < 0 || given > size ||
         (op.has("cg") && size != 16))
       throw Fault("a size of cp.async in '" + op.text + "'");
@@ -848,8 +871,8 @@ static constexpr Entry kEntries[] = {
 /// mul and mad of integers name the part of the product; floats their rounding.
 static void checkModifiers(Instruction &op) {
   const std::string &name = op.parts[0];
-  static const char *const kRefused[] = {"approx", "full", "ftz",     "sat",
-                                         "satfinite", "cc", "rz", "rm", "rp"};
+  static const char *const kRefused[] = {
+      "approx", "full", "ftz", "sat", "satfinite", "cc", "rz", "rm", "rp"};
   for (const char *modifier : kRefused)
     if (op.has(modifier))
       refuse(op, std::string("unexpected .") + modifier);
@@ -867,8 +890,8 @@ static void checkModifiers(Instruction &op) {
            !op.has("lo") && !op.has("wide"))
     refuse(op, "expected .lo or .wide");
   if (name == "setp") {
-    const auto *found =
-        std::find(std::begin(kComparisons), std::end(kComparisons), op.parts[1]);
+    const auto *found = std::find(std::begin(kComparisons),
+                                  std::end(kComparisons), op.parts[1]);
     if (found == std::end(kComparisons))
       refuse(op, "unknown comparison");
     op.mode = int(found - std::begin(kComparisons));

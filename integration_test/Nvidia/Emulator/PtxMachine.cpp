@@ -10,7 +10,9 @@
 
 using namespace ptx;
 
-static std::string quote(const Instruction &by) { return " in '" + by.text + "'"; }
+static std::string quote(const Instruction &by) {
+  return " in '" + by.text + "'";
+}
 
 //===----------------------------------------------------------------------===//
 // Memory
@@ -96,8 +98,7 @@ void SharedMemory::write(uint64_t at, const void *from, uint64_t count,
 //===----------------------------------------------------------------------===//
 
 Warp::Warp(Block &block, int number)
-    : block(block), number(number),
-      registers(block.kernel.registerBits.size()),
+    : block(block), number(number), registers(block.kernel.registerBits.size()),
       local(block.kernel.localBytes * kLanes, 0xA5) {
   int threads = int(block.size[0] * block.size[1] * block.size[2]);
   int count = std::min(kLanes, threads - number * kLanes);
@@ -164,8 +165,8 @@ void Warp::part(const Instruction &branch, uint32_t mask) {
     paths.back().at = branch.meeting;
   for (auto [at, lanes] : groups)
     if (at != branch.meeting)
-      paths.push_back({at, lanes, branch.meeting < 0 ? whole.meeting
-                                                     : branch.meeting});
+      paths.push_back(
+          {at, lanes, branch.meeting < 0 ? whole.meeting : branch.meeting});
 }
 
 void Warp::run() {
@@ -181,8 +182,7 @@ void Warp::run() {
     uint32_t mask = here;
     if (instruction.guard >= 0)
       for (int lane = 0; lane < kLanes; ++lane)
-        if (bool(registers[instruction.guard][lane] & 1) ==
-            instruction.negated)
+        if (bool(registers[instruction.guard][lane] & 1) == instruction.negated)
           mask &= ~(1u << lane);
     ++block.statistics.instructions;
     ++path.at;

@@ -7,11 +7,11 @@
 //
 // Warps run in lock-step. Lanes that part at a branch run one path after the
 // other and meet again where the paths do, at the branch's post-dominator: the
-// earliest place that a compiler can count on. What PTX leaves undefined is a Fault: an access outside of
-// memory or across its natural alignment, shared memory read before it was
-// written or written by another warp without a barrier between, bytes of
-// cp.async before their wait, and a collective that not all lanes of a warp
-// have reached.
+// earliest place that a compiler can count on. What PTX leaves undefined is a
+// Fault: an access outside of memory or across its natural alignment, shared
+// memory read before it was written or written by another warp without a
+// barrier between, bytes of cp.async before their wait, and a collective that
+// not all lanes of a warp have reached.
 //
 //===----------------------------------------------------------------------===//
 
@@ -35,12 +35,12 @@ constexpr uint64_t kLocalWindow = uint64_t(3) << 61;
 
 /// What a launch did, for proofs and for figures.
 struct Statistics {
-  uint64_t instructions = 0;      /// of warps
-  uint64_t mma = 0, dp4a = 0;     /// of warps
-  uint64_t loadMatrix = 0;        /// ldmatrix, of warps
-  uint64_t asyncBytes = 0;        /// cp.async
-  uint64_t bankConflicts = 0;     /// extra passes over shared memory
-  uint64_t sharedAccesses = 0;    /// passes without conflicts
+  uint64_t instructions = 0;   /// of warps
+  uint64_t mma = 0, dp4a = 0;  /// of warps
+  uint64_t loadMatrix = 0;     /// ldmatrix, of warps
+  uint64_t asyncBytes = 0;     /// cp.async
+  uint64_t bankConflicts = 0;  /// extra passes over shared memory
+  uint64_t sharedAccesses = 0; /// passes without conflicts
 };
 
 /// Allocated global memory; accesses must lie in one allocation. A load may
@@ -48,7 +48,9 @@ struct Statistics {
 /// widens loads that are aligned.
 class GlobalMemory {
 public:
-  void add(const void *base, uint64_t bytes) { regions[uint64_t(base)] = bytes; }
+  void add(const void *base, uint64_t bytes) {
+    regions[uint64_t(base)] = bytes;
+  }
   bool remove(const void *base) { return regions.erase(uint64_t(base)) == 1; }
   void check(uint64_t address, uint64_t bytes, bool isStore,
              const Instruction &by);

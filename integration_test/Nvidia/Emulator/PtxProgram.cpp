@@ -316,7 +316,7 @@ void Parser::declareVariable(const std::string &statement) {
     bytes = strtoull(statement.c_str() + bracket + 1, nullptr, 10);
   bytes *= element.bits / 8;
   std::string name = trim(head.substr(trim(head).rfind(' ') + 1));
-  uint64_t &top = isLocal ? kernel->localBytes
+  uint64_t &top = isLocal  ? kernel->localBytes
                   : kernel ? kernel->sharedBytes
                            : moduleShared;
   top = (top + align - 1) / align * align;
@@ -387,9 +387,8 @@ void Parser::addInstruction(const std::string &statement) {
   if (rest[0] == '@') {
     size_t space = rest.find(' ');
     instruction.negated = rest[1] == '!';
-    instruction.guard =
-        registerNumber(rest.substr(instruction.negated ? 2 : 1,
-                                   space - (instruction.negated ? 2 : 1)));
+    instruction.guard = registerNumber(rest.substr(
+        instruction.negated ? 2 : 1, space - (instruction.negated ? 2 : 1)));
     rest = trim(rest.substr(space));
   }
   size_t space = rest.find(' ');
@@ -403,7 +402,8 @@ void Parser::addInstruction(const std::string &statement) {
     instruction.second = instruction.type;
     instruction.type = type;
   }
-  bool branches = instruction.parts[0] == "bra" || instruction.parts[0] == "brx";
+  bool branches =
+      instruction.parts[0] == "bra" || instruction.parts[0] == "brx";
   int depth = 0;
   std::string current;
   auto flush = [&] {

@@ -29,7 +29,8 @@ static size_t bytesOf(const qopt_tensor_info *tensor) {
 int main(void) {
   const qopt_model_info *info = model_info();
   const char *path = getenv("QOPT_LIBCUDA");
-  size_t inputBytes = bytesOf(info->inputs), outputBytes = bytesOf(info->outputs);
+  size_t inputBytes = bytesOf(info->inputs),
+         outputBytes = bytesOf(info->outputs);
   float *input = malloc(inputBytes);
   char *expected = malloc(outputBytes), *got = malloc(outputBytes);
   void *arena = aligned_alloc(64, info->arena_bytes);
@@ -54,16 +55,16 @@ int main(void) {
   CALL(cuMemAlloc_v2, (device *, size_t), &deviceOutput, outputBytes);
   CALL(cuMemAlloc_v2, (device *, size_t), &deviceArena, info->arena_bytes);
   CALL(cuStreamCreate, (void **, unsigned), &stream, 1);
-  CALL(cuMemcpyHtoDAsync_v2, (device, const void *, size_t, void *), deviceInput,
-       input, inputBytes, stream);
+  CALL(cuMemcpyHtoDAsync_v2, (device, const void *, size_t, void *),
+       deviceInput, input, inputBytes, stream);
   inputs[0] = (const void *)(size_t)deviceInput;
   outputs[0] = (void *)(size_t)deviceOutput;
   if (model_run_stream(inputs, outputs, (void *)(size_t)deviceArena, stream)) {
     printf("%s\n", model_error());
     return 1;
   }
-  CALL(cuMemcpyDtoHAsync_v2, (void *, device, size_t, void *), got, deviceOutput,
-       outputBytes, stream);
+  CALL(cuMemcpyDtoHAsync_v2, (void *, device, size_t, void *), got,
+       deviceOutput, outputBytes, stream);
   CALL(cuStreamSynchronize, (void *), stream);
   printf("%s\n", memcmp(got, expected, outputBytes) ? "different" : "equal");
 

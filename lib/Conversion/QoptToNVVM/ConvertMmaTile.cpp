@@ -117,9 +117,8 @@ private:
 
   // Products.
   void multiply(Value buffer);
-  SmallVector<Value> loadMatrices(Value buffer, int64_t place,
-                                  int64_t rowBytes, Value row, Value piece,
-                                  int64_t count);
+  SmallVector<Value> loadMatrices(Value buffer, int64_t place, int64_t rowBytes,
+                                  Value row, Value piece, int64_t count);
   SmallVector<Value> loadWeights(Value buffer, int64_t depthStep);
   std::pair<Value, Value> unpackNibbles(Value word);
   void multiplyFragments(ArrayRef<Value> a, Value low, Value high,
@@ -173,8 +172,8 @@ SmallVector<Value> MmaTileLowering::call(StringRef name, TypeRange results,
   }
   Type type = results.front();
   if (results.size() > 1)
-    type = LLVM::LLVMStructType::getLiteral(
-        b.getContext(), llvm::to_vector(results));
+    type = LLVM::LLVMStructType::getLiteral(b.getContext(),
+                                            llvm::to_vector(results));
   auto intrinsic = LLVM::CallIntrinsicOp::create(
       b, loc, type, b.getStringAttr(name), operands);
   if (results.size() == 1)
@@ -188,8 +187,7 @@ SmallVector<Value> MmaTileLowering::call(StringRef name, TypeRange results,
 
 Value MmaTileLowering::inGlobal(Value address) {
   auto type = LLVM::LLVMPointerType::get(b.getContext(), kGlobal);
-  Value bits =
-      arith::IndexCastUIOp::create(b, loc, b.getI64Type(), address);
+  Value bits = arith::IndexCastUIOp::create(b, loc, b.getI64Type(), address);
   return LLVM::IntToPtrOp::create(b, loc, type, bits);
 }
 
@@ -258,8 +256,8 @@ void MmaTileLowering::planLhs() {
     CopyPlan::Piece piece;
     Value number = add(thread, index(i * threads));
     if ((i + 1) * threads > total) {
-      piece.exists = arith::CmpIOp::create(
-          b, loc, arith::CmpIPredicate::ult, number, index(total));
+      piece.exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                           number, index(total));
       number = arith::MinUIOp::create(b, loc, number, index(total - 1));
     }
     Value row = apply(d0.floorDiv(perRow), number);
@@ -267,15 +265,15 @@ void MmaTileLowering::planLhs() {
     // Rows beyond the last one read that one; nobody stores their sums.
     Value clamped = arith::MinUIOp::create(b, loc, add(firstRow, row),
                                            index(op.getNumRows() - 1));
-    piece.from = add(add(start, apply(linear(op.getRows()), clamped)),
-                     piece.depth);
+    piece.from =
+        add(add(start, apply(linear(op.getRows()), clamped)), piece.depth);
     int64_t pieces = chunk / kMmaPiece;
     Value swizzle = apply(d0.floorDiv(8 / pieces) % pieces, row);
     Value place = arith::XOrIOp::create(
         b, loc, apply(d0.floorDiv(kMmaPiece), piece.depth), swizzle);
-    place = add(mul(row, index(chunk)),
-                add(mul(place, index(kMmaPiece)),
-                    apply(d0 % kMmaPiece, piece.depth)));
+    place =
+        add(mul(row, index(chunk)), add(mul(place, index(kMmaPiece)),
+                                        apply(d0 % kMmaPiece, piece.depth)));
     piece.to = toI32(place);
     lhs.pieces.push_back(piece);
   }
@@ -295,8 +293,8 @@ void MmaTileLowering::planWeights() {
     CopyPlan::Piece piece;
     Value number = add(thread, index(i * threads));
     if ((i + 1) * threads > total) {
-      piece.exists = arith::CmpIOp::create(
-          b, loc, arith::CmpIPredicate::ult, number, index(total));
+      piece.exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                           number, index(total));
       number = arith::MinUIOp::create(b, loc, number, index(total - 1));
     }
     Value place = mul(number, index(kMmaPiece));
@@ -314,9 +312,9 @@ void MmaTileLowering::makeShared() {
                                        stages * (lhs.bytes + weights.bytes));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel);
-  auto global = LLVM::GlobalOp::create(
-      b, loc, type, /*isConstant=*/false, LLVM::Linkage::Internal, name,
-      Attribute(), /*alignment=*/128, kShared);
+  auto global = LLVM::GlobalOp::create(b, loc, type, /*isConstant=*/false,
+                                       LLVM::Linkage::Internal, name,
+                                       Attribute(), /*alignment=*/128, kShared);
   b.setInsertionPoint(op);
   shared = LLVM::AddressOfOp::create(b, loc, global);
 }
@@ -391,8 +389,7 @@ Value MmaTileLowering::loadPiece(const CopyPlan &plan,
                   ? Type(VectorType::get({4}, b.getI32Type()))
                   : Type(b.getIntegerType(8 * plan.unit));
   auto loadNow = [&]() -> Value {
-    return LLVM::LoadOp::create(b, loc, type,
-                                inGlobal(add(piece.from, offset)),
+    return LLVM::LoadOp::create(b, loc, type, inGlobal(add(piece.from, offset)),
                                 /*alignment=*/plan.unit);
   };
   Value at = segmentDepth(step, piece);
@@ -452,13 +449,13 @@ SmallVector<Value> MmaTileLowering::loadMatrices(Value buffer, int64_t place,
   int64_t pieces = rowBytes / kMmaPiece;
   AffineExpr d0 = b.getAffineDimExpr(0);
   Value swizzle = apply(d0.floorDiv(8 / pieces) % pieces, row);
-  Value at = mul(arith::XOrIOp::create(b, loc, piece, swizzle),
-                 index(kMmaPiece));
+  Value at =
+      mul(arith::XOrIOp::create(b, loc, piece, swizzle), index(kMmaPiece));
   at = toI32(add(at, mul(row, index(rowBytes))));
   Value address = inShared(add(add(buffer, i32(place)), at));
   SmallVector<Type> types(count, b.getI32Type());
-  return call("llvm.nvvm.ldmatrix.sync.aligned.m8n8.x" +
-                  std::to_string(count) + ".b16",
+  return call("llvm.nvvm.ldmatrix.sync.aligned.m8n8.x" + std::to_string(count) +
+                  ".b16",
               types, {address});
 }
 
@@ -484,8 +481,7 @@ SmallVector<Value> MmaTileLowering::loadWeights(Value buffer,
   if (!op.getPacked4()) {
     // Matrices: channels 0-7 and their bytes 0-15, 16-31, then 8-15.
     Value row = apply(d0 % 8 + d0.floorDiv(16) * 8, lane);
-    Value piece =
-        add(apply(d0.floorDiv(8) % 2, lane), index(2 * depthStep));
+    Value piece = add(apply(d0.floorDiv(8) % 2, lane), index(2 * depthStep));
     for (int64_t n = 0; n < tile[3]; n += 16)
       llvm::append_range(
           words, loadMatrices(buffer, lhs.bytes, weights.rowBytes,
@@ -561,8 +557,7 @@ void MmaTileLowering::forSteps(function_ref<void(Value)> body) {
       scf::ForOp::create(b, loc, index(0), index(steps), index(1), sums);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
-  sums.assign(loop.getRegionIterArgs().begin(),
-              loop.getRegionIterArgs().end());
+  sums.assign(loop.getRegionIterArgs().begin(), loop.getRegionIterArgs().end());
   body(loop.getInductionVar());
   scf::YieldOp::create(b, loc, sums);
   sums.assign(loop.getResults().begin(), loop.getResults().end());

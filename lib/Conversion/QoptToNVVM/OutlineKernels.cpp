@@ -132,8 +132,8 @@ LogicalResult WeightImage::add(memref::GlobalOp global) {
 }
 
 ArrayRef<char> WeightImage::bytes() {
-  image.resize(llvm::alignTo(std::max<size_t>(image.size(), 1),
-                             ModelInfo::kAlignment));
+  image.resize(
+      llvm::alignTo(std::max<size_t>(image.size(), 1), ModelInfo::kAlignment));
   return image;
 }
 
@@ -184,8 +184,7 @@ static LogicalResult expandCopy(memref::CopyOp copy) {
     memref::StoreOp::create(b, loc, element, copy.getTarget(), indices);
   } else {
     auto type = VectorType::get({width}, from.getElementType());
-    Value run =
-        vector::LoadOp::create(b, loc, type, copy.getSource(), indices);
+    Value run = vector::LoadOp::create(b, loc, type, copy.getSource(), indices);
     vector::StoreOp::create(b, loc, run, copy.getTarget(), indices);
   }
   copy.erase();
@@ -262,8 +261,8 @@ void KernelOutliner::useWeights(func::FuncOp kernel) {
   kernel.walk([&](memref::GetGlobalOp get) { gets.push_back(get); });
   for (memref::GetGlobalOp get : gets) {
     OpBuilder builder(get);
-    Value shift = arith::ConstantIndexOp::create(
-        builder, get.getLoc(), image.offsetOf(get.getName()));
+    Value shift = arith::ConstantIndexOp::create(builder, get.getLoc(),
+                                                 image.offsetOf(get.getName()));
     Value view = memref::ViewOp::create(builder, get.getLoc(), get.getType(),
                                         weights, shift, ValueRange{});
     get.replaceAllUsesWith(view);
@@ -280,18 +279,18 @@ LogicalResult KernelOutliner::startKernel(Location loc, int64_t blocks,
       return emitError(use.getLoc(),
                        "expects steps that share memory only, got a value of ")
              << use.getType() << " that another kernel computes";
-  std::string name = (model.getName() + "_kernel" + Twine(launches.size())).str();
+  std::string name =
+      (model.getName() + "_kernel" + Twine(launches.size())).str();
   SmallVector<Type> types(model.getArgumentTypes());
-  types.push_back(MemRefType::get({int64_t(image.bytes().size())},
-                                  b.getI8Type()));
+  types.push_back(
+      MemRefType::get({int64_t(image.bytes().size())}, b.getI8Type()));
   b.setInsertionPoint(model);
   auto kernel =
       func::FuncOp::create(b, loc, name, b.getFunctionType(types, {}));
   // To be an attribute of the LLVM function.
-  kernel->setAttr("passthrough",
-                  b.getArrayAttr(b.getStrArrayAttr(
-                      {NVVM::NVVMDialect::getMaxntidAttrName(),
-                       std::to_string(threads)})));
+  kernel->setAttr("passthrough", b.getArrayAttr(b.getStrArrayAttr(
+                                     {NVVM::NVVMDialect::getMaxntidAttrName(),
+                                      std::to_string(threads)})));
   launches.push_back(b.getDictionaryAttr(
       {b.getNamedAttr("kernel", b.getStringAttr(name)),
        b.getNamedAttr("blocks", b.getI64IntegerAttr(blocks)),
@@ -313,8 +312,7 @@ static Value threadNumber(OpBuilder &b, Location loc, int64_t threads) {
   Type i32 = b.getI32Type();
   Value block = NVVM::BlockIdXOp::create(b, loc, i32);
   Value thread = NVVM::ThreadIdXOp::create(b, loc, i32);
-  Value size =
-      arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(threads));
+  Value size = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(threads));
   Value first = arith::MulIOp::create(b, loc, block, size);
   Value number = arith::AddIOp::create(b, loc, first, thread);
   return arith::IndexCastUIOp::create(b, loc, b.getIndexType(), number);
@@ -335,8 +333,8 @@ LogicalResult KernelOutliner::outlineLoop(scf::ForOp loop) {
   map.map(loop.getInductionVar(), number);
   if (*trips % threads != 0) {
     Value end = arith::ConstantIndexOp::create(b, loc, *trips);
-    Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
-                                         number, end);
+    Value inside =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, number, end);
     auto guard = scf::IfOp::create(b, loc, inside, /*withElseRegion=*/false);
     b.setInsertionPointToStart(guard.thenBlock());
   }
@@ -362,8 +360,7 @@ LogicalResult KernelOutliner::outlineSerial(ArrayRef<Operation *> steps) {
 LogicalResult KernelOutliner::run() {
   SmallVector<Operation *> steps, serial;
   for (Operation &op : model.getBody().front().without_terminator())
-    if (!isMemoryEffectFree(&op) ||
-        !llvm::all_of(op.getResults(), canRepeat))
+    if (!isMemoryEffectFree(&op) || !llvm::all_of(op.getResults(), canRepeat))
       steps.push_back(&op);
   auto flush = [&] {
     if (serial.empty())

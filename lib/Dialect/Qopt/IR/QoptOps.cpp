@@ -584,8 +584,7 @@ LogicalResult MmaTileOp::verify() {
            << getShape() << "]";
   // qopt_mma_tile_c2
   ArrayRef<int64_t> tile = getTile();
-  if (tile.size() != 5 ||
-      llvm::any_of(tile, [](int64_t n) { return n < 1; }) ||
+  if (tile.size() != 5 || llvm::any_of(tile, [](int64_t n) { return n < 1; }) ||
       tile[0] % tile[2] != 0 || tile[1] % tile[3] != 0 || tile[2] % 16 != 0 ||
       tile[3] % 16 != 0 || tile[4] > 8)
     return emitOpError("expects a tile of warps, of multiples of 16 rows and "

@@ -104,8 +104,7 @@ struct MmaTileBufferization
     SmallVector<Value> operands;
     for (Value operand : op->getOperands()) {
       if (isa<TensorType>(operand.getType())) {
-        FailureOr<Value> buffer =
-            getBuffer(rewriter, operand, options, state);
+        FailureOr<Value> buffer = getBuffer(rewriter, operand, options, state);
         if (failed(buffer))
           return failure();
         operand = *buffer;
