@@ -33,6 +33,7 @@ struct Row {
 static constexpr TargetInfo::Arch kX86 = TargetInfo::Arch::X86_64;
 static constexpr TargetInfo::Arch kArm = TargetInfo::Arch::AArch64;
 static constexpr TargetInfo::Arch kCortexM = TargetInfo::Arch::CortexM;
+static constexpr TargetInfo::Arch kGpu = TargetInfo::Arch::Nvptx;
 
 // Strongest first within an architecture: "native" takes the first row whose
 // needs the host meets. LLVM's x86-64-v4 prefers 256-bit vectors, a remedy for
@@ -63,6 +64,11 @@ static constexpr Row kRows[] = {
     // Without Helium: LLVM 22's vectorizers spill more there than they save,
     // and code that reads beyond its constants was seen.
     {"cortex-m55", kCortexM, "cortex-m55", "-mve", 32, 13, ""},
+    // Vectors are what one thread computes and four bytes of its lanes; the
+    // features are the version of PTX. Kernels need the driver, not the host.
+    {"sm_90", kGpu, "sm_90", "+ptx78", 128, 32, ""},
+    {"sm_80", kGpu, "sm_80", "+ptx70", 128, 32, ""},
+    {"sm_75", kGpu, "sm_75", "+ptx65", 128, 32, ""},
 };
 
 // Features that may follow an aarch64 name, in canonical order.
@@ -86,6 +92,8 @@ static std::string tripleOf(const Row &row) {
     return "x86_64-unknown-linux-gnu";
   if (row.arch == kArm)
     return "aarch64-unknown-linux-gnu";
+  if (row.arch == kGpu)
+    return "nvptx64-nvidia-cuda";
   StringRef arch = StringSwitch<StringRef>(row.cpu)
                        .Case("cortex-m0", "thumbv6m")
                        .Case("cortex-m3", "thumbv7m")
@@ -126,6 +134,7 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
     info.hasFloat = info.name != "cortex-m0" && info.name != "cortex-m3";
     info.hasDsp = info.hasFloat;
   }
+  info.hasCpAsync = row.arch == kGpu && info.cpu != "sm_75";
   if (info.hasVnni512)
     info.l2Bytes = 1024 * 1024;
   return info;
@@ -137,7 +146,7 @@ static bool hostMeets(const Row &row,
                       const StringMap<bool, MallocAllocator> &features,
                       StringRef alsoNeeds = "") {
   Triple host(sys::getProcessTriple());
-  if (host.getArch() != Triple(tripleOf(row)).getArch())
+  if (row.arch == kGpu || host.getArch() != Triple(tripleOf(row)).getArch())
     return false;
   SmallVector<StringRef> needs;
   StringRef(row.hostNeeds).split(needs, ',', -1, /*KeepEmpty=*/false);
@@ -147,6 +156,9 @@ static bool hostMeets(const Row &row,
 }
 
 bool TargetInfo::runsOnHost() const {
+  // Whether there is a GPU is for the launcher to find out.
+  if (isGpu())
+    return true;
   StringMap<bool, MallocAllocator> host = sys::getHostCPUFeatures();
   StringRef base = StringRef(name).split('+').first;
   const Row *row = find_if(kRows, [&](const Row &r) { return base == r.name; });
