@@ -209,9 +209,8 @@ TEST(QuantMath, FixedPointIsCloseToTheRatio) {
                               -int(random() % 20) - 1);
     int shift = fixedPointShift(ratio);
     int64_t x = int64_t(random() % (1 << 22)) - (1 << 21);
-    int32_t got =
-        roundFixedPoint(x * fixedPointMultiplier(ratio, shift), shift, 0,
-                        INT32_MIN / 2, INT32_MAX / 2);
+    int32_t got = roundFixedPoint(x * fixedPointMultiplier(ratio, shift), shift,
+                                  0, INT32_MIN / 2, INT32_MAX / 2);
     EXPECT_NEAR(double(got), double(x) * ratio,
                 0.5 + std::ldexp(double(std::abs(x)), -shift - 1));
   }
