@@ -31,6 +31,7 @@ struct Row {
 
 static constexpr TargetInfo::Arch kX86 = TargetInfo::Arch::X86_64;
 static constexpr TargetInfo::Arch kArm = TargetInfo::Arch::AArch64;
+static constexpr TargetInfo::Arch kPlain = TargetInfo::Arch::Plain;
 
 // Strongest first within an architecture: "native" takes the first row whose
 // needs the host meets. LLVM's x86-64-v4 prefers 256-bit vectors, a remedy for
@@ -49,6 +50,9 @@ static constexpr Row kRows[] = {
     {"x86-64-v3", kX86, "x86-64-v3", "", 256, 16, "avx2,fma,bmi2,f16c"},
     {"x86-64-v2", kX86, "x86-64-v2", "", 128, 16, ""},
     {"aarch64", kArm, "generic", "", 128, 32, ""},
+    {"aarch64-android", kArm, "generic", "", 128, 32, ""},
+    // Registers of 128 bits are the least that V has.
+    {"rv64gcv", kPlain, "generic-rv64", "+m,+a,+f,+d,+c,+v", 128, 32, ""},
 };
 
 // Features that may follow an aarch64 name, in canonical order.
@@ -67,12 +71,25 @@ static Error unknownTarget(StringRef name) {
                            join(TargetInfo::knownNames(), ", "));
 }
 
+static const char *tripleOf(const Row &row) {
+  switch (row.arch) {
+  case TargetInfo::Arch::X86_64:
+    return "x86_64-unknown-linux-gnu";
+  case TargetInfo::Arch::AArch64:
+    return StringRef(row.name).ends_with("-android")
+               ? "aarch64-unknown-linux-android21"
+               : "aarch64-unknown-linux-gnu";
+  case TargetInfo::Arch::Plain:
+    return "riscv64-unknown-linux-gnu";
+  }
+  llvm_unreachable("all architectures are above");
+}
+
 static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   TargetInfo info;
   info.name = row.name;
   info.arch = row.arch;
-  info.triple = row.arch == kX86 ? "x86_64-unknown-linux-gnu"
-                                 : "aarch64-unknown-linux-gnu";
+  info.triple = tripleOf(row);
   info.cpu = row.cpu;
   info.vectorBits = row.vectorBits;
   info.numVectorRegisters = row.numVectorRegisters;
@@ -101,8 +118,9 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
 static bool hostMeets(const Row &row,
                       const StringMap<bool, MallocAllocator> &features,
                       StringRef alsoNeeds = "") {
-  Triple host(sys::getProcessTriple());
-  if (row.arch == kArm ? !host.isAArch64() : host.getArch() != Triple::x86_64)
+  Triple host(sys::getProcessTriple()), target(tripleOf(row));
+  if (host.getArch() != target.getArch() ||
+      host.isAndroid() != target.isAndroid())
     return false;
   SmallVector<StringRef> needs;
   StringRef(row.hostNeeds).split(needs, ',', -1, /*KeepEmpty=*/false);
