@@ -222,9 +222,8 @@ DenseElementsAttr flipCorrections(const DepthwiseDot &dot) {
   for (int64_t tap = 0; tap < dot.taps(); ++tap)
     for (auto [sum, weight] : llvm::zip_equal(sums, weightsOfTap(dot, tap)))
       sum += 128 * weight;
-  auto type =
-      RankedTensorType::get({int64_t(sums.size())},
-                            IntegerType::get(dot.weights.getContext(), 32));
+  auto type = RankedTensorType::get(
+      {int64_t(sums.size())}, IntegerType::get(dot.weights.getContext(), 32));
   return DenseElementsAttr::get(type, ArrayRef<int32_t>(sums));
 }
 

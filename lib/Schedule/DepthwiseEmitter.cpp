@@ -156,8 +156,8 @@ DepthwiseEmitter::Parts DepthwiseEmitter::interleave(const DepthwiseDot &dot,
       run.index[dim] = simplified(run.index[dim] + step);
       key.second.push_back(run.index[dim].getAsOpaquePointer());
     }
-    rows.push_back(flipped(
-        dot, access.widen(access.read(dot.lhs, run), 4 * pixel.lanes)));
+    rows.push_back(
+        flipped(dot, access.widen(access.read(dot.lhs, run), 4 * pixel.lanes)));
   }
   key.second.push_back(pixel.index.back().getAsOpaquePointer());
   Parts parts;

@@ -332,11 +332,12 @@ DenseElementsAttr flipCorrections(DenseElementsAttr packed,
   int64_t channels = shape.back() / dot.stepBytes;
   SmallVector<int64_t> kept(shape.take_front(outer));
   kept.back() *= channels;
-  auto type = RankedTensorType::get(
-      kept, IntegerType::get(packed.getContext(), 32));
+  auto type =
+      RankedTensorType::get(kept, IntegerType::get(packed.getContext(), 32));
   std::vector<int32_t> sums(type.getNumElements());
-  int64_t perBlock = channels == 0 ? 1 : packed.getNumElements() /
-                                             (type.getNumElements() / channels);
+  int64_t perBlock = channels == 0 ? 1
+                                   : packed.getNumElements() /
+                                         (type.getNumElements() / channels);
   auto nibble = [](int8_t byte, unsigned shift) {
     return (((byte >> shift) & 0xF) ^ 8) - 8;
   };

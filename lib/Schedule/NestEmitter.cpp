@@ -41,7 +41,8 @@ public:
   NestEmitter(RewriterBase &rewriter, const FusedRegion &region,
               const Schedule &schedule)
       : b(rewriter), region(region), schedule(schedule), root(region.root),
-        loc(root.getLoc()), access(rewriter, loc), depthwise(access, root, schedule) {}
+        loc(root.getLoc()), access(rewriter, loc),
+        depthwise(access, root, schedule) {}
 
   FailureOr<Value> run();
 
@@ -198,8 +199,8 @@ FailureOr<Value> NestEmitter::run() {
         dot->stepBytes = 8;
       dots.insert({op, *dot});
     } else if (std::optional<DepthwiseDot> taps = matchDepthwiseDot(op);
-             schedule.kernel == Schedule::Kernel::DepthwiseDot && taps &&
-             !region.producerOf(taps->lhs))
+               schedule.kernel == Schedule::Kernel::DepthwiseDot && taps &&
+               !region.producerOf(taps->lhs))
       depthwiseDots.insert({op, *taps});
   auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
   if (root.getNumReductionLoops() == 0 && schedule.lanes > 1 &&
@@ -750,7 +751,8 @@ Position NestEmitter::activationAt(const DotContraction &dot,
 /// Whether the bytes around `step` that are read at once are in the segment.
 static bool isWholeRead(const DotContraction &dot, int64_t step,
                         int64_t bytes) {
-  return step % dot.stepBytes == 0 && step / bytes * bytes + bytes <= dot.depth();
+  return step % dot.stepBytes == 0 &&
+         step / bytes * bytes + bytes <= dot.depth();
 }
 
 /// Four neighbouring bytes, repeated in every lane.
@@ -827,8 +829,7 @@ void NestEmitter::addFlipCorrections(const DotContraction &dot,
     for (unsigned loop : dot.batchLoops)
       index.push_back(position.index[loop]);
     index.push_back(position.laneBase(dot.outLoop, lane) + lane);
-    Value missing =
-        access.read(corrections[dot.op], {index, schedule.lanes});
+    Value missing = access.read(corrections[dot.op], {index, schedule.lanes});
     missing = access.toVector(missing, schedule.lanes);
     value = arith::AddIOp::create(b, loc, value, missing);
   }
@@ -850,8 +851,7 @@ Value NestEmitter::dotWeights(const DotContraction &dot, const Position &loops,
   int64_t bytes = schedule.lanes * 4;
   index.push_back((channel % packedChannels()) * dot.stepBytes + part * bytes +
                   lane);
-  Value weights =
-      access.toVector(access.read(tensor, {index, bytes}), bytes);
+  Value weights = access.toVector(access.read(tensor, {index, bytes}), bytes);
   return dot.isPacked4() ? access.unpackNibbles(weights, half) : weights;
 }
 

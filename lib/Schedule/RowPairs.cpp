@@ -60,11 +60,12 @@ Value joinRows(TensorAccess &access, Value first, Value second, int64_t at) {
   auto type = VectorType::get({words}, access.b.getI64Type());
   Value low = vector::BitCastOp::create(access.b, access.loc, type, first);
   Value high = vector::BitCastOp::create(access.b, access.loc, type, second);
-  Value joined = vector::ShuffleOp::create(
-      access.b, access.loc, low, high, ArrayRef<int64_t>{at / 8, words + at / 8});
-  return vector::BitCastOp::create(
-      access.b, access.loc, VectorType::get({16}, access.b.getI8Type()),
-      joined);
+  Value joined =
+      vector::ShuffleOp::create(access.b, access.loc, low, high,
+                                ArrayRef<int64_t>{at / 8, words + at / 8});
+  return vector::BitCastOp::create(access.b, access.loc,
+                                   VectorType::get({16}, access.b.getI8Type()),
+                                   joined);
 }
 
 Value dotOfPairs(TensorAccess &access, const DotContraction &dot, Value acc,

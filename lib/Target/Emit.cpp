@@ -237,7 +237,8 @@ static Error checkUndefinedSymbols(StringRef bytes) {
     if (!name)
       return name.takeError();
     // The null symbol of ELF is undefined and has no name.
-    if (!is_contained({"", "memcpy", "memset", "qopt_observe", "getauxval"}, *name))
+    if (!is_contained({"", "memcpy", "memset", "qopt_observe", "getauxval"},
+                      *name))
       return make_error<InternalError>(
           "expected code that calls only memcpy and memset, got a call of '" +
           *name + "'");

@@ -65,7 +65,7 @@ EmulatedModel::create(StringRef program, const ModelInfo &info,
   ErrorOr<std::string> tool = sys::findProgramByName(words.front());
   if (!tool)
     return createStringError(words.front() + ": expected a command on the "
-                             "PATH, got none");
+                                             "PATH, got none");
   emulated->command.push_back(*tool);
   for (StringRef word : drop_begin(words))
     emulated->command.push_back(word.str());
@@ -78,8 +78,7 @@ EmulatedModel::create(StringRef program, const ModelInfo &info,
   const std::string &path = emulated->command.back();
   if (Error error = writeFile(path, program))
     return std::move(error);
-  if (std::error_code code =
-          sys::fs::setPermissions(path, sys::fs::owner_all))
+  if (std::error_code code = sys::fs::setPermissions(path, sys::fs::owner_all))
     return createStringError(code, path + ": " + code.message());
   return emulated;
 }

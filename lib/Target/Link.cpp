@@ -179,8 +179,8 @@ Expected<std::string> qopt::compileMainProgram(const ModelInfo &info,
   std::string threadsMacro = "-DQOPT_THREADS=" + std::to_string(info.threads);
   // The source comes from stdin: the name of a temporary file would end up in
   // the program's symbols.
-  SmallVector<StringRef> options = {"-O1",    "-c", infoMacro,
-                                    runMacro, "-x", "c", "-"};
+  SmallVector<StringRef> options = {"-O1", "-c", infoMacro, runMacro,
+                                    "-x",  "c",  "-"};
   if (hasTasks)
     options.append({threadsMacro, "-pthread"});
   return runCompiler(target, "o", options, source->path());

@@ -216,7 +216,8 @@ Expected<std::vector<TargetInfo>> TargetInfo::getList(StringRef names) {
   // Rows, then the features after a name: later ones count more.
   auto strength = [](const TargetInfo &target) {
     StringRef base = StringRef(target.name).split('+').first;
-    const Row *row = find_if(kRows, [&](const Row &r) { return base == r.name; });
+    const Row *row =
+        find_if(kRows, [&](const Row &r) { return base == r.name; });
     return std::tuple(-(row - kRows), target.hasI8mm, target.hasDotProd);
   };
   sort(targets, [&](const TargetInfo &a, const TargetInfo &b) {

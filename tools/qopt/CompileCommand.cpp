@@ -223,9 +223,9 @@ llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
     return bytes.takeError();
   collector.getReport().objectBytes = bytes->size();
   if (kind == EmitKind::SharedObject || kind == EmitKind::Executable) {
-    bytes = kind == EmitKind::SharedObject ? linkSharedObject(*bytes, *info)
-                                           : linkExecutable(*bytes, *info,
-                                                            options.target);
+    bytes = kind == EmitKind::SharedObject
+                ? linkSharedObject(*bytes, *info)
+                : linkExecutable(*bytes, *info, options.target);
     if (!bytes)
       return bytes.takeError();
   }

@@ -83,7 +83,8 @@ TEST(TargetInfo, ListsAreSortedByStrength) {
   EXPECT_EQ((*list)[1].name, "x86-64-v3");
   EXPECT_EQ((*list)[2].name, "x86-64-v4-vnni");
   EXPECT_EQ(TargetInfo::getList("aarch64")->size(), 1u);
-  auto arm = TargetInfo::getList("aarch64+dotprod+i8mm,aarch64,aarch64+dotprod");
+  auto arm =
+      TargetInfo::getList("aarch64+dotprod+i8mm,aarch64,aarch64+dotprod");
   ASSERT_TRUE(!!arm) << llvm::toString(arm.takeError());
   EXPECT_EQ((*arm)[0].name, "aarch64");
   EXPECT_EQ((*arm)[1].name, "aarch64+dotprod");
