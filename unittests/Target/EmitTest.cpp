@@ -140,7 +140,7 @@ int main(void) {
 
 TEST_F(EmitTest, ProgramReadsAndWritesNpy) {
   std::string object = cantFail(emitCode(*module, CodeKind::Object, options));
-  auto program = linkExecutable(object, info);
+  auto program = linkExecutable(object, info, options.target);
   ASSERT_TRUE(!!program) << llvm::toString(program.takeError());
   std::string binary = write("twice", *program);
   llvm::sys::fs::setPermissions(binary, llvm::sys::fs::all_exe |
