@@ -176,11 +176,10 @@ static int positive(const char *text) {
 }
 
 static int usage(const char *program) {
-  fprintf(
-      stderr,
-      "usage: %s [--input FILE.npy...] [--output FILE.npy...] [--bench N]\n"
-      "several inferences: all inputs of one after those of the other\n",
-      program);
+  fprintf(stderr,
+          "usage: %s [--input FILE.npy...] [--output FILE.npy...] [--bench N]\n"
+          "several inferences: all inputs of one after those of the other\n",
+          program);
   return 2;
 }
 

@@ -52,8 +52,7 @@ int main(int argc, char **argv) {
       cl::value_desc("NAME,NAME,..."), cl::location(options.targets),
       cl::cat(category));
   cl::opt<std::string, true> emulator(
-      "emulator",
-      cl::desc("Run programs for the targets under this command"),
+      "emulator", cl::desc("Run programs for the targets under this command"),
       cl::location(options.emulator), cl::cat(category));
   cl::opt<bool, true> interpretOnly(
       "interpret-only", cl::desc("Do not compile: compare interpretations"),

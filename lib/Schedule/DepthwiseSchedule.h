@@ -24,8 +24,8 @@ struct DepthwiseSchedule {
 };
 std::optional<DepthwiseSchedule>
 chooseDepthwiseSchedule(const DepthwiseDot &dot, mlir::AffineMap loops,
-                        llvm::ArrayRef<int64_t> shape,
-                        const TargetInfo &target, const DotForm &form);
+                        llvm::ArrayRef<int64_t> shape, const TargetInfo &target,
+                        const DotForm &form);
 
 } // namespace qopt
 

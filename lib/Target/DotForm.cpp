@@ -60,6 +60,7 @@ DotForm DotForm::choose(const TargetInfo &target, const DotShape &shape) {
     form.kind = target.hasDsp ? Kind::RegisterPairs : Kind::ScalarProducts;
     return form;
   }
+  // Plain arithmetic is all that qopt knows of others.
   bool isWhole = shape.lanes == 4 || shape.lanes == 8 || shape.lanes == 16;
   if (target.arch != TargetInfo::Arch::X86_64 || !isWhole ||
       shape.lanes * 32 > target.vectorBits)

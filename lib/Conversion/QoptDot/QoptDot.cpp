@@ -212,11 +212,11 @@ Value DotLowering::lowerToQuads(DotOp op) {
 
 /// Two rows by two columns, where every lane's bytes are laid out for it.
 Value DotLowering::lowerToMatrix(DotOp op) {
-  StringRef intrinsic =
-      op.getUnsignedA() != op.getUnsignedB()
-          ? "llvm.aarch64.neon.usmmla.v4i32.v16i8"
-      : op.getUnsignedA() ? "llvm.aarch64.neon.ummla.v4i32.v16i8"
-                          : "llvm.aarch64.neon.smmla.v4i32.v16i8";
+  StringRef intrinsic = op.getUnsignedA() != op.getUnsignedB()
+                            ? "llvm.aarch64.neon.usmmla.v4i32.v16i8"
+                        : op.getUnsignedA()
+                            ? "llvm.aarch64.neon.ummla.v4i32.v16i8"
+                            : "llvm.aarch64.neon.smmla.v4i32.v16i8";
   return call(op.getLoc(), intrinsic, op.getAcc().getType(),
               {op.getAcc(), rowsOf(op), columnsOf(op)});
 }
@@ -234,8 +234,8 @@ void DotLowering::lowerFlipped(DotOp op) {
                          /*unsigned_a=*/false, op.getUnsignedB(),
                          op.getPairBoundAttr());
   };
-  auto products = signedDot(op.getAcc(),
-                            arith::XOrIOp::create(b, loc, op.getA(), least));
+  auto products =
+      signedDot(op.getAcc(), arith::XOrIOp::create(b, loc, op.getA(), least));
   auto taken = signedDot(zero, least);
   Value sum = arith::SubIOp::create(b, loc, products, taken);
   b.replaceOp(op, sum);
@@ -261,8 +261,7 @@ Value DotLowering::lowerToWidePairs(DotOp op) {
       bytes.push_back(vector::ExtractStridedSliceOp::create(
           b, loc, side, ArrayRef<int64_t>{at}, ArrayRef<int64_t>{8},
           ArrayRef<int64_t>{1}));
-    products.push_back(
-        call(loc, "llvm.aarch64.neon.smull.v8i16", half, bytes));
+    products.push_back(call(loc, "llvm.aarch64.neon.smull.v8i16", half, bytes));
   }
   Value pairs = call(loc, "llvm.aarch64.neon.addp.v8i16", half, products);
   Value sums = call(loc, "llvm.aarch64.neon.saddlp.v4i32.v8i16",

@@ -160,13 +160,12 @@ public:
     bool isSigned = range[0] < 0;
     auto type = cast<VectorType>(op.getResult().getType());
     SmallVector<Value> halves;
-    for (auto [first, second] : {std::pair(op.getA(), op.getB()),
-                                 std::pair(op.getC(), op.getD())})
-      halves.push_back(
-          narrow(b, loc,
-                 isSigned ? "llvm.aarch64.neon.sqxtn.v8i8"
-                          : "llvm.aarch64.neon.sqxtun.v8i8",
-                 toI16(b, op, first, second), b.getI8Type()));
+    for (auto [first, second] :
+         {std::pair(op.getA(), op.getB()), std::pair(op.getC(), op.getD())})
+      halves.push_back(narrow(b, loc,
+                              isSigned ? "llvm.aarch64.neon.sqxtn.v8i8"
+                                       : "llvm.aarch64.neon.sqxtun.v8i8",
+                              toI16(b, op, first, second), b.getI8Type()));
     Value bytes = join(b, loc, halves[0], halves[1]);
     auto bound = [&](int32_t value) {
       return splat(b, loc, type, b.getI8IntegerAttr(int8_t(value)));

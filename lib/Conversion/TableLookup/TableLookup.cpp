@@ -124,8 +124,8 @@ struct LookupByPermute : LookupInRegisters {
     Value low = permute(table[0], table[1]), high = permute(table[2], table[3]);
     Value zero =
         arith::ConstantOp::create(rewriter, loc, rewriter.getZeroAttr(type));
-    Value isHigh = arith::CmpIOp::create(rewriter, loc,
-                                         arith::CmpIPredicate::slt, codes, zero);
+    Value isHigh = arith::CmpIOp::create(
+        rewriter, loc, arith::CmpIPredicate::slt, codes, zero);
     return arith::SelectOp::create(rewriter, loc, isHigh, high, low);
   }
 };
@@ -142,8 +142,8 @@ struct LookupByTbl : LookupInRegisters {
     auto type = cast<VectorType>(codes.getType());
     SmallVector<Value> operands(table.take_front(4));
     operands.push_back(codes);
-    Value bytes = call(rewriter, loc, "llvm.aarch64.neon.tbl4.v16i8", type,
-                       operands);
+    Value bytes =
+        call(rewriter, loc, "llvm.aarch64.neon.tbl4.v16i8", type, operands);
     for (size_t part = 4; part < table.size(); part += 4) {
       auto start = DenseElementsAttr::get(
           type, rewriter.getI8IntegerAttr(int8_t(part * 16)));
@@ -153,8 +153,8 @@ struct LookupByTbl : LookupInRegisters {
       operands.assign({bytes});
       llvm::append_range(operands, table.slice(part, 4));
       operands.push_back(place);
-      bytes = call(rewriter, loc, "llvm.aarch64.neon.tbx4.v16i8", type,
-                   operands);
+      bytes =
+          call(rewriter, loc, "llvm.aarch64.neon.tbx4.v16i8", type, operands);
     }
     return bytes;
   }
