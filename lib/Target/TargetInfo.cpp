@@ -56,8 +56,8 @@ static constexpr Row kRows[] = {
     {"cortex-m3", kCortexM, "cortex-m3", "", 32, 13, ""},
     {"cortex-m4", kCortexM, "cortex-m4", "", 32, 13, ""},
     {"cortex-m7", kCortexM, "cortex-m7", "", 32, 13, ""},
-    // Without Helium: LLVM 22's vectorizers spill more there than they save, and
-    // code that reads beyond its constants was seen.
+    // Without Helium: LLVM 22's vectorizers spill more there than they save,
+    // and code that reads beyond its constants was seen.
     {"cortex-m55", kCortexM, "cortex-m55", "-mve", 32, 13, ""},
 };
 
