@@ -43,7 +43,11 @@ static Error checkFlash(int64_t limit, const ObjectSizes &sizes,
   raw_string_ostream os(message);
   os << "expected at most " << limit << " bytes of flash (--max-flash), got "
      << total << ": code " << sizes.code << ", weights and other constants "
-     << sizes.constants << "; the largest layers are " << listLargest(layers);
+     << sizes.constants;
+  // A model that came as MLIR may name no layers of its source.
+  if (layers.empty())
+    return createStringError(message);
+  os << "; the largest layers are " << listLargest(layers);
   if (halved <= limit)
     os << "; with 4-bit weights (--recipe w4a8-per-channel) it would take "
           "about "
