@@ -73,7 +73,8 @@ def ConvertQoptDotPass : Pass<"convert-qopt-dot"> {
   let summary = "Lower qopt.dot and qopt.round_pack to the target's instructions";
   let description = [{
     `qopt.dot` becomes the target's dot-product instruction for its width and
-    signs (`vpdpbusd`, `sdot`, `udot`, `usdot`); on x86 without one, pairs of
+    signs (`vpdpbusd`, `sdot`, `udot`, `usdot`); on Cortex-M with DSP, `smlad` on bytes
+    extended to 16 bits; on x86 without one, pairs of
     products: `pmaddubsw` where `pair_bound` proves that 16 bits hold the sum, of
     several dots onto one accumulator if it can, else `pmaddwd`; and plain
     vector arithmetic elsewhere. All forms agree to the bit: sums wrap.
