@@ -139,7 +139,8 @@ int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
   case Kind::Products:
     return accumulators + 4 * blocks + 4;
   case Kind::ScalarProducts:
-    return accumulators + blocks + 1 + 4;
+    // Weights, an activation, and what addresses and the loop take.
+    return accumulators + blocks + 1 + 6;
   }
   return 0;
 }

@@ -174,7 +174,7 @@ TEST(QuantMath, FixedPointTiesGoUp) {
   EXPECT_EQ(roundFixedPoint(3 << 7, 8, 0, -128, 127), 2);
   EXPECT_EQ(roundFixedPoint(-(3 << 7), 8, 0, -128, 127), -1);
   EXPECT_EQ(roundFixedPoint(INT64_MAX / 2, 8, 5, 0, 255), 255);
-  EXPECT_EQ(roundFixedPoint(INT64_MIN / 2, 62, 5, 0, 255), 3);
+  EXPECT_EQ(roundFixedPoint(INT64_MIN / 2, 62, 5, 0, 255), 4);
 }
 
 TEST(QuantMath, FixedPointSumsFit64Bits) {
@@ -209,9 +209,8 @@ TEST(QuantMath, FixedPointIsCloseToTheRatio) {
                               -int(random() % 20) - 1);
     int shift = fixedPointShift(ratio);
     int64_t x = int64_t(random() % (1 << 22)) - (1 << 21);
-    int32_t got =
-        roundFixedPoint(x * fixedPointMultiplier(ratio, shift), shift, 0,
-                        INT32_MIN / 2, INT32_MAX / 2);
+    int32_t got = roundFixedPoint(x * fixedPointMultiplier(ratio, shift), shift,
+                                  0, INT32_MIN / 2, INT32_MAX / 2);
     EXPECT_NEAR(double(got), double(x) * ratio,
                 0.5 + std::ldexp(double(std::abs(x)), -shift - 1));
   }

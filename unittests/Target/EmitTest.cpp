@@ -174,6 +174,13 @@ TEST_F(EmitTest, EveryTargetEmits) {
     for (CodeKind kind :
          {CodeKind::Object, CodeKind::Assembly, CodeKind::LlvmIr}) {
       auto first = emitCode(*module, kind, options);
+      // The module adds floats, which not every core can.
+      if (!options.target.hasFloat && kind == CodeKind::Object) {
+        ASSERT_FALSE(!!first) << name.str();
+        EXPECT_NE(llvm::toString(first.takeError()).find("'__aeabi_fadd'"),
+                  std::string::npos);
+        continue;
+      }
       ASSERT_TRUE(!!first) << llvm::toString(first.takeError());
       EXPECT_EQ(*first, cantFail(emitCode(*module, kind, options)));
     }
