@@ -29,8 +29,9 @@ if platform.machine() == "x86_64":
 if shutil.which("qemu-x86_64"):
     config.available_features.add("qemu-x86")
 # An emulator, and the C library of the programs that it runs.
-if shutil.which("qemu-aarch64") and os.path.isdir("/usr/aarch64-linux-gnu"):
-    config.available_features.add("qemu-aarch64")
+for arch in ("aarch64", "riscv64"):
+    if shutil.which(f"qemu-{arch}") and os.path.isdir(f"/usr/{arch}-linux-gnu"):
+        config.available_features.add(f"qemu-{arch}")
 
 if shutil.which("qemu-system-arm"):
     config.available_features.add("qemu-system-arm")

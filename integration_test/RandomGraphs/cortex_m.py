@@ -78,11 +78,11 @@ def main():
     parser.add_argument("--machine", help="another machine of QEMU, an MPS2")
     options = parser.parse_args()
     options.timeout = 120
-    ran = 0
-    for seed in range(options.seed, options.seed + options.count):
+    ran, count = 0, options.count
+    for seed in range(options.seed, options.seed + count):
         with tempfile.TemporaryDirectory() as folder:
             ran += check_graph(options, seed, folder)
-    print(f"{ran} graphs equal, {options.count - ran} refused")
+    print(f"{ran} graphs equal, {count - ran} refused")
 
 
 if __name__ == "__main__":

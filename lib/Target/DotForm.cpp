@@ -63,6 +63,7 @@ DotForm DotForm::choose(const TargetInfo &target, const DotShape &shape) {
     form.kind = target.hasDsp ? Kind::RegisterPairs : Kind::ScalarProducts;
     return form;
   }
+  // Plain arithmetic is all that qopt knows of others.
   bool isWhole = shape.lanes == 4 || shape.lanes == 8 || shape.lanes == 16;
   if (target.arch != TargetInfo::Arch::X86_64 || !isWhole ||
       shape.lanes * 32 > target.vectorBits)
@@ -141,7 +142,8 @@ int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
   case Kind::Products:
     return accumulators + 4 * blocks + 4;
   case Kind::ScalarProducts:
-    return accumulators + blocks + 1 + 4;
+    // Weights, an activation, and what addresses and the loop take.
+    return accumulators + blocks + 1 + 6;
   }
   return 0;
 }

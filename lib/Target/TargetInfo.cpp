@@ -34,6 +34,7 @@ static constexpr TargetInfo::Arch kX86 = TargetInfo::Arch::X86_64;
 static constexpr TargetInfo::Arch kArm = TargetInfo::Arch::AArch64;
 static constexpr TargetInfo::Arch kCortexM = TargetInfo::Arch::CortexM;
 static constexpr TargetInfo::Arch kGpu = TargetInfo::Arch::Nvptx;
+static constexpr TargetInfo::Arch kPlain = TargetInfo::Arch::Plain;
 
 // Strongest first within an architecture: "native" takes the first row whose
 // needs the host meets. LLVM's x86-64-v4 prefers 256-bit vectors, a remedy for
@@ -69,6 +70,9 @@ static constexpr Row kRows[] = {
     {"sm_90", kGpu, "sm_90", "+ptx78", 128, 32, ""},
     {"sm_80", kGpu, "sm_80", "+ptx70", 128, 32, ""},
     {"sm_75", kGpu, "sm_75", "+ptx65", 128, 32, ""},
+    {"aarch64-android", kArm, "generic", "", 128, 32, ""},
+    // Registers of 128 bits are the least that V has.
+    {"rv64gcv", kPlain, "generic-rv64", "+m,+a,+f,+d,+c,+v", 128, 32, ""},
 };
 
 // Features that may follow an aarch64 name, in canonical order.
@@ -88,19 +92,28 @@ static Error unknownTarget(StringRef name) {
 }
 
 static std::string tripleOf(const Row &row) {
-  if (row.arch == kX86)
+  switch (row.arch) {
+  case TargetInfo::Arch::X86_64:
     return "x86_64-unknown-linux-gnu";
-  if (row.arch == kArm)
-    return "aarch64-unknown-linux-gnu";
-  if (row.arch == kGpu)
+  case TargetInfo::Arch::AArch64:
+    return StringRef(row.name).ends_with("-android")
+               ? "aarch64-unknown-linux-android21"
+               : "aarch64-unknown-linux-gnu";
+  case TargetInfo::Arch::CortexM: {
+    StringRef arch = StringSwitch<StringRef>(row.cpu)
+                         .Case("cortex-m0", "thumbv6m")
+                         .Case("cortex-m3", "thumbv7m")
+                         .Case("cortex-m55", "thumbv8.1m.main")
+                         .Default("thumbv7em");
+    // With plain `eabi`, calls of memcpy would be calls of __aeabi_memcpy4.
+    return (arch + "-unknown-none-gnueabi").str();
+  }
+  case TargetInfo::Arch::Nvptx:
     return "nvptx64-nvidia-cuda";
-  StringRef arch = StringSwitch<StringRef>(row.cpu)
-                       .Case("cortex-m0", "thumbv6m")
-                       .Case("cortex-m3", "thumbv7m")
-                       .Case("cortex-m55", "thumbv8.1m.main")
-                       .Default("thumbv7em");
-  // With plain `eabi`, calls of memcpy would be calls of __aeabi_memcpy4.
-  return (arch + "-unknown-none-gnueabi").str();
+  case TargetInfo::Arch::Plain:
+    return "riscv64-unknown-linux-gnu";
+  }
+  llvm_unreachable("all architectures are above");
 }
 
 static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
@@ -145,8 +158,9 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
 static bool hostMeets(const Row &row,
                       const StringMap<bool, MallocAllocator> &features,
                       StringRef alsoNeeds = "") {
-  Triple host(sys::getProcessTriple());
-  if (row.arch == kGpu || host.getArch() != Triple(tripleOf(row)).getArch())
+  Triple host(sys::getProcessTriple()), target(tripleOf(row));
+  if (host.getArch() != target.getArch() ||
+      host.isAndroid() != target.isAndroid())
     return false;
   SmallVector<StringRef> needs;
   StringRef(row.hostNeeds).split(needs, ',', -1, /*KeepEmpty=*/false);

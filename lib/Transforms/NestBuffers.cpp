@@ -122,9 +122,8 @@ writesUpTo(vector::TransferWriteOp last) {
   return chain;
 }
 
-/// Whether all that else uses what `first` overwrites comes before it: the
-/// analysis, which will see one of the writes, could take what comes later for
-/// a read of another part.
+/// Whether all that else uses what `first` overwrites comes before it. Of later
+/// reads an analysis may say that the one write it sees is of another part.
 static bool isLastUse(vector::TransferWriteOp first) {
   return llvm::all_of(first.getBase().getUsers(), [&](Operation *user) {
     if (user == first)

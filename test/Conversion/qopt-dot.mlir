@@ -6,6 +6,7 @@
 // RUN: qopt-opt %s --convert-qopt-dot=target=x86-64-v3 | FileCheck %s --check-prefixes=CHECK,AVX2
 // RUN: qopt-opt %s --convert-qopt-dot=target=portable | FileCheck %s --check-prefixes=CHECK,PORTABLE
 // RUN: qopt-opt %s --convert-qopt-dot=target=cortex-m4 | FileCheck %s --check-prefixes=CHECK,DSP
+// RUN: qopt-opt %s --convert-qopt-dot=target=cortex-m3 | FileCheck %s --check-prefixes=CHECK,SCALAR
 // RUN: not qopt-opt %s --convert-qopt-dot=target=z80 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 
 // UNKNOWN: z80
@@ -177,6 +178,10 @@ func.func @not_together(%acc: vector<8xi32>, %a: vector<32xi8>, %b: vector<32xi8
 // DSP: llvm.call_intrinsic "llvm.fshr.i32"
 // DSP: llvm.call_intrinsic "llvm.arm.smlad"
 // DSP: vector.broadcast
+// SCALAR: %[[P0:.*]] = arith.muli
+// SCALAR: %[[S0:.*]] = arith.addi %{{.*}}, %[[P0]]
+// SCALAR: %[[P1:.*]] = arith.muli
+// SCALAR: arith.addi %[[S0]], %[[P1]]
 func.func @one_lane(%acc: vector<1xi32>, %a: vector<4xi8>, %b: vector<4xi8>) -> vector<1xi32> {
   %r = qopt.dot %acc, %a, %b unsigned_a : vector<1xi32>, vector<4xi8>, vector<4xi8>
   return %r : vector<1xi32>

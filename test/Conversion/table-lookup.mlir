@@ -1,5 +1,6 @@
 // RUN: qopt-opt %s --convert-table-lookup=target=x86-64-v4-vbmi | FileCheck %s --check-prefixes=CHECK,VBMI
 // RUN: qopt-opt %s --convert-table-lookup=target=x86-64-v4-vnni | FileCheck %s --check-prefixes=CHECK,MEMORY
+// RUN: qopt-opt %s --convert-table-lookup=target=aarch64 | FileCheck %s --check-prefix=ARM
 // RUN: qopt-opt %s --convert-table-lookup=target=portable --convert-table-lookup=target=portable | FileCheck %s --check-prefixes=CHECK,MEMORY
 // RUN: not qopt-opt %s --convert-table-lookup=target=z80 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 
@@ -71,4 +72,24 @@ func.func @others(%table: memref<256xi8>, %w: vector<4xi16>, %x: vector<4xi8>, %
   %1 = vector.gather %table[%c0] [%j], %mask, %none : memref<256xi8>, vector<4xi32>, vector<4xi1>, vector<4xi8> into vector<4xi8>
   %2 = vector.gather %table[%c1] [%j], %all, %none : memref<256xi8>, vector<4xi32>, vector<4xi1>, vector<4xi8> into vector<4xi8>
   return %0, %1, %2 : vector<4xi8>, vector<4xi8>, vector<4xi8>
+}
+
+// Sixteen registers of sixteen bytes.
+// CHECK-LABEL: func.func @sixteen
+// MEMORY-NOT: vector.gather
+// ARM-LABEL: func.func @sixteen
+// ARM-SAME: %[[TABLE:.*]]: memref<256xi8>, %[[X:.*]]: vector<16xi8>)
+// ARM-COUNT-16: vector.load %[[TABLE]]
+// ARM: %[[LOW:.*]] = llvm.call_intrinsic "llvm.aarch64.neon.tbl4.v16i8"({{.*}}, %[[X]])
+// ARM: %[[PLACE:.*]] = arith.subi %[[X]]
+// ARM: llvm.call_intrinsic "llvm.aarch64.neon.tbx4.v16i8"(%[[LOW]], {{.*}}, %[[PLACE]])
+// ARM-COUNT-2: llvm.call_intrinsic "llvm.aarch64.neon.tbx4.v16i8"
+// ARM-NOT: call_intrinsic
+func.func @sixteen(%table: memref<256xi8>, %x: vector<16xi8>) -> vector<16xi8> {
+  %c0 = arith.constant 0 : index
+  %mask = arith.constant dense<true> : vector<16xi1>
+  %pass = arith.constant dense<0> : vector<16xi8>
+  %at = arith.index_castui %x : vector<16xi8> to vector<16xindex>
+  %r = vector.gather %table[%c0] [%at], %mask, %pass : memref<256xi8>, vector<16xindex>, vector<16xi1>, vector<16xi8> into vector<16xi8>
+  return %r : vector<16xi8>
 }

@@ -167,8 +167,7 @@ func.func @tile_of_input(%x: tensor<8xf32>) -> tensor<8xf32> {
 
 // -----
 
-// A read of what the tile overwrites keeps all of its writes in sight: the
-// second one, alone, would be of another part.
+// What is read after the writes is read from where they do not write.
 
 // CHECK-LABEL: func.func @read_after_writes
 // CHECK-SAME: %{{.*}}: memref<8xf32>, %[[Y:.*]]: memref<8xf32>, %[[OLD:.*]]: memref<4xf32>)

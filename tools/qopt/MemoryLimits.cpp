@@ -33,17 +33,25 @@ static Error checkFlash(int64_t limit, const ObjectSizes &sizes,
   SmallVector<std::pair<StringRef, int64_t>> layers;
   int64_t halved = total;
   for (const ReportNode &node : report.nodes) {
-    if (node.weightBytes == 0)
+    if (node.floatWeightBytes == 0)
       continue;
-    layers.push_back({node.name, node.weightBytes});
-    if (node.weightBits == 8)
-      halved -= node.weightBytes / 2;
+    // By the node that they came with: stored, they belong to the region that
+    // it was fused into.
+    int64_t bits = node.weightBits == 0 ? 32 : node.weightBits;
+    int64_t bytes = node.floatWeightBytes * bits / 32;
+    layers.push_back({node.name, bytes});
+    if (bits == 8)
+      halved -= bytes / 2;
   }
   std::string message;
   raw_string_ostream os(message);
   os << "expected at most " << limit << " bytes of flash (--max-flash), got "
      << total << ": code " << sizes.code << ", weights and other constants "
-     << sizes.constants << "; the largest layers are " << listLargest(layers);
+     << sizes.constants;
+  // A model that came as MLIR may name no layers of its source.
+  if (layers.empty())
+    return createStringError(message);
+  os << "; the largest layers are " << listLargest(layers);
   if (halved <= limit)
     os << "; with 4-bit weights (--recipe w4a8-per-channel) it would take "
           "about "

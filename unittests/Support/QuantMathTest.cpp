@@ -174,7 +174,7 @@ TEST(QuantMath, FixedPointTiesGoUp) {
   EXPECT_EQ(roundFixedPoint(3 << 7, 8, 0, -128, 127), 2);
   EXPECT_EQ(roundFixedPoint(-(3 << 7), 8, 0, -128, 127), -1);
   EXPECT_EQ(roundFixedPoint(INT64_MAX / 2, 8, 5, 0, 255), 255);
-  EXPECT_EQ(roundFixedPoint(INT64_MIN / 2, 62, 5, 0, 255), 3);
+  EXPECT_EQ(roundFixedPoint(INT64_MIN / 2, 62, 5, 0, 255), 4);
 }
 
 TEST(QuantMath, FixedPointSumsFit64Bits) {

@@ -73,14 +73,16 @@ def ConvertQoptDotPass : Pass<"convert-qopt-dot"> {
   let summary = "Lower qopt.dot and qopt.round_pack to the target's instructions";
   let description = [{
     `qopt.dot` becomes the target's dot-product instruction for its width and
-    signs (`vpdpbusd`, `sdot`, `udot`, `usdot`); on x86 without one, pairs of
-    products: `pmaddubsw` where `pair_bound` proves that 16 bits hold the sum, of
-    several dots onto one accumulator if it can, else `pmaddwd`; and plain
-    vector arithmetic elsewhere. All forms agree to the bit: sums wrap.
+    signs (`vpdpbusd`, `sdot`, `udot`, `usdot`), or for two rows by two columns
+    (`usmmla`). Without one, pairs of products. On x86: `pmaddubsw` where
+    `pair_bound` proves that 16 bits hold the sum, of several dots onto one
+    accumulator if it can, else `pmaddwd`. On AArch64: `smull` and `addp`, under
+    the same kind of proof. On Cortex-M with DSP: `smlad` on bytes extended to 16
+    bits. Plain arithmetic elsewhere. All forms agree to the bit: sums wrap.
 
-    `qopt.round_pack` becomes x86's conversion, which rounds to nearest even, and
-    two packing instructions, which saturate; elsewhere a clamp, the addition of
-    1.5 * 2^23, and a truncation.
+    `qopt.round_pack` becomes a conversion that rounds to nearest even and two
+    narrowings that saturate, on x86 and AArch64; elsewhere a clamp, the addition
+    of 1.5 * 2^23, and a truncation.
   }];
   let options = [
     Option<"target", "target", "std::string", /*default=*/"\"native\"",
@@ -138,7 +140,8 @@ def ConvertTableLookupPass : Pass<"convert-table-lookup"> {
     A `vector.gather` whose positions are bytes, `vector<Nxi8>` extended without
     sign, reads a table of at most 256 elements. Where the target has AVX-512
     VBMI, a table of bytes is four registers, and the lookup two `vpermi2b` and a
-    blend; elsewhere it is one load for each lane.
+    blend; on AArch64, sixteen registers, a `tbl` and three `tbx`. Elsewhere it is
+    one load for each lane.
 
     Expects buffers. Leaves other gathers alone.
   }];

@@ -53,6 +53,7 @@ private:
   Value lowerToPairs(DotOp op);
   Value lowerToRegisterPairs(DotOp op);
   Value lowerToProducts(DotOp op);
+  Value lowerToScalarProducts(DotOp op);
 
   int64_t lanes(DotOp op) const {
     return cast<VectorType>(op.getAcc().getType()).getNumElements();
@@ -162,8 +163,10 @@ void DotLowering::lower(DotOp op) {
   case DotForm::Kind::RegisterPairs:
     result = lowerToRegisterPairs(op);
     break;
-  case DotForm::Kind::Products:
   case DotForm::Kind::ScalarProducts:
+    result = lowerToScalarProducts(op);
+    break;
+  case DotForm::Kind::Products:
     result = lowerToProducts(op);
     break;
   }
@@ -419,6 +422,31 @@ Value DotLowering::lowerToProducts(DotOp op) {
     sum = arith::AddIOp::create(b, loc, evens, odds);
   }
   return arith::AddIOp::create(b, loc, op.getAcc(), sum);
+}
+
+// dot(acc, a, b) -> (acc + ext(a0) * ext(b0)) + ext(a1) * ext(b1) ...
+//
+// In this order each step is one multiply-accumulate.
+Value DotLowering::lowerToScalarProducts(DotOp op) {
+  Location loc = op.getLoc();
+  Type i32 = b.getI32Type();
+  auto element = [&](Value vector, int64_t i) -> Value {
+    return vector::ExtractOp::create(b, loc, vector, ArrayRef<int64_t>{i});
+  };
+  auto widen = [&](Value byte, bool isUnsigned) -> Value {
+    if (isUnsigned)
+      return arith::ExtUIOp::create(b, loc, i32, byte);
+    return arith::ExtSIOp::create(b, loc, i32, byte);
+  };
+  Value sum = element(op.getAcc(), 0);
+  int64_t bytes = cast<VectorType>(op.getA().getType()).getNumElements();
+  for (int64_t i = 0; i < bytes; ++i) {
+    Value product = arith::MulIOp::create(
+        b, loc, widen(element(op.getA(), i), op.getUnsignedA()),
+        widen(element(op.getB(), i), op.getUnsignedB()));
+    sum = arith::AddIOp::create(b, loc, sum, product);
+  }
+  return vector::BroadcastOp::create(b, loc, op.getAcc().getType(), sum);
 }
 
 Value DotLowering::splat(Location loc, VectorType type, int64_t value) {
