@@ -249,13 +249,12 @@ Expected<std::vector<TargetInfo>> TargetInfo::getList(StringRef names) {
     targets.push_back(*target);
   }
   const TargetInfo &first = targets.front();
-  if (targets.size() > 1)
-    for (const TargetInfo &target : targets)
-      if (target.triple != first.triple ||
-          !is_contained({Arch::X86_64, Arch::AArch64}, target.arch))
-        return createStringError("expected a list of targets of one "
-                                 "architecture, x86-64 or AArch64, got '" +
-                                 first.name + "' and '" + target.name + "'");
+  for (const TargetInfo &target : drop_begin(targets))
+    if (target.triple != first.triple ||
+        !is_contained({Arch::X86_64, Arch::AArch64}, first.arch))
+      return createStringError("expected a list of targets of one "
+                               "architecture, x86-64 or AArch64, got '" +
+                               first.name + "' and '" + target.name + "'");
   // Rows, then the features after a name: later ones count more.
   auto strength = [](const TargetInfo &target) {
     StringRef base = StringRef(target.name).split('+').first;
