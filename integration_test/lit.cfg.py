@@ -36,6 +36,19 @@ for arch in ("aarch64", "riscv64"):
 if shutil.which("qemu-system-arm"):
     config.available_features.add("qemu-system-arm")
 
+# Kernels for NVIDIA run on an emulated driver, or with QOPT_TEST_GPU=1 on the
+# GPU of this host.
+if os.environ.get("QOPT_TEST_GPU") == "1":
+    emulated_cuda = ""
+    config.available_features.add("gpu")
+else:
+    emulated_cuda = os.path.join(config.qopt_obj_root, "lib", "libqopt-emulated-cuda.so")
+    config.available_features.add("emulated-gpu")
+config.environment["QOPT_LIBCUDA"] = emulated_cuda
+ptxas = shutil.which("ptxas") or shutil.which("ptxas", path="/usr/local/cuda/bin")
+if ptxas:
+    config.available_features.add("ptxas")
+
 if importlib.util.find_spec("numpy"):
     config.available_features.add("numpy")
 
@@ -47,7 +60,8 @@ config.substitutions += [
     ("%benchmarks", benchmarks),
     ("%python", sys.executable),
     ("%qopt_path", os.path.join(config.qopt_obj_root, "bin", "qopt")),
-    ("%models", models),
+    ("%models", models), ("%ptxas", ptxas or "ptxas"),
+    ("%check_ptx", f"{sys.executable} {config.test_source_root}/Nvidia/check_ptx.py"),
     ("%cmake", config.cmake), ("%cc", config.cc), ("%cxx", config.cxx),
     ("%obj_root", config.qopt_obj_root),
     ("%make_npz", f"{sys.executable} {config.qopt_src_root}/test/Driver/Inputs/make_npz.py"),

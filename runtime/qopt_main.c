@@ -8,6 +8,7 @@
 |* Compiled with -DQOPT_INFO=NAME_info -DQOPT_RUN=NAME_run, after qopt_model.h.
 |* With -DQOPT_THREADS=N, N of them share the work, QOPT_RUN is
 |* NAME_run_parallel, and qopt_pool.h and qopt_pool.c come before this file.
+|* With -DQOPT_ERROR=NAME_error, of a model for a GPU, errors have words.
 |*
 \*===----------------------------------------------------------------------===*/
 
@@ -27,6 +28,10 @@ static qopt_pool *pool;
 #else
 extern int QOPT_RUN(const void *const *inputs, void *const *outputs,
                     void *arena);
+#endif
+
+#ifdef QOPT_ERROR
+extern const char *QOPT_ERROR(void);
 #endif
 
 static int run(const void *const *inputs, void *const *outputs, void *arena) {
@@ -257,6 +262,10 @@ int main(int argc, char **argv) {
       readNpy(given.inputs[at * info->n_inputs + i], &info->inputs[i],
               (void *)inputs[i]);
     int code = run(inputs, outputs, arena);
+#ifdef QOPT_ERROR
+    if (code != QOPT_OK)
+      fail("%s", QOPT_ERROR());
+#endif
     if (code != QOPT_OK)
       fail("the model returned %d", code);
     for (int i = 0; i < info->n_outputs && at < written; ++i)

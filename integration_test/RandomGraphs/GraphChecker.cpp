@@ -169,7 +169,7 @@ llvm::Error GraphChecker::chooseTarget() {
     llvm::Expected<TargetInfo> known = TargetInfo::get(name);
     if (!known)
       return known.takeError();
-    if (name != "native" && known->formForHost())
+    if (name != "native" && !known->isGpu() && known->formForHost())
       runnable.push_back(name);
   }
   if (!options.targets.empty()) {

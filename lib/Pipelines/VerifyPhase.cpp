@@ -272,7 +272,7 @@ static LogicalResult verifyStored(func::FuncOp func, Phase phase) {
 static LogicalResult verifyScheduled(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
     if (isa_and_present<QoptDialect>(op->getDialect()) &&
-        !isa<DotOp, ObserveOp, RoundPackOp, TileDotOp>(op))
+        !isa<DotOp, MmaTileOp, ObserveOp, RoundPackOp, TileDotOp>(op))
       return WalkResult(
           violation(op, phase, "'" + op->getName().getStringRef() + "' is left",
                     "convert-qopt-to-linalg should have converted it"));
@@ -320,7 +320,7 @@ static LogicalResult verifyPlanned(ModuleOp module, Phase phase) {
 static LogicalResult verifyLlvm(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
     StringRef dialect = op->getName().getDialectNamespace();
-    if (isa<ModuleOp>(op) || dialect == "llvm")
+    if (isa<ModuleOp>(op) || dialect == "llvm" || dialect == "nvvm")
       return WalkResult::advance();
     return WalkResult(
         violation(op, phase, "'" + op->getName().getStringRef() + "' is left",

@@ -20,7 +20,7 @@
 #include "VectorBody.h"
 #include "qopt/Conversion/LoopAnnotations.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
-#include "qopt/Schedule/DotContraction.h"
+#include "qopt/Schedule/MmaContraction.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -54,6 +54,13 @@ private:
   Value destination();
   Value emitTiles(size_t depth, Value dest, SmallVector<AffineExpr> base,
                   SmallVector<int64_t> count);
+  Value emitThreads(Value dest, SmallVector<AffineExpr> base,
+                    SmallVector<int64_t> count);
+  Value emitMma(Value dest);
+  Value emitMmaTile(const MmaContraction &mma, AffineExpr thread);
+  Value emitMmaEnds(const MmaContraction &mma, AffineExpr thread, Value dest);
+  Value emitIf(AffineExpr index, int64_t end, bool isAlways, Value dest,
+               function_ref<Value(Value)> body);
   void shareOut(Operation *loop);
   Value emitInnermost(int64_t dim, Value dest, SmallVector<AffineExpr> base,
                       SmallVector<int64_t> count);
@@ -83,6 +90,7 @@ private:
                                    SmallVector<Position> loops);
   SmallVector<Value> emitDot(const DotContraction &dot,
                              SmallVector<Position> loops);
+  SmallVector<Value> emitMmaSums(linalg::LinalgOp op, ArrayRef<Position> loops);
   SmallVector<Value> initialAccumulators(linalg::LinalgOp op,
                                          ArrayRef<Position> loops);
   void reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
@@ -106,6 +114,7 @@ private:
                 SmallVector<Value> &accumulators);
   Position activationAt(const DotContraction &dot, const Position &loops,
                         AffineExpr offset, int64_t step);
+  Value collapseColumns(Value tensor);
   Value dotActivation(const DotContraction &dot, const Position &loops,
                       AffineExpr offset, int64_t step);
   Value activationPair(const DotContraction &dot, const Position &first,
@@ -130,6 +139,8 @@ private:
   /// a single iteration is emitted without a loop.
   void emitLoop(int64_t count, SmallVector<Value> &carried,
                 function_ref<void(AffineExpr, SmallVector<Value> &)> body);
+  scf::ForOp emitFor(int64_t count, SmallVector<Value> &carried,
+                     function_ref<void(AffineExpr, SmallVector<Value> &)> body);
 
   RewriterBase &b;
   const FusedRegion &region;
@@ -148,6 +159,10 @@ private:
   /// Kernel MatrixDot: which of the rows that are emitted belong together.
   SmallVector<RowPair> pairs;
   DenseMap<Operation *, int64_t> pairBounds;
+  /// Of an "mma" schedule: its contraction, and the products at the positions
+  /// that are computed now.
+  Operation *mmaOp = nullptr;
+  SmallVector<Value> mmaProducts;
   bool failed = false;
 };
 
@@ -162,11 +177,16 @@ void NestEmitter::emitLoop(
     return;
   if (count == 1)
     return body(b.getAffineConstantExpr(0), carried);
+  keepRolled(emitFor(count, carried, body));
+}
+
+scf::ForOp NestEmitter::emitFor(
+    int64_t count, SmallVector<Value> &carried,
+    function_ref<void(AffineExpr, SmallVector<Value> &)> body) {
   Value zero = arith::ConstantIndexOp::create(b, loc, 0);
   Value one = arith::ConstantIndexOp::create(b, loc, 1);
   Value end = arith::ConstantIndexOp::create(b, loc, count);
   auto loop = scf::ForOp::create(b, loc, zero, end, one, carried);
-  keepRolled(loop);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   access.enterLoop(loop.getInductionVar());
@@ -176,6 +196,7 @@ void NestEmitter::emitLoop(
   // The builder's loop has an implicit terminator only without iter_args.
   scf::YieldOp::create(b, loc, inner);
   carried.assign(loop.getResults().begin(), loop.getResults().end());
+  return loop;
 }
 
 Value NestEmitter::destination() {
@@ -206,11 +227,15 @@ FailureOr<Value> NestEmitter::run() {
       depthwiseDots.insert({op, *taps});
   auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
   if (root.getNumReductionLoops() == 0 && schedule.lanes > 1 &&
+      schedule.kernel != Schedule::Kernel::Mma &&
       schedule.laneDim == type.getRank() - 1)
     rounded = matchRoundedBytes(*root.getBlock());
   SmallVector<AffineExpr> base(type.getRank(), b.getAffineConstantExpr(0));
   SmallVector<int64_t> count(type.getShape());
-  Value result = emitTiles(0, destination(), base, count);
+  Value result =
+      schedule.kernel == Schedule::Kernel::Mma ? emitMma(destination())
+      : schedule.threads > 0 ? emitThreads(destination(), base, count)
+                             : emitTiles(0, destination(), base, count);
   depthwise.finish();
   if (failed)
     return failure();
@@ -222,6 +247,32 @@ void NestEmitter::shareOut(Operation *loop) {
   if (schedule.tasks > 1)
     loop->setAttr(QoptDialect::kTasksAttrName,
                   b.getI64IntegerAttr(schedule.tasks));
+}
+
+/// One loop over all tiles, whose counter is the number of a thread:
+///   for t in [0, tiles): tile (t / inner tiles % tiles along d) for each d.
+Value NestEmitter::emitThreads(Value dest, SmallVector<AffineExpr> base,
+                               SmallVector<int64_t> count) {
+  int64_t tiles = 1;
+  for (auto [extent, tile] : llvm::zip_equal(count, schedule.tile))
+    tiles *= extent / tile;
+  SmallVector<Value> carried{dest};
+  scf::ForOp loop =
+      emitFor(tiles, carried, [&](AffineExpr t, SmallVector<Value> &inner) {
+        int64_t outer = tiles;
+        for (auto [d, extent] : llvm::enumerate(count)) {
+          int64_t along = extent / schedule.tile[d];
+          AffineExpr at = t % outer;
+          outer /= along;
+          base[d] = simplified(at.floorDiv(outer) * schedule.tile[d]);
+          if (along == 1)
+            base[d] = b.getAffineConstantExpr(0);
+        }
+        inner[0] = emitTile(inner[0], base, schedule.tile);
+      });
+  loop->setAttr(QoptDialect::kThreadsAttrName,
+                b.getI64IntegerAttr(schedule.threads));
+  return carried[0];
 }
 
 Value NestEmitter::emitTiles(size_t depth, Value dest,
@@ -492,6 +543,162 @@ Value NestEmitter::roundAndPack(ArrayRef<Value> reals, int64_t lanes) {
 }
 
 //===----------------------------------------------------------------------===//
+// Tiles of tensor cores
+//===----------------------------------------------------------------------===//
+
+/// One loop over the threads of all blocks:
+///   for t: products = qopt.mma_tile(t), and what follows for its elements
+Value NestEmitter::emitMma(Value dest) {
+  std::optional<MmaContraction> mma;
+  for (Operation *op : region.ops)
+    if (auto found = matchMmaContraction(op);
+        found && !region.producerOf(found->dot.lhs))
+      mma = found;
+  failed |= !mma || schedule.mmaTile.size() != 5 ||
+            mmaThreads(schedule.mmaTile) != schedule.threads;
+  if (failed)
+    return dest;
+  mmaOp = mma->dot.op;
+  ArrayRef<int64_t> tile = schedule.mmaTile;
+  int64_t blocks = llvm::divideCeil(mma->rows, tile[0]) *
+                   llvm::divideCeil(mma->channels, tile[1]);
+  SmallVector<Value> carried{dest};
+  scf::ForOp loop = emitFor(blocks * schedule.threads, carried,
+                            [&](AffineExpr t, SmallVector<Value> &inner) {
+                              inner[0] = emitMmaEnds(*mma, t, inner[0]);
+                            });
+  loop->setAttr(QoptDialect::kThreadsAttrName,
+                b.getI64IntegerAttr(schedule.threads));
+  return carried[0];
+}
+
+/// What thread `thread` holds of the products.
+Value NestEmitter::emitMmaTile(const MmaContraction &mma, AffineExpr thread) {
+  const DotContraction &dot = mma.dot;
+  Value lhs = dot.lhs, weights;
+  {
+    OpBuilder::InsertionGuard guard(b);
+    access.setInsertionPointToTop(region.root);
+    if (dot.kLoops.size() == 2)
+      lhs = collapseColumns(lhs);
+    weights = arith::ConstantOp::create(
+        b, loc, packMmaWeights(mma, schedule.mmaTile[1]));
+  }
+  auto type = VectorType::get({schedule.mmaTile[2] * schedule.mmaTile[3] / 32},
+                              b.getI32Type());
+  auto flag = [&](bool is) { return is ? b.getUnitAttr() : UnitAttr(); };
+  return MmaTileOp::create(
+      b, loc, type, lhs, weights, access.index(thread),
+      AffineMapAttr::get(mma.rowMap), AffineMapAttr::get(mma.segmentMap),
+      b.getDenseI64ArrayAttr(
+          {mma.rows, mma.channels, mma.segments, dot.depth()}),
+      b.getDenseI64ArrayAttr(schedule.mmaTile), flag(dot.lhsUnsigned),
+      flag(dot.weightsUnsigned), flag(dot.isPacked4()));
+}
+
+/// if index < end: body(dest)
+Value NestEmitter::emitIf(AffineExpr index, int64_t end, bool isAlways,
+                          Value dest, function_ref<Value(Value)> body) {
+  access.enterScope();
+  if (isAlways) {
+    dest = body(dest);
+    access.leaveScope();
+    return dest;
+  }
+  Value limit = arith::ConstantIndexOp::create(b, loc, end);
+  Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                       access.index(index), limit);
+  auto guard = scf::IfOp::create(b, loc, dest.getType(), inside,
+                                 /*withElseRegion=*/true);
+  {
+    OpBuilder::InsertionGuard insertion(b);
+    b.setInsertionPointToStart(guard.elseBlock());
+    scf::YieldOp::create(b, loc, dest);
+    b.setInsertionPointToStart(guard.thenBlock());
+    Value result = body(dest);
+    scf::YieldOp::create(b, loc, result);
+  }
+  access.leaveScope();
+  return guard.getResult(0);
+}
+
+/// The elements of one thread, in the order of `qopt.mma_tile`: two channels
+/// at a time, of every eighth row, of every eighth channel.
+Value NestEmitter::emitMmaEnds(const MmaContraction &mma, AffineExpr thread,
+                               Value dest) {
+  ArrayRef<int64_t> tile = schedule.mmaTile;
+  Value products = emitMmaTile(mma, thread);
+  AffineExpr block = thread.floorDiv(schedule.threads),
+             inBlock = thread % schedule.threads;
+  AffineExpr lane = inBlock % 32, warp = inBlock.floorDiv(32);
+  int64_t blocksAlong = llvm::divideCeil(mma.channels, tile[1]),
+          warpsAlong = tile[1] / tile[3], columns = tile[3] / 8;
+  AffineExpr firstRow = block.floorDiv(blocksAlong) * tile[0] +
+                        warp.floorDiv(warpsAlong) * tile[2] + lane.floorDiv(4);
+  AffineExpr firstChannel = (block % blocksAlong) * tile[1] +
+                            (warp % warpsAlong) * tile[3] + (lane % 4) * 2;
+  auto shape = cast<RankedTensorType>(root->getResult(0).getType()).getShape();
+  bool wholeColumns = mma.channels % tile[1] == 0;
+
+  auto emitElements = [&](AffineExpr row, ArrayRef<int64_t> places, Value to) {
+    SmallVector<Position> positions;
+    mmaProducts.clear();
+    for (int64_t place : places) {
+      Position at;
+      at.lanes = 2;
+      int64_t inner = mma.rows;
+      for (int64_t extent : shape.drop_back()) {
+        AffineExpr outer = row % inner;
+        inner /= extent;
+        at.index.push_back(simplified(outer.floorDiv(inner)));
+      }
+      // Pairs are (row half, channels) of 8 x 8 elements.
+      at.index.push_back(simplified(firstChannel + place / 2 % columns * 8) +
+                         b.getAffineSymbolExpr(0));
+      positions.push_back(at);
+      mmaProducts.push_back(vector::ExtractStridedSliceOp::create(
+          b, loc, products, ArrayRef<int64_t>{2 * place}, ArrayRef<int64_t>{2},
+          ArrayRef<int64_t>{1}));
+    }
+    this->dest = to;
+    SmallVector<Value> values = emitOp(root, loopsOf(root, positions));
+    return failed ? to : writeTile(positions, values, to);
+  };
+  for (int64_t i = 0; i < tile[2] / 16; ++i)
+    for (int64_t half = 0; half < 2; ++half) {
+      AffineExpr row = simplified(firstRow + (16 * i + 8 * half));
+      SmallVector<int64_t> places;
+      for (int64_t j = 0; j < columns; ++j)
+        places.push_back((i * columns + j) * 2 + half);
+      dest = emitIf(
+          row, mma.rows, mma.rows % tile[0] == 0, dest, [&](Value inRow) {
+            if (wholeColumns)
+              return emitElements(row, places, inRow);
+            for (int64_t place : places)
+              inRow = emitIf(simplified(firstChannel + place / 2 % columns * 8),
+                             mma.channels, false, inRow, [&](Value inPair) {
+                               return emitElements(row, place, inPair);
+                             });
+            return inRow;
+          });
+    }
+  return dest;
+}
+
+/// The sums of the contraction at the positions for which there are products.
+SmallVector<Value> NestEmitter::emitMmaSums(linalg::LinalgOp op,
+                                            ArrayRef<Position> loops) {
+  failed |= loops.size() != mmaProducts.size();
+  if (failed)
+    return SmallVector<Value>(loops.size());
+  SmallVector<Value> sums = initialAccumulators(op, loops);
+  for (auto [sum, product] : llvm::zip_equal(sums, mmaProducts))
+    if (!failed)
+      sum = arith::AddIOp::create(b, loc, access.toVector(sum, 2), product);
+  return sums;
+}
+
+//===----------------------------------------------------------------------===//
 // Values on demand
 //===----------------------------------------------------------------------===//
 
@@ -530,6 +737,8 @@ SmallVector<Value> NestEmitter::emitOp(linalg::LinalgOp op,
                                        ArrayRef<Position> loops) {
   if (op.getNumReductionLoops() == 0)
     return emitElementwise(op, loops);
+  if (op == mmaOp)
+    return emitMmaSums(op, loops);
   auto *taps = depthwiseDots.find(op);
   if (taps != depthwiseDots.end() && depthwise.covers(taps->second, loops)) {
     SmallVector<Value> accumulators = initialAccumulators(op, loops);
@@ -788,6 +997,16 @@ void NestEmitter::dotPairs(const DotContraction &dot, ArrayRef<Position> loops,
     }
 }
 
+/// Columns and channels as one dimension.
+Value NestEmitter::collapseColumns(Value tensor) {
+  int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t dim = 0; dim < rank - 2; ++dim)
+    groups.push_back({dim});
+  groups.push_back({rank - 2, rank - 1});
+  return tensor::CollapseShapeOp::create(b, loc, tensor, groups);
+}
+
 /// Where the activations of one result begin, in `activations[dot.op]`.
 Position NestEmitter::activationAt(const DotContraction &dot,
                                    const Position &loops, AffineExpr offset,
@@ -799,13 +1018,9 @@ Position NestEmitter::activationAt(const DotContraction &dot,
     auto type = cast<RankedTensorType>(dot.lhs.getType());
     int64_t rank = type.getRank();
     if (!tensor) {
-      SmallVector<ReassociationIndices> groups;
-      for (int64_t dim = 0; dim < rank - 2; ++dim)
-        groups.push_back({dim});
-      groups.push_back({rank - 2, rank - 1});
       OpBuilder::InsertionGuard guard(b);
       access.setInsertionPointToTop(region.root);
-      tensor = tensor::CollapseShapeOp::create(b, loc, dot.lhs, groups);
+      tensor = collapseColumns(dot.lhs);
     }
     index[rank - 2] =
         index[rank - 2] * type.getShape().back() + index[rank - 1];

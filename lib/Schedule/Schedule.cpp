@@ -14,9 +14,10 @@
 #include "DepthwiseSchedule.h"
 #include "TileDotSchedule.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
-#include "qopt/Schedule/DotContraction.h"
+#include "qopt/Schedule/MmaContraction.h"
 #include "qopt/Target/DotForm.h"
 #include "qopt/Transforms/Structured.h"
+#include <numeric>
 
 using namespace mlir;
 
@@ -26,8 +27,8 @@ namespace qopt {
 // The attribute
 //===----------------------------------------------------------------------===//
 
-static constexpr StringLiteral kKernelNames[] = {"vector", "dot", "matrix-dot",
-                                                 "depthwise-dot", "tile-dot"};
+static constexpr StringLiteral kKernelNames[] = {
+    "vector", "dot", "matrix-dot", "depthwise-dot", "tile-dot", "mma"};
 
 DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
   Builder b(context);
@@ -40,6 +41,10 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
        b.getNamedAttr("order", b.getDenseI64ArrayAttr(order))});
   if (tasks > 1)
     list.set("tasks", b.getI64IntegerAttr(tasks));
+  if (!mmaTile.empty())
+    list.set("mma_tile", b.getDenseI64ArrayAttr(mmaTile));
+  if (threads > 0)
+    list.set("threads", b.getI64IntegerAttr(threads));
   if (pairSteps > 0)
     list.set("pair_steps", b.getI64IntegerAttr(pairSteps));
   if (stepsPerRead > 1)
@@ -79,6 +84,13 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
            << rank << " positive tile sizes, got [" << schedule.tile << "]";
   if (schedule.tasks < 1)
     return root->emitOpError("expects at least 1 task, got ") << schedule.tasks;
+  if (schedule.threads < 0 || schedule.threads > 1024)
+    return root->emitOpError("expects threads in [0, 1024], got ")
+           << schedule.threads;
+  for (auto [extent, tile] : llvm::zip_equal(type.getShape(), schedule.tile))
+    if (schedule.threads > 0 && extent % tile != 0)
+      return root->emitOpError("expects tiles of threads to divide ")
+             << extent << ", got " << tile;
   if (schedule.unroll < 1)
     return root->emitOpError("expects unroll to be positive, got ")
            << schedule.unroll;
@@ -118,8 +130,8 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
                             : std::end(kKernelNames);
   if (!lanes || !laneDim || !tile || !order || name == std::end(kKernelNames))
     return root->emitOpError("expects a schedule {kernel = \"vector\", "
-                             "\"dot\", \"matrix-dot\", \"depthwise-dot\" "
-                             "or \"tile-dot\", "
+                             "\"dot\", \"matrix-dot\", \"depthwise-dot\", "
+                             "\"tile-dot\" or \"mma\", "
                              "lanes, lane_dim, tile, order}, got ")
            << attr;
   Schedule schedule;
@@ -131,6 +143,11 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
   schedule.order.assign(order.asArrayRef().begin(), order.asArrayRef().end());
   if (auto tasks = attr.getAs<IntegerAttr>("tasks"))
     schedule.tasks = tasks.getInt();
+  if (auto threads = attr.getAs<IntegerAttr>("threads"))
+    schedule.threads = threads.getInt();
+  if (auto mmaTile = attr.getAs<DenseI64ArrayAttr>("mma_tile"))
+    schedule.mmaTile.assign(mmaTile.asArrayRef().begin(),
+                            mmaTile.asArrayRef().end());
   if (auto steps = attr.getAs<IntegerAttr>("pair_steps"))
     schedule.pairSteps = steps.getInt();
   if (auto steps = attr.getAs<IntegerAttr>("steps_per_read"))
@@ -174,8 +191,11 @@ public:
   }
 
   Schedule run(int64_t threads);
+  Schedule chooseThreads();
 
 private:
+  const Member *findMma() const;
+
   void collect(linalg::LinalgOp op, ArrayRef<AffineExpr> at, int64_t trips);
   int64_t widestBits() const;
   double accessCost(Value tensor, ArrayRef<AffineExpr> at, int64_t dim,
@@ -683,6 +703,54 @@ std::optional<DepthwiseSchedule> ScheduleChooser::chooseDepthwise() const {
   return choice;
 }
 
+/// The region's one reduction, if tensor cores can take it: a contraction whose
+/// elements the root asks for where they are.
+const Member *ScheduleChooser::findMma() const {
+  if (llvm::count_if(
+          members, [](const Member &member) { return member.isReduction(); }) !=
+          1 ||
+      type.getRank() == 0)
+    return nullptr;
+  const Member *member = heaviest();
+  std::optional<MmaContraction> mma = matchMmaContraction(member->op);
+  if (!mma || region.producerOf(mma->dot.lhs))
+    return nullptr;
+  linalg::LinalgOp op = member->op;
+  AffineMap out = op.getIndexingMapMatchingResult(op->getResult(0));
+  for (auto [dim, expr] : llvm::enumerate(out.getResults()))
+    if (!isDim(member->loops[cast<AffineDimExpr>(expr).getPosition()], dim))
+      return nullptr;
+  bool sameShape = cast<ShapedType>(op->getResult(0).getType()).getShape() ==
+                   type.getShape();
+  return sameShape ? member : nullptr;
+}
+
+/// One tile a thread, neighbours along the last dimension in each: up to four
+/// elements, the bytes of one access. All threads run the same code, so that
+/// what does not divide by four has shorter tiles.
+Schedule ScheduleChooser::chooseThreads() {
+  constexpr int64_t kThreads = 128;
+  Schedule schedule;
+  schedule.threads = kThreads;
+  schedule.tile.assign(type.getRank(), 1);
+  schedule.order = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
+  schedule.laneDim = type.getRank() - 1;
+  if (schedule.laneDim < 0)
+    return schedule;
+  schedule.lanes = std::gcd<int64_t>(4, type.getShape().back());
+  schedule.tile.back() = schedule.lanes;
+  if (const Member *member = findMma()) {
+    schedule.kernel = Schedule::Kernel::Mma;
+    schedule.mmaTile = chooseMmaTile(*matchMmaContraction(member->op));
+    schedule.threads = mmaThreads(schedule.mmaTile);
+    return schedule;
+  }
+  for (const Member &member : members)
+    if (schedule.lanes > 1 && dotAlong(member, schedule.laneDim))
+      schedule.kernel = Schedule::Kernel::Dot;
+  return schedule;
+}
+
 Schedule ScheduleChooser::run(int64_t threads) {
   if (std::optional<DepthwiseSchedule> depthwise = chooseDepthwise()) {
     chooseTasks(depthwise->schedule, threads);
@@ -703,6 +771,8 @@ Schedule ScheduleChooser::run(int64_t threads) {
 
 Schedule chooseSchedule(const FusedRegion &region, const TargetInfo &target,
                         int64_t threads) {
+  if (target.isGpu())
+    return ScheduleChooser(region, target).chooseThreads();
   return ScheduleChooser(region, target).run(threads);
 }
 

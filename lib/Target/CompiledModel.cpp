@@ -36,6 +36,8 @@ using namespace qopt;
 struct CompiledModel::Library {
   std::unique_ptr<orc::LLJIT> jit;
   void *handle = nullptr;
+  /// Of a model for a GPU: what its last error was.
+  const char *(*error)() = nullptr;
   qopt_pool *pool = nullptr;
 
   ~Library() {
@@ -168,6 +170,12 @@ CompiledModel::loadObject(StringRef object, const ModelInfo &info,
         parallel->toPtr<decltype(CompiledModel::runParallel)>();
   else
     consumeError(parallel.takeError());
+  Expected<orc::ExecutorAddr> error =
+      model->library->jit->lookup(info.name + "_error");
+  if (error)
+    model->library->error = error->toPtr<const char *(*)()>();
+  else
+    consumeError(error.takeError());
   model->model = info;
   return model;
 }
@@ -251,6 +259,8 @@ CompiledModel::loadSharedObject(StringRef path, StringRef name,
       dlsym(handle, (modelName + "_run" + *suffix).c_str()));
   model->runParallel = reinterpret_cast<decltype(CompiledModel::runParallel)>(
       dlsym(handle, (modelName + "_run_parallel" + *suffix).c_str()));
+  model->library->error = reinterpret_cast<const char *(*)()>(
+      dlsym(handle, (modelName + "_error").c_str()));
   if (!info || !model->runFunction)
     return createStringError(path + ": expected the model '" + modelName +
                              "', got no such symbols");
@@ -344,6 +354,8 @@ CompiledModel::run(ArrayRef<HostTensor> inputs, ObserveFn observe) const {
   currentObserver = &observe;
   int code = runRaw(inputPointers.data(), outputPointers.data(), arena.data());
   currentObserver = nullptr;
+  if (code != QOPT_OK && library->error)
+    return createStringError("model " + Twine(library->error()));
   if (code != QOPT_OK)
     return createStringError("model '" + model.name + "': the run returned " +
                              Twine(code));

@@ -16,6 +16,9 @@ using namespace qopt;
 
 static bool hasQuads(const TargetInfo &target, const DotShape &shape) {
   bool mixed = shape.unsignedA != shape.unsignedB;
+  // dp4a, a lane at a time.
+  if (target.isGpu())
+    return true;
   if (target.hasVnni512 && shape.lanes == 16)
     return mixed;
   if (target.hasVnni256 && (shape.lanes == 8 || shape.lanes == 4))

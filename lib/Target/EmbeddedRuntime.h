@@ -8,6 +8,8 @@
 #ifndef QOPT_LIB_TARGET_EMBEDDEDRUNTIME_H
 #define QOPT_LIB_TARGET_EMBEDDEDRUNTIME_H
 
+#include "llvm/ADT/StringRef.h"
+
 namespace qopt {
 
 /// runtime/qopt_model.h from its include guard on.
@@ -16,6 +18,9 @@ extern const char *const kModelTypes;
 extern const char *const kPool;
 /// runtime/qopt_main.c.
 extern const char *const kMainProgram;
+
+/// runtime/qopt_cuda.c, compiled for this host.
+llvm::StringRef launcherObject();
 
 } // namespace qopt
 

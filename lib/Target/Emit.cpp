@@ -8,6 +8,7 @@
 #include "qopt/Target/Emit.h"
 #include "CInterface.h"
 #include "CpuDispatch.h"
+#include "Launcher.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "qopt/Support/Version.h"
@@ -116,8 +117,8 @@ std::string qopt::versionSuffix(StringRef target) {
 // The target machine
 //===----------------------------------------------------------------------===//
 
-static Expected<std::unique_ptr<TargetMachine>>
-createTargetMachine(const TargetInfo &info, unsigned optLevel) {
+Expected<std::unique_ptr<TargetMachine>>
+qopt::createTargetMachine(const TargetInfo &info, unsigned optLevel) {
   InitializeAllTargetInfos();
   InitializeAllTargets();
   InitializeAllTargetMCs();
@@ -208,8 +209,8 @@ static void optimize(Module &module, TargetMachine &machine,
   passes.run(module, moduleAnalyses);
 }
 
-static Expected<std::string>
-generateCode(Module &module, TargetMachine &machine, CodeGenFileType type) {
+Expected<std::string> qopt::generateCode(Module &module, TargetMachine &machine,
+                                         CodeGenFileType type) {
   SmallString<0> buffer;
   raw_svector_ostream os(buffer);
   legacy::PassManager passes;
@@ -450,12 +451,66 @@ linkVersions(ArrayRef<ModelVersion> versions, TargetMachine &machine,
   return all;
 }
 
+//===----------------------------------------------------------------------===//
+// Kernels of a GPU
+//===----------------------------------------------------------------------===//
+
+/// Inputs, outputs, the arena and the weights do not overlap, and the launcher
+/// checks how they are aligned.
+static void annotateKernel(Function &kernel, const ModelInfo &info) {
+  size_t inputs = info.inputs.size(), tensors = inputs + info.outputs.size();
+  for (Argument &argument : kernel.args()) {
+    unsigned i = argument.getArgNo();
+    bool isConstant = i < inputs || i > tensors;
+    Align align(i < tensors ? kGpuTensorAlignment : ModelInfo::kAlignment);
+    argument.addAttr(Attribute::NoAlias);
+    argument.addAttr(Attribute::getWithAlignment(kernel.getContext(), align));
+    if (isConstant)
+      argument.addAttr(Attribute::ReadOnly);
+  }
+  kernel.addFnAttr(Attribute::NoUnwind);
+  kernel.setCallingConv(CallingConv::PTX_Kernel);
+}
+
+/// PTX, or the LLVM IR that it is made from.
+static Expected<std::string> emitKernels(const ModelVersion &version,
+                                         CodeKind kind, const ModelInfo &info,
+                                         const EmitOptions &options) {
+  auto machine = createTargetMachine(version.target, options.optLevel);
+  if (!machine)
+    return machine.takeError();
+  LLVMContext context;
+  auto code = translate(version.module, context);
+  if (!code)
+    return code.takeError();
+  (*code)->setDataLayout((*machine)->createDataLayout());
+  (*code)->setTargetTriple((*machine)->getTargetTriple());
+  (*code)->setModuleIdentifier(info.name);
+  (*code)->setSourceFileName(info.name);
+  for (Function &function : **code)
+    if (!function.isDeclaration())
+      annotateKernel(function, info);
+  optimize(**code, **machine, options);
+  if (kind != CodeKind::LlvmIr)
+    return generateCode(**code, **machine, CodeGenFileType::AssemblyFile);
+  std::string text;
+  raw_string_ostream os(text);
+  (*code)->print(os, nullptr);
+  return text;
+}
+
 Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
                                      CodeKind kind,
                                      const EmitOptions &options) {
   Expected<ModelInfo> info = getModelInfo(versions, options);
   if (!info)
     return info.takeError();
+  if (versions.front().target.isGpu()) {
+    auto code = emitKernels(versions.front(), kind, *info, options);
+    if (!code || kind != CodeKind::Object)
+      return code;
+    return emitLauncher(versions.front(), *code, *info, options);
+  }
   TargetInfo base = versions.front().target;
   // Tiles must be asked for, so that even one version has a resolver.
   bool dispatch = versions.size() > 1 || base.hasAmx;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "EmbeddedRuntime.h"
+#include "Launcher.h"
 #include "qopt/Target/Emit.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -109,6 +110,28 @@ static std::string parallelDeclaration(const ModelInfo &info) {
                  info.threads, info.name);
 }
 
+/// Of a model for a GPU.
+static std::string streamDeclarations(const ModelInfo &info) {
+  Expected<TargetInfo> target = TargetInfo::get(info.target);
+  if (!target) {
+    // A list of levels, of which a GPU has none.
+    consumeError(target.takeError());
+    return "";
+  }
+  if (!target->isGpu())
+    return "";
+  return formatv(
+      "/* Enqueues the kernels on `stream`, a CUstream of the current context: "
+      "all\n * pointers are in the GPU's memory, inputs and outputs aligned to "
+      "{1} bytes.\n * {0}_run copies from and to the host's memory, and "
+      "needs of the arena only\n * that it is there. */\n"
+      "int {0}_run_stream(const void *const *inputs, void *const *outputs,\n"
+      "    void *arena, void *stream);\n\n"
+      "/* What the last error was, in words. */\n"
+      "const char *{0}_error(void);\n\n",
+      info.name, kGpuTensorAlignment);
+}
+
 /// One run function per version, and what chooses between them.
 static std::string versionDeclarations(const ModelInfo &info) {
   std::string text;
@@ -155,7 +178,7 @@ std::string qopt::emitHeader(const ModelInfo &info) {
      << "_run(const void *const *inputs, void *const *outputs, void "
         "*arena);\n\n"
      << versionDeclarations(info) << parallelDeclaration(info)
-     << "/* The same with types. */\n";
+     << streamDeclarations(info) << "/* The same with types. */\n";
   writeWrapper(os, info, names);
   os << "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* QOPT_" << upper
      << "_H */\n";

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "EmbeddedRuntime.h"
+#include "Launcher.h"
 #include "qopt/Target/Emit.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -98,6 +99,49 @@ static Expected<std::string> readFile(StringRef path) {
   return (*buffer)->getBuffer().str();
 }
 
+Expected<std::string> qopt::linkObjects(ArrayRef<StringRef> objects) {
+  Expected<std::string> linker = findTool({"ld.lld", "ld.lld-22"}, "lld-22");
+  if (!linker)
+    return linker.takeError();
+  Expected<TemporaryFile> output = TemporaryFile::create("o", "");
+  if (!output)
+    return output.takeError();
+  SmallVector<StringRef> command = {*linker, "-r", "--build-id=none", "-o",
+                                    output->path()};
+  std::vector<TemporaryFile> inputs;
+  for (StringRef object : objects) {
+    Expected<TemporaryFile> input = TemporaryFile::create("o", object);
+    if (!input)
+      return input.takeError();
+    inputs.push_back(std::move(*input));
+  }
+  for (const TemporaryFile &input : inputs)
+    command.push_back(input.path());
+  if (Error error = runTool(command))
+    return error;
+  return readFile(output->path());
+}
+
+Expected<std::string> qopt::assemblePtx(StringRef ptx,
+                                        const TargetInfo &target) {
+  Expected<std::string> ptxas = findTool({"ptxas"}, "the CUDA toolkit");
+  if (!ptxas) {
+    consumeError(ptxas.takeError());
+    return std::string();
+  }
+  Expected<TemporaryFile> input = TemporaryFile::create("ptx", ptx);
+  if (!input)
+    return input.takeError();
+  Expected<TemporaryFile> output = TemporaryFile::create("cubin", "");
+  if (!output)
+    return output.takeError();
+  std::string cpu = "-arch=" + target.cpu;
+  if (Error error =
+          runTool({*ptxas, cpu, "-O3", "-o", output->path(), input->path()}))
+    return error;
+  return readFile(output->path());
+}
+
 Expected<std::string> qopt::linkSharedObject(StringRef object,
                                              const ModelInfo &info) {
   Expected<std::string> linker = findTool({"ld.lld", "ld.lld-22"}, "lld-22");
@@ -150,7 +194,8 @@ static Expected<std::string> runCompiler(const TargetInfo &target,
                                          StringRef suffix,
                                          ArrayRef<StringRef> options,
                                          StringRef input = "") {
-  Triple triple(target.triple);
+  // The launcher of a GPU's kernels is a program of the host.
+  Triple triple(target.isGpu() ? sys::getProcessTriple() : target.triple);
   Expected<SmallVector<std::string>> compiler = compilerFor(triple);
   if (!compiler)
     return compiler.takeError();
@@ -183,6 +228,9 @@ Expected<std::string> qopt::compileMainProgram(const ModelInfo &info,
                                     "-x",  "c",  "-"};
   if (hasTasks)
     options.append({threadsMacro, "-pthread"});
+  std::string errorMacro = "-DQOPT_ERROR=" + info.name + "_error";
+  if (target.isGpu())
+    options.push_back(errorMacro);
   return runCompiler(target, "o", options, source->path());
 }
 
@@ -197,8 +245,10 @@ Expected<std::string> qopt::linkExecutable(StringRef object,
   if (!mainInput)
     return mainInput.takeError();
   SmallVector<StringRef> options = {mainInput->path(), input->path()};
-  if (info.threads > 1)
+  if (info.threads > 1 || target.isGpu())
     options.push_back("-pthread");
+  if (target.isGpu())
+    options.push_back("-ldl");
   return runCompiler(target, "exe", options);
 }
 

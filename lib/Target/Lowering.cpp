@@ -24,6 +24,7 @@
 #include "mlir/Dialect/Vector/Transforms/SubsetOpInterfaceImpl.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Transforms/Passes.h"
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
@@ -54,8 +55,13 @@ void buildPlannedPipeline(OpPassManager &pm) {
 }
 
 void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
-  pm.addPass(createOutlineParallelLoopsPass());
-  pm.addNestedPass<func::FuncOp>(createConvertTileDotPass({target.name}));
+  if (target.isGpu()) {
+    pm.addPass(createOutlineKernelsPass());
+    pm.addPass(createConvertMmaTilePass({target.name}));
+  } else {
+    pm.addPass(createOutlineParallelLoopsPass());
+    pm.addNestedPass<func::FuncOp>(createConvertTileDotPass({target.name}));
+  }
   pm.addPass(createConvertQoptDotPass({target.name}));
   pm.addPass(createConvertTableLookupPass({target.name}));
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
@@ -98,6 +104,7 @@ void registerLoweringInterfaces(DialectRegistry &registry) {
   registerTilingInterfaceExternalModels(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
 }
 
 } // namespace qopt

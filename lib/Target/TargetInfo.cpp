@@ -33,6 +33,7 @@ struct Row {
 static constexpr TargetInfo::Arch kX86 = TargetInfo::Arch::X86_64;
 static constexpr TargetInfo::Arch kArm = TargetInfo::Arch::AArch64;
 static constexpr TargetInfo::Arch kCortexM = TargetInfo::Arch::CortexM;
+static constexpr TargetInfo::Arch kGpu = TargetInfo::Arch::Nvptx;
 static constexpr TargetInfo::Arch kPlain = TargetInfo::Arch::Plain;
 
 // Strongest first within an architecture: "native" takes the first row whose
@@ -64,6 +65,11 @@ static constexpr Row kRows[] = {
     // Without Helium: LLVM 22's vectorizers spill more there than they save,
     // and code that reads beyond its constants was seen.
     {"cortex-m55", kCortexM, "cortex-m55", "-mve", 32, 13, ""},
+    // Vectors are what one thread computes and four bytes of its lanes; the
+    // features are the version of PTX. Kernels need the driver, not the host.
+    {"sm_90", kGpu, "sm_90", "+ptx78", 128, 32, ""},
+    {"sm_80", kGpu, "sm_80", "+ptx70", 128, 32, ""},
+    {"sm_75", kGpu, "sm_75", "+ptx65", 128, 32, ""},
     {"aarch64-android", kArm, "generic", "", 128, 32, ""},
     // Registers of 128 bits are the least that V has.
     {"rv64gcv", kPlain, "generic-rv64", "+m,+a,+f,+d,+c,+v", 128, 32, ""},
@@ -102,6 +108,8 @@ static std::string tripleOf(const Row &row) {
     // With plain `eabi`, calls of memcpy would be calls of __aeabi_memcpy4.
     return (arch + "-unknown-none-gnueabi").str();
   }
+  case TargetInfo::Arch::Nvptx:
+    return "nvptx64-nvidia-cuda";
   case TargetInfo::Arch::Plain:
     return "riscv64-unknown-linux-gnu";
   }
@@ -139,6 +147,7 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
     info.hasFloat = info.name != "cortex-m0" && info.name != "cortex-m3";
     info.hasDsp = info.hasFloat;
   }
+  info.hasCpAsync = row.arch == kGpu && info.cpu != "sm_75";
   if (info.hasVnni512)
     info.l2Bytes = 1024 * 1024;
   return info;
@@ -161,6 +170,9 @@ static bool hostMeets(const Row &row,
 }
 
 bool TargetInfo::runsOnHost() const {
+  // Whether there is a GPU is for the launcher to find out.
+  if (isGpu())
+    return true;
   StringMap<bool, MallocAllocator> host = sys::getHostCPUFeatures();
   StringRef base = StringRef(name).split('+').first;
   const Row *row = find_if(kRows, [&](const Row &r) { return base == r.name; });
@@ -237,13 +249,12 @@ Expected<std::vector<TargetInfo>> TargetInfo::getList(StringRef names) {
     targets.push_back(*target);
   }
   const TargetInfo &first = targets.front();
-  if (targets.size() > 1)
-    for (const TargetInfo &target : targets)
-      if (target.triple != first.triple ||
-          !is_contained({Arch::X86_64, Arch::AArch64}, target.arch))
-        return createStringError("expected a list of targets of one "
-                                 "architecture, x86-64 or AArch64, got '" +
-                                 first.name + "' and '" + target.name + "'");
+  for (const TargetInfo &target : drop_begin(targets))
+    if (target.triple != first.triple ||
+        !is_contained({Arch::X86_64, Arch::AArch64}, first.arch))
+      return createStringError("expected a list of targets of one "
+                               "architecture, x86-64 or AArch64, got '" +
+                               first.name + "' and '" + target.name + "'");
   // Rows, then the features after a name: later ones count more.
   auto strength = [](const TargetInfo &target) {
     StringRef base = StringRef(target.name).split('+').first;

@@ -16,10 +16,10 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Target/ModelInfo.h"
 #include "qopt/Target/Parallel.h"
+#include "qopt/Transforms/Outlining.h"
 #include "qopt/Transforms/Passes.h"
 
 namespace qopt {
@@ -45,8 +45,6 @@ public:
 
 private:
   void buildPart(func::FuncOp part);
-  Value rebuild(OpBuilder &b, Value value);
-  SmallVector<Value> usedFromOutside() const;
 
   func::FuncOp model;
   scf::ForOp loop;
@@ -61,37 +59,9 @@ struct OutlineParallelLoops
 
 } // namespace
 
-SmallVector<Value> Outliner::usedFromOutside() const {
-  llvm::SetVector<Value> used;
-  loop->walk([&](Operation *op) {
-    for (Value operand : op->getOperands())
-      if (!loop->isAncestor(operand.getParentBlock()->getParentOp()))
-        used.insert(operand);
-  });
-  return used.takeVector();
-}
-
-static bool canRepeat(Value value) {
-  Operation *def = value.getDefiningOp();
-  if (!def)
-    return true;
-  return def->getNumRegions() == 0 && isMemoryEffectFree(def) &&
-         llvm::all_of(def->getOperands(), canRepeat);
-}
-
 bool Outliner::isPossible() {
   return loop.getInitArgs().empty() &&
-         llvm::all_of(usedFromOutside(), canRepeat);
-}
-
-Value Outliner::rebuild(OpBuilder &b, Value value) {
-  if (Value known = map.lookupOrNull(value))
-    return known;
-  Operation *def = value.getDefiningOp();
-  for (Value operand : def->getOperands())
-    rebuild(b, operand);
-  b.clone(*def, map);
-  return map.lookup(value);
+         llvm::all_of(usedFromOutside(loop), canRepeat);
 }
 
 void Outliner::buildPart(func::FuncOp part) {
@@ -100,8 +70,8 @@ void Outliner::buildPart(func::FuncOp part) {
   OpBuilder b = OpBuilder::atBlockBegin(entry);
   map.map(model.getArguments(),
           entry->getArguments().take_front(model.getNumArguments()));
-  for (Value value : usedFromOutside())
-    rebuild(b, value);
+  for (Value value : usedFromOutside(loop))
+    rebuild(b, value, map);
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(b, loc, value);
   };

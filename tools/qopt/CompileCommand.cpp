@@ -36,7 +36,8 @@ enum class EmitKind {
   Executable,
   Assembly,
   LlvmIr,
-  Mlir
+  Mlir,
+  Ptx
 };
 
 struct EmitKindInfo {
@@ -50,6 +51,7 @@ static constexpr EmitKindInfo kEmitKinds[] = {
     {EmitKind::Object, "obj", ".o"},   {EmitKind::SharedObject, "so", ".so"},
     {EmitKind::Executable, "exe", ""}, {EmitKind::Assembly, "asm", ".s"},
     {EmitKind::LlvmIr, "llvm", ".ll"}, {EmitKind::Mlir, "mlir", ".mlir"},
+    {EmitKind::Ptx, "ptx", ".ptx"},
 };
 
 std::string emitKindNames() {
@@ -264,7 +266,8 @@ llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
                                        EmitKind kind,
                                        const EmitOptions &options,
                                        StringRef path) {
-  CodeKind code = kind == EmitKind::Assembly ? CodeKind::Assembly
+  CodeKind code = kind == EmitKind::Assembly || kind == EmitKind::Ptx
+                      ? CodeKind::Assembly
                   : kind == EmitKind::LlvmIr ? CodeKind::LlvmIr
                                              : CodeKind::Object;
   auto info = getModelInfo(versions, options);
@@ -382,12 +385,16 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
     if (*limit < 1)
       return usageError("--" + limit->ArgStr + ": expected at least 1 byte");
     if (kind == EmitKind::Mlir || kind == EmitKind::LlvmIr ||
-        kind == EmitKind::Assembly)
+        kind == EmitKind::Assembly || kind == EmitKind::Ptx)
       return usageError("--" + limit->ArgStr +
                         ": expected machine code to measure (--emit obj, so or "
                         "exe), got --emit " +
                         kEmitKinds[static_cast<size_t>(kind)].name);
   }
+  if (kind == EmitKind::Ptx && !options->target.isGpu())
+    return usageError("--emit ptx: expected a target sm_75, sm_80 or sm_90, "
+                      "got '" +
+                      options->target.name + "'");
   auto recipe = loadRecipe(build.recipe);
   if (!recipe)
     return recipe.takeError();

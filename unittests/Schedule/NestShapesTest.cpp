@@ -6,8 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // A quantized convolution with what follows it, over shapes whose tails differ
-// in kind: compiled through the schedule for this host, for a target without dot
-// instructions, and with tiles that plain dots compute, and compared with the reference interpreter.
+// in kind: compiled through the schedule for this host, for a target without
+// dot instructions, and with tiles that plain dots compute, and compared with
+// the reference interpreter.
 //
 //===----------------------------------------------------------------------===//
 

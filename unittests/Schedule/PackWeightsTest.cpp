@@ -12,7 +12,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "qopt/Schedule/DepthwiseDot.h"
-#include "qopt/Schedule/DotContraction.h"
+#include "qopt/Schedule/MmaContraction.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "gtest/gtest.h"
 
@@ -20,16 +20,11 @@ using namespace qopt;
 
 namespace {
 
-/// The packed weights of a 1x1 convolution with `in` and `out` channels whose
-/// weight [o, k] is `weight(o, k)`.
-std::vector<int8_t> pack(int64_t out, int64_t in, int64_t bits, int64_t lanes,
-                         llvm::function_ref<int64_t(int64_t, int64_t)> weight,
-                         std::vector<int64_t> &shape,
-                         int64_t *leastPairBound = nullptr,
-                         int64_t stepBytes = 4,
-                         std::vector<int32_t> *corrections = nullptr,
-                         int64_t chunk = 0) {
-  int64_t bound = -1;
+/// Calls `use` with a 1x1 convolution of `rows` positions with `in` and `out`
+/// channels whose weight [o, k] is `weight(o, k)`.
+void withConvolution(int64_t rows, int64_t out, int64_t in, int64_t bits,
+                     llvm::function_ref<int64_t(int64_t, int64_t)> weight,
+                     llvm::function_ref<void(mlir::Operation *)> use) {
   std::string values;
   for (int64_t o = 0; o < out; ++o) {
     values += o ? ", [" : "[";
@@ -38,31 +33,46 @@ std::vector<int8_t> pack(int64_t out, int64_t in, int64_t bits, int64_t lanes,
     values += "]";
   }
   std::string text = llvm::formatv(R"(
-func.func @m(%x: tensor<3x{1}xi8>, %i: tensor<3x{0}xi32>) -> tensor<3x{0}xi32> {{
+func.func @m(%x: tensor<{4}x{1}xi8>, %i: tensor<{4}x{0}xi32>) -> tensor<{4}x{0}xi32> {{
   %w = arith.constant dense<[{2}]> : tensor<{0}x{1}xi{3}>
   %r = linalg.generic {{indexing_maps = [affine_map<(m, o, k) -> (m, k)>,
       affine_map<(m, o, k) -> (o, k)>, affine_map<(m, o, k) -> (m, o)>],
       iterator_types = ["parallel", "parallel", "reduction"]}
-      ins(%x, %w : tensor<3x{1}xi8>, tensor<{0}x{1}xi{3}>) outs(%i : tensor<3x{0}xi32>) {{
+      ins(%x, %w : tensor<{4}x{1}xi8>, tensor<{0}x{1}xi{3}>) outs(%i : tensor<{4}x{0}xi32>) {{
   ^bb0(%a: i8, %b: i{3}, %acc: i32):
     %0 = arith.extui %a : i8 to i32
     %1 = arith.extsi %b : i{3} to i32
     %2 = arith.muli %0, %1 : i32
     %3 = arith.addi %acc, %2 : i32
     linalg.yield %3 : i32
-  } -> tensor<3x{0}xi32>
-  return %r : tensor<3x{0}xi32>
+  } -> tensor<{4}x{0}xi32>
+  return %r : tensor<{4}x{0}xi32>
 })",
-                                   out, in, values, bits);
+                                   out, in, values, bits, rows);
   mlir::MLIRContext context;
   context
       .loadDialect<mlir::arith::ArithDialect, mlir::func::FuncDialect,
                    mlir::linalg::LinalgDialect, mlir::tensor::TensorDialect>();
   auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  ASSERT_TRUE(module);
+  module->walk([&](mlir::linalg::GenericOp op) { use(op); });
+}
+
+std::vector<int8_t> bytesOf(mlir::DenseElementsAttr packed) {
+  auto range = packed.getValues<int8_t>();
+  return {range.begin(), range.end()};
+}
+
+/// The packed weights of such a convolution.
+std::vector<int8_t> pack(int64_t out, int64_t in, int64_t bits, int64_t lanes,
+                         llvm::function_ref<int64_t(int64_t, int64_t)> weight,
+                         std::vector<int64_t> &shape,
+                         int64_t *leastPairBound = nullptr,
+                         int64_t stepBytes = 4,
+                         std::vector<int32_t> *corrections = nullptr,
+                         int64_t chunk = 0) {
   std::vector<int8_t> bytes;
-  if (!module)
-    return bytes;
-  module->walk([&](mlir::linalg::GenericOp op) {
+  withConvolution(3, out, in, bits, weight, [&](mlir::Operation *op) {
     std::optional<DotContraction> dot = matchDotContraction(op);
     if (!dot)
       return;
@@ -73,13 +83,63 @@ func.func @m(%x: tensor<3x{1}xi8>, %i: tensor<3x{0}xi32>) -> tensor<3x{0}xi32> {
       corrections->assign(sums.begin(), sums.end());
     }
     shape = packed.getType().getShape().vec();
-    auto range = packed.getValues<int8_t>();
-    bytes.assign(range.begin(), range.end());
-    bound = pairBound(packed, *dot);
+    bytes = bytesOf(packed);
+    if (leastPairBound)
+      *leastPairBound = pairBound(packed, *dot);
   });
-  if (leastPairBound)
-    *leastPairBound = bound;
   return bytes;
+}
+
+/// The same for tensor cores, in blocks of 16 channels.
+std::vector<int8_t>
+packForMma(int64_t out, int64_t in, int64_t bits,
+           llvm::function_ref<int64_t(int64_t, int64_t)> weight) {
+  std::vector<int8_t> bytes;
+  withConvolution(16, out, in, bits, weight, [&](mlir::Operation *op) {
+    if (std::optional<MmaContraction> mma = matchMmaContraction(op))
+      bytes = bytesOf(packMmaWeights(*mma, 16));
+  });
+  return bytes;
+}
+
+TEST(PackMmaWeights, PiecesOfRowsArePermuted) {
+  auto weight = [](int64_t o, int64_t k) { return o + k % 100; };
+  std::vector<int8_t> bytes = packForMma(16, 64, 8, weight);
+  ASSERT_EQ(bytes.size(), 1024u);
+  const int64_t kPieces[4][4] = {
+      {0, 1, 2, 3}, {1, 0, 3, 2}, {2, 3, 0, 1}, {3, 2, 1, 0}};
+  for (int64_t row = 0; row < 16; ++row)
+    for (int64_t place = 0; place < 64; ++place) {
+      int64_t k = 16 * kPieces[row / 2 % 4][place / 16] + place % 16;
+      EXPECT_EQ(bytes[64 * row + place], weight(row, k)) << row << " " << place;
+    }
+}
+
+TEST(PackMmaWeights, WhatIsMissingIsZero) {
+  // 24 channels: the second block is half empty; 20 bytes of 32.
+  auto weight = [](int64_t, int64_t) { return 1; };
+  std::vector<int8_t> bytes = packForMma(24, 20, 8, weight);
+  ASSERT_EQ(bytes.size(), 2u * 16 * 32);
+  EXPECT_EQ(std::count(bytes.begin(), bytes.end(), 1), 24 * 20);
+  for (int64_t place = 0; place < 32; ++place)
+    EXPECT_EQ(bytes[(16 + 8) * 32 + place], 0);
+}
+
+TEST(PackMmaWeights, NibblesOfAByteAre16Apart) {
+  auto weight = [](int64_t o, int64_t k) { return (o + k) % 15 - 7; };
+  std::vector<int8_t> bytes = packForMma(16, 32, 4, weight);
+  ASSERT_EQ(bytes.size(), 16u * 16);
+  for (int64_t row = 0; row < 16; ++row)
+    for (int64_t place = 0; place < 16; ++place)
+      EXPECT_EQ(uint8_t(bytes[16 * row + place]),
+                (weight(row, place) & 15) | (weight(row, place + 16) & 15)
+                                                << 4);
+}
+
+TEST(PackMmaWeights, FewRowsAndOddChannelsAreLeft) {
+  auto weight = [](int64_t, int64_t) { return 1; };
+  EXPECT_TRUE(packForMma(15, 32, 8, weight).empty());
+  EXPECT_TRUE(packForMma(16, 30, 8, weight).empty());
 }
 
 TEST(PackWeights, BytesOfOneLaneAreNeighbours) {

@@ -187,8 +187,10 @@ protected:
   mlir::MLIRContext context;
 };
 
-/// All targets whose code this host can run.
+/// All targets whose code this host can run; kernels run on the emulated driver
+/// unless the environment names another one.
 std::vector<TargetInfo> runnableTargets() {
+  setenv("QOPT_LIBCUDA", QOPT_EMULATED_CUDA, /*overwrite=*/0);
   std::vector<TargetInfo> targets;
   for (llvm::StringRef name : TargetInfo::knownNames())
     if (name != "native")

@@ -155,4 +155,55 @@ def ConvertTableLookupPass : Pass<"convert-table-lookup"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def ConvertMmaTilePass : Pass<"convert-qopt-mma-tile", "::mlir::ModuleOp"> {
+  let summary = "Lower tiles of products to mma.sync";
+  let description = [{
+    `qopt.mma_tile` becomes a loop over steps of 32 or 64 bytes, in which the
+    threads of the block copy activations and weights into shared memory,
+    fetch fragments with `ldmatrix`, and multiply with `mma.sync`, which wraps:
+    m16n8k32, and before sm_80 four of m8n8k16. From sm_80 on, `cp.async` copies
+    as many steps ahead as the tile has stages, less one; before, and where
+    activations are not 4 bytes apart, the next step waits in registers.
+
+    Expects kernels and buffers of known strides.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"sm_80\"",
+           "Name of the target">
+  ];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
+  ];
+}
+
+def OutlineKernelsPass
+    : Pass<"qopt-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "Turn the model's function into kernels of a GPU";
+  let description = [{
+    ```
+    for t in [0, n) threads = b   ->   kernel(arguments, weights):
+      body(t)                            t = block * b + thread
+                                         if t < n: body(t)
+    ```
+    Each step of the model's function becomes a kernel, a function of the
+    model's arguments and of the weights, with `nvvm.maxntid`: a loop with
+    `qopt.threads` one whose threads are its iterations, a copy one whose threads
+    copy up to 16 elements, and what lies between them one of a single thread.
+    Views of the arena are computed again in each. All constants become one
+    block of bytes, `qopt.weights`, and the kernels in their order
+    `qopt.launches`, attributes of the module; the function is erased.
+
+    A value that a step needs of another one goes through the arena, which grows
+    by it. Expects `qopt-plan-memory`.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
 #endif // QOPT_CONVERSION_PASSES_TD

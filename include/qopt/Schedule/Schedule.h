@@ -24,7 +24,7 @@ namespace qopt {
 ///                  tile = array<i64: 1, 1, 8, 32>, order = array<i64: 3, 0, 1,
 ///                  2>}
 /// ```
-/// With several tasks also `tasks = 2 : i64`.
+/// With several tasks also `tasks = 2 : i64`, for a GPU `threads = 256 : i64`.
 /// Dimensions are those of the root's result.
 struct Schedule {
   enum class Kernel {
@@ -41,7 +41,10 @@ struct Schedule {
     DepthwiseDot,
     /// "tile-dot": integer contractions with constant weights go through
     /// `qopt.tile_dot`, a whole tile of the result at a time.
-    TileDot
+    TileDot,
+    /// "mma": a contraction goes through `qopt.mma_tile`; each thread ends it
+    /// for its part of a block's tile.
+    Mma
   };
   Kernel kernel = Kernel::Vector;
   /// Elements per vector, and the dimension that runs through them; -1 where
@@ -59,6 +62,11 @@ struct Schedule {
   /// Into how many tasks, that may run at the same time, the iterations of the
   /// outermost loop are shared out.
   int64_t tasks = 1;
+  /// For a GPU: tiles, one for each thread, that make a thread block; 0 on
+  /// other targets. Tiles then divide the result, and `order` is not read.
+  int64_t threads = 0;
+  /// Of "mma": the tile of `qopt.mma_tile`.
+  llvm::SmallVector<int64_t> mmaTile;
   /// Steps of a dot whose products are added in 16 bits, where the weights
   /// prove that exact; 0 if none are.
   int64_t pairSteps = 0;

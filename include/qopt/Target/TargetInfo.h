@@ -27,7 +27,7 @@ namespace qopt {
 struct TargetInfo {
   /// Plain: no instruction that qopt would name itself, only the portable forms
   /// of LLVM's vectors.
-  enum class Arch { X86_64, AArch64, CortexM, Plain };
+  enum class Arch { X86_64, AArch64, CortexM, Nvptx, Plain };
 
   /// Canonical name, never "native": the same name gives the same bytes on
   /// every host.
@@ -63,6 +63,8 @@ struct TargetInfo {
   /// sdot/udot and smmla/usdot (Arm).
   bool hasDotProd = false;
   bool hasI8mm = false;
+  /// cp.async, and mma.sync on 16x8x32 bytes instead of 8x8x16 (sm_80).
+  bool hasCpAsync = false;
 
   /// Data caches of a typical core of that level, in bytes.
   int64_t l1Bytes = 32 * 1024;
@@ -70,6 +72,9 @@ struct TargetInfo {
 
   /// Lanes of `bits` bits in one vector.
   int64_t lanes(int64_t bits) const { return vectorBits / bits; }
+
+  /// A model for it is kernels, and a launcher for the host.
+  bool isGpu() const { return arch == Arch::Nvptx; }
 
   bool runsOnHost() const;
 

@@ -48,6 +48,7 @@ private:
   Value lowerToMatrix(DotOp op);
   Value lowerToWidePairs(DotOp op);
   void lowerFlipped(DotOp op);
+  Value lowerToDp4a(DotOp op);
   Value lowerToPairSums(ArrayRef<DotOp> chain);
   Value lowerToPairs(DotOp op);
   Value lowerToRegisterPairs(DotOp op);
@@ -144,7 +145,7 @@ void DotLowering::lower(DotOp op) {
     return lowerFlipped(op);
   switch (form.kind) {
   case DotForm::Kind::Quads:
-    result = lowerToQuads(op);
+    result = target->isGpu() ? lowerToDp4a(op) : lowerToQuads(op);
     break;
   case DotForm::Kind::Matrix:
     result = lowerToMatrix(op);
@@ -244,6 +245,29 @@ void DotLowering::lowerFlipped(DotOp op) {
   b.replaceOp(op, sum);
   lower(products);
   lower(taken);
+}
+
+// dot(acc, a, b) -> [dp4a(acc[l], a[4l..], b[4l..])]
+//
+// dp4a wraps, and takes the signs of its sides apart.
+Value DotLowering::lowerToDp4a(DotOp op) {
+  static constexpr StringLiteral kNames[2][2] = {
+      {"llvm.nvvm.idp4a.s.s", "llvm.nvvm.idp4a.s.u"},
+      {"llvm.nvvm.idp4a.u.s", "llvm.nvvm.idp4a.u.u"}};
+  Location loc = op.getLoc();
+  auto type = cast<VectorType>(op.getAcc().getType());
+  Value first = vector::BitCastOp::create(b, loc, type, op.getA());
+  Value second = vector::BitCastOp::create(b, loc, type, op.getB());
+  SmallVector<Value> sums;
+  for (int64_t i = 0; i < type.getNumElements(); ++i) {
+    auto lane = [&](Value value) -> Value {
+      return vector::ExtractOp::create(b, loc, value, ArrayRef<int64_t>{i});
+    };
+    sums.push_back(call(loc, kNames[op.getUnsignedA()][op.getUnsignedB()],
+                        b.getI32Type(),
+                        {lane(first), lane(second), lane(op.getAcc())}));
+  }
+  return vector::FromElementsOp::create(b, loc, type, sums);
 }
 
 //===----------------------------------------------------------------------===//

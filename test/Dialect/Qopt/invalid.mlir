@@ -334,3 +334,35 @@ func.func @round_pack_c2(%a: vector<4xf32>) -> vector<16xi8> {
   %0 = qopt.round_pack %a, %a, %a, %a range [-1, 200] zero_point 9 : vector<4xf32> -> vector<16xi8>
   return %0 : vector<16xi8>
 }
+
+// -----
+
+func.func @mma_tile_c1(%x: tensor<64x64xi8>, %w: tensor<1024xi8>, %t: index) -> vector<8xi32> {
+  // expected-error @+1 {{expects maps of one dimension to 2, got affine_map<(d0) -> (d0)>}}
+  %0 = qopt.mma_tile %x, %w, %t {offsets = affine_map<(s) -> (0, 0)>, rows = affine_map<(m) -> (m)>, shape = array<i64: 64, 16, 1, 64>, tile = array<i64: 64, 16, 16, 16, 2>} : tensor<64x64xi8>, tensor<1024xi8> -> vector<8xi32>
+  return %0 : vector<8xi32>
+}
+
+// -----
+
+func.func @mma_tile_shape(%x: tensor<64x64xi8>, %w: tensor<1024xi8>, %t: index) -> vector<8xi32> {
+  // expected-error @+1 {{expects a shape of rows, channels, segments and depth, got [64, 16, 1]}}
+  %0 = qopt.mma_tile %x, %w, %t {offsets = affine_map<(s) -> (0, 0)>, rows = affine_map<(m) -> (m, 0)>, shape = array<i64: 64, 16, 1>, tile = array<i64: 64, 16, 16, 16, 2>} : tensor<64x64xi8>, tensor<1024xi8> -> vector<8xi32>
+  return %0 : vector<8xi32>
+}
+
+// -----
+
+func.func @mma_tile_c2(%x: tensor<64x64xi8>, %w: tensor<1024xi8>, %t: index) -> vector<4xi32> {
+  // expected-error @+1 {{expects a tile of warps, of multiples of 16 rows and channels, and 1 to 8 stages, got [64, 16, 16, 8, 2]}}
+  %0 = qopt.mma_tile %x, %w, %t {offsets = affine_map<(s) -> (0, 0)>, rows = affine_map<(m) -> (m, 0)>, shape = array<i64: 64, 16, 1, 64>, tile = array<i64: 64, 16, 16, 8, 2>} : tensor<64x64xi8>, tensor<1024xi8> -> vector<4xi32>
+  return %0 : vector<4xi32>
+}
+
+// -----
+
+func.func @mma_tile_c3(%x: tensor<64x64xi8>, %w: tensor<1024xi8>, %t: index) -> vector<16xi32> {
+  // expected-error @+1 {{expects a result of 8 lanes, got 16}}
+  %0 = qopt.mma_tile %x, %w, %t {offsets = affine_map<(s) -> (0, 0)>, rows = affine_map<(m) -> (m, 0)>, shape = array<i64: 64, 16, 1, 64>, tile = array<i64: 64, 16, 16, 16, 2>} : tensor<64x64xi8>, tensor<1024xi8> -> vector<16xi32>
+  return %0 : vector<16xi32>
+}

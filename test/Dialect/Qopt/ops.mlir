@@ -86,3 +86,18 @@ func.func @round_pack(%a: vector<16xf32>) -> vector<64xi8> {
   %0 = qopt.round_pack %a, %a, %a, %a range [0, 255] zero_point 9 : vector<16xf32> -> vector<64xi8>
   return %0 : vector<64xi8>
 }
+
+// CHECK-LABEL: func.func @mma_tile
+func.func @mma_tile(%x: tensor<1x16x1024xi8>, %w: tensor<49152xi8>, %m: memref<64x64xi8>, %t: index) -> (vector<32xi32>, vector<8xi32>) {
+  // CHECK: qopt.mma_tile %{{.*}}, %{{.*}}, %{{.*}} {{{.*}}unsigned_lhs} : tensor<1x16x1024xi8>, tensor<49152xi8> -> vector<32xi32>
+  %0 = qopt.mma_tile %x, %w, %t {
+    offsets = affine_map<(s) -> (0, s, 0)>, rows = affine_map<(m) -> (0, m floordiv 14, (m mod 14) * 64)>,
+    shape = array<i64: 196, 64, 3, 192>, tile = array<i64: 64, 64, 32, 32, 3>, unsigned_lhs}
+    : tensor<1x16x1024xi8>, tensor<49152xi8> -> vector<32xi32>
+  // CHECK: qopt.mma_tile %{{.*}}, %{{.*}}, %{{.*}} {{{.*}}packed4{{.*}}} : memref<64x64xi8>, tensor<49152xi8> -> vector<8xi32>
+  %1 = qopt.mma_tile %m, %w, %t {
+    offsets = affine_map<(s) -> (0, 0)>, rows = affine_map<(m) -> (m, 0)>, packed4,
+    shape = array<i64: 64, 16, 1, 64>, tile = array<i64: 64, 16, 16, 16, 2>}
+    : memref<64x64xi8>, tensor<49152xi8> -> vector<8xi32>
+  return %0, %1 : vector<32xi32>, vector<8xi32>
+}

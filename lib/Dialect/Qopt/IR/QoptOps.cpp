@@ -628,6 +628,47 @@ LogicalResult TileDotOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// MmaTileOp
+//===----------------------------------------------------------------------===//
+
+void MmaTileOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  for (OpOperand *operand : {&getLhsMutable(), &getWeightsMutable()})
+    if (isa<MemRefType>(operand->get().getType()))
+      effects.emplace_back(MemoryEffects::Read::get(), operand);
+}
+
+LogicalResult MmaTileOp::verify() {
+  // qopt_mma_tile_c1
+  unsigned rank = cast<ShapedType>(getLhs().getType()).getRank();
+  for (AffineMap map : {getRows(), getOffsets()})
+    if (map.getNumInputs() != 1 || map.getNumDims() != 1 ||
+        map.getNumResults() != rank)
+      return emitOpError("expects maps of one dimension to ")
+             << rank << ", got " << AffineMapAttr::get(map);
+  if (getShape().size() != 4 ||
+      llvm::any_of(getShape(), [](int64_t n) { return n < 1; }))
+    return emitOpError("expects a shape of rows, channels, segments and depth, "
+                       "got [")
+           << getShape() << "]";
+  // qopt_mma_tile_c2
+  ArrayRef<int64_t> tile = getTile();
+  if (tile.size() != 5 || llvm::any_of(tile, [](int64_t n) { return n < 1; }) ||
+      tile[0] % tile[2] != 0 || tile[1] % tile[3] != 0 || tile[2] % 16 != 0 ||
+      tile[3] % 16 != 0 || tile[4] > 8)
+    return emitOpError("expects a tile of warps, of multiples of 16 rows and "
+                       "channels, and 1 to 8 stages, got [")
+           << tile << "]";
+  // qopt_mma_tile_c3
+  int64_t lanes = cast<VectorType>(getResult().getType()).getNumElements();
+  if (lanes != tile[2] * tile[3] / 32)
+    return emitOpError("expects a result of ")
+           << tile[2] * tile[3] / 32 << " lanes, got " << lanes;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // RoundPackOp
 //===----------------------------------------------------------------------===//
 

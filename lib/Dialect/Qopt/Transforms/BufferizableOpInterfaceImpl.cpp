@@ -83,8 +83,9 @@ struct ObserveBufferization
 };
 
 /// Reads two buffers and gives a vector.
-struct TileDotBufferization
-    : BufferizableOpInterface::ExternalModel<TileDotBufferization, TileDotOp> {
+template <typename OpTy>
+struct TileBufferization
+    : BufferizableOpInterface::ExternalModel<TileBufferization<OpTy>, OpTy> {
   bool bufferizesToMemoryRead(Operation *, OpOperand &,
                               const AnalysisState &) const {
     return true;
@@ -101,14 +102,14 @@ struct TileDotBufferization
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {
-    auto dot = cast<TileDotOp>(op);
-    for (OpOperand *operand :
-         {&dot.getActivationsMutable(), &dot.getWeightsMutable()}) {
+    for (OpOperand &operand : op->getOpOperands()) {
+      if (!isa<TensorType>(operand.get().getType()))
+        continue;
       FailureOr<Value> buffer =
-          getBuffer(rewriter, operand->get(), options, state);
+          getBuffer(rewriter, operand.get(), options, state);
       if (failed(buffer))
         return failure();
-      rewriter.modifyOpInPlace(op, [&] { operand->set(*buffer); });
+      rewriter.modifyOpInPlace(op, [&] { operand.set(*buffer); });
     }
     return success();
   }
@@ -128,7 +129,8 @@ void qopt::registerBufferizableOpInterfaceExternalModels(
         *context);
     LookupOp::attachInterface<ElementwiseBufferization<LookupOp>>(*context);
     ObserveOp::attachInterface<ObserveBufferization>(*context);
-    TileDotOp::attachInterface<TileDotBufferization>(*context);
+    MmaTileOp::attachInterface<TileBufferization<MmaTileOp>>(*context);
+    TileDotOp::attachInterface<TileBufferization<TileDotOp>>(*context);
     context->loadDialect<linalg::LinalgDialect>();
   });
 }

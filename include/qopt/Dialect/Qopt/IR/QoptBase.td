@@ -74,6 +74,19 @@ def Qopt_Dialect : Dialect {
     /// other: into how many tasks it may be cut.
     static constexpr ::llvm::StringLiteral kTasksAttrName = "qopt.tasks";
 
+    /// Integer attribute on a loop whose iterations do not depend on each
+    /// other: how many of them are one thread block of a GPU.
+    static constexpr ::llvm::StringLiteral kThreadsAttrName = "qopt.threads";
+
+    /// Array attribute on a module of kernels: one dictionary {kernel, blocks,
+    /// threads} per launch, in order.
+    static constexpr ::llvm::StringLiteral kLaunchesAttrName =
+        "qopt.launches";
+
+    /// Bytes attribute on a module of kernels: all constants that they read,
+    /// the last argument of each.
+    static constexpr ::llvm::StringLiteral kWeightsAttrName = "qopt.weights";
+
     /// Dictionary attribute on a bufferized module: qopt::ModelInfo.
     static constexpr ::llvm::StringLiteral kModelAttrName = "qopt.model";
 

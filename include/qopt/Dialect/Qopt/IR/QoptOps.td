@@ -425,6 +425,61 @@ def Qopt_TileDotOp : Qopt_Op<"tile_dot", [AttrSizedOperandSegments,
   let hasVerifier = 1;
 }
 
+def Qopt_MmaTileOp : Qopt_Op<"mma_tile", [
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "What one thread of a block holds of a tile of a matrix product";
+  let description = [{
+    A thread block of a GPU multiplies `tile[0]` rows by `tile[1]` channels with
+    `mma.sync`; the result is what thread `t` of all threads holds of it.
+    ```
+    sums[m, n] = sum over s < segments, k < depth of
+                   ext(lhs[rows(m) + offsets(s) + (0, .., 0, k)]) * ext(weights(n, s, k))
+    ```
+    in wrapping i32 arithmetic. `rows` and `offsets` give a position in `lhs`, the
+    last dimension of which is contiguous. `weights` are in the layout of
+    `docs/Layouts.md`, of 8 bits or of 4. The block of thread `t` is
+    `t / threads`, blocks run through channels first, and lane and warp are
+    those of `t % threads`. Element `((i * columns + j) * 2 + h) * 2 + c` of the
+    result is that of row `16 * i + 8 * h + lane / 4` and of channel
+    `8 * j + 2 * (lane % 4) + c` in the warp's part of the tile; rows from `m` on
+    are not defined.
+
+    `tile` is [rows of a block, channels of a block, rows of a warp, channels of a
+    warp, stages of the pipeline through shared memory]. As a value, the result
+    depends on the operands only; all threads of a block must ask for it, as they
+    compute it together.
+
+    Constraints:
+    - (C1) `lhs` is of i8 or a memref of it, `rows` and `offsets` are maps of one
+      dimension to its rank.
+    - (C2) The tile of a warp divides that of the block, its rows are a multiple
+      of 16, its channels one of 16; there are 1 to 8 stages.
+    - (C3) The result has `tile[2] * tile[3] / 32` lanes.
+  }];
+  let arguments = (ins
+    AnyTypeOf<[RankedTensorOf<[I8]>, MemRefOf<[I8]>]>:$lhs,
+    AnyTypeOf<[RankedTensorOf<[I8]>, MemRefOf<[I8]>]>:$weights,
+    Index:$thread, AffineMapAttr:$rows, AffineMapAttr:$offsets,
+    DenseI64ArrayAttr:$shape, DenseI64ArrayAttr:$tile,
+    UnitAttr:$unsigned_lhs, UnitAttr:$unsigned_weights, UnitAttr:$packed4);
+  let results = (outs VectorOfRankAndType<[1], [I32]>:$result);
+  let assemblyFormat = [{
+    $lhs `,` $weights `,` $thread attr-dict
+    `:` type($lhs) `,` type($weights) `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getNumRows() { return getShape()[0]; }
+    int64_t getNumChannels() { return getShape()[1]; }
+    int64_t getNumSegments() { return getShape()[2]; }
+    /// Bytes of activations in a segment.
+    int64_t getDepth() { return getShape()[3]; }
+    int64_t getNumThreads() {
+      return getTile()[0] / getTile()[2] * (getTile()[1] / getTile()[3]) * 32;
+    }
+  }];
+}
+
 def Qopt_RoundPackOp : Qopt_Op<"round_pack", [Pure, AllTypesMatch<["a", "b", "c", "d"]>]> {
   let summary = "Four vectors of floats rounded, clamped and packed to bytes";
   let description = [{
