@@ -96,6 +96,8 @@ private:
   void reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
                   bool unroll, SmallVector<Position> &loops,
                   SmallVector<Value> &accumulators);
+  Value emitWhole(Block &block, ArrayRef<Value> arguments,
+                  const Position &position, Value wanted);
   void reduceOnce(linalg::LinalgOp op, ArrayRef<Position> loops,
                   SmallVector<Value> &accumulators, Value wanted = {});
   bool canUseDot(const DotContraction &dot, ArrayRef<Position> loops) const;
@@ -771,6 +773,32 @@ SmallVector<Value> NestEmitter::initialAccumulators(linalg::LinalgOp op,
   return accumulators;
 }
 
+/// The body on one vector. LLVM 22 loses lanes of vectors of three 64-bit
+/// integers on AArch64 (`zext`, `shl`, `umin`, `trunc` of <3 x i64>), so that
+/// such bodies run on whole vectors, and the lanes beyond are dropped.
+Value NestEmitter::emitWhole(Block &block, ArrayRef<Value> arguments,
+                             const Position &position, Value wanted) {
+  bool isLong = llvm::any_of(block, [](Operation &op) {
+    return llvm::any_of(op.getResultTypes(),
+                        [](Type type) { return type.isInteger(64); });
+  });
+  if (!isLong || llvm::isPowerOf2_64(position.lanes))
+    return emitVectorBody(access, block, arguments, position, wanted);
+  Position whole = position;
+  whole.lanes = llvm::PowerOf2Ceil(position.lanes);
+  SmallVector<Value> wide = llvm::map_to_vector(arguments, [&](Value value) {
+    return isa_and_present<VectorType>(value ? value.getType() : Type())
+               ? access.widen(value, whole.lanes)
+               : value;
+  });
+  Value result = emitVectorBody(access, block, wide, whole, wanted);
+  auto type = result ? dyn_cast<VectorType>(result.getType()) : VectorType();
+  if (!type)
+    return result;
+  return access.narrow(
+      result, VectorType::get({position.lanes}, type.getElementType()));
+}
+
 /// Runs the body of `op` once at each position. `accumulators` are the values
 /// of the init on entry, where the body reads it, and the results on return, or
 /// the values `wanted` of the body.
@@ -793,8 +821,7 @@ void NestEmitter::reduceOnce(linalg::LinalgOp op, ArrayRef<Position> loops,
   if (failed)
     return;
   for (auto [i, position] : llvm::enumerate(loops)) {
-    Value result =
-        emitVectorBody(access, *op.getBlock(), arguments[i], position, wanted);
+    Value result = emitWhole(*op.getBlock(), arguments[i], position, wanted);
     failed |= !result;
     accumulators[i] = result;
     if (failed)
