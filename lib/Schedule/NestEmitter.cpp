@@ -14,11 +14,10 @@
 
 #include "qopt/Schedule/NestEmitter.h"
 #include "DepthwiseEmitter.h"
+#include "DotEmitter.h"
 #include "RoundedBytes.h"
-#include "RowPairs.h"
 #include "TileEmitter.h"
 #include "VectorBody.h"
-#include "qopt/Conversion/LoopAnnotations.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/MmaContraction.h"
 
@@ -33,20 +32,14 @@ namespace {
 /// depthwise convolution or a pooling window.
 constexpr int64_t kUnrolledTaps = 25;
 
-/// Dot products of one segment that stand one after another: beyond, a loop
-/// costs less than the code.
-constexpr int64_t kUnrolledDots = 64;
-
-/// The same where there are no vectors, on cores with little room for code.
-constexpr int64_t kUnrolledScalarDots = 16;
-
 class NestEmitter {
 public:
   NestEmitter(RewriterBase &rewriter, const FusedRegion &region,
               const Schedule &schedule)
       : b(rewriter), region(region), schedule(schedule), root(region.root),
         loc(root.getLoc()), access(rewriter, loc),
-        depthwise(access, root, schedule), tiles(access, root) {}
+        depthwise(access, root, schedule), products(access, root, schedule),
+        tiles(access, root) {}
 
   FailureOr<Value> run();
 
@@ -100,49 +93,8 @@ private:
                   const Position &position, Value wanted);
   void reduceOnce(linalg::LinalgOp op, ArrayRef<Position> loops,
                   SmallVector<Value> &accumulators, Value wanted = {});
-  bool canUseDot(const DotContraction &dot, ArrayRef<Position> loops) const;
   void addTileSums(const DotContraction &dot, ArrayRef<Position> loops,
                    MutableArrayRef<Value> accumulators);
-  void dotSegments(const DotContraction &dot, ArrayRef<unsigned> segments,
-                   SmallVector<Position> &loops,
-                   SmallVector<Value> &accumulators);
-  void dotSegment(const DotContraction &dot, ArrayRef<Position> loops,
-                  SmallVector<Value> &accumulators);
-  void dotRow(const DotContraction &dot, ArrayRef<Position> loops,
-              AffineExpr row, AffineExpr offset, ArrayRef<int64_t> steps,
-              SmallVector<Value> &accumulators);
-  void dotPairs(const DotContraction &dot, ArrayRef<Position> loops,
-                AffineExpr row, AffineExpr offset, ArrayRef<int64_t> steps,
-                SmallVector<Value> &accumulators);
-  Position activationAt(const DotContraction &dot, const Position &loops,
-                        AffineExpr offset, int64_t step);
-  Value collapseColumns(Value tensor);
-  Value dotActivation(const DotContraction &dot, const Position &loops,
-                      AffineExpr offset, int64_t step);
-  Value activationPair(const DotContraction &dot, const Position &first,
-                       const Position &second, AffineExpr offset, int64_t step);
-  Value flipped(const DotContraction &dot, Value bytes);
-  Value packedConstant(const DotContraction &dot);
-  Value dotWeights(const DotContraction &dot, const Position &loops,
-                   AffineExpr row, unsigned half, int64_t part = 0);
-  void addFlipCorrections(const DotContraction &dot, ArrayRef<Position> loops,
-                          MutableArrayRef<Value> accumulators);
-  bool flips(const DotContraction &dot) const {
-    return schedule.flipLhs && dot.lhsUnsigned;
-  }
-  /// Channels in one block of packed weights.
-  int64_t packedChannels() const {
-    return schedule.kernel == Schedule::Kernel::MatrixDot
-               ? llvm::alignTo(schedule.tile[schedule.laneDim], schedule.lanes)
-               : kPackedChannels;
-  }
-
-  /// Emits `for i in [0, count)` around `body`, which maps the values carried;
-  /// a single iteration is emitted without a loop.
-  void emitLoop(int64_t count, SmallVector<Value> &carried,
-                function_ref<void(AffineExpr, SmallVector<Value> &)> body);
-  scf::ForOp emitFor(int64_t count, SmallVector<Value> &carried,
-                     function_ref<void(AffineExpr, SmallVector<Value> &)> body);
 
   RewriterBase &b;
   const FusedRegion &region;
@@ -152,15 +104,12 @@ private:
   TensorAccess access;
   Value dest;
   DepthwiseEmitter depthwise;
+  DotEmitter products;
   TileEmitter tiles;
   llvm::MapVector<Operation *, DotContraction> dots;
   llvm::MapVector<Operation *, DepthwiseDot> depthwiseDots;
   /// How the root's body ends, if its vectors are rounded and packed at once.
   std::optional<RoundedBytes> rounded;
-  DenseMap<Operation *, Value> packedWeights, activations, corrections;
-  /// Kernel MatrixDot: which of the rows that are emitted belong together.
-  SmallVector<RowPair> pairs;
-  DenseMap<Operation *, int64_t> pairBounds;
   /// Of an "mma" schedule: its contraction, and the products at the positions
   /// that are computed now.
   Operation *mmaOp = nullptr;
@@ -171,35 +120,6 @@ private:
 //===----------------------------------------------------------------------===//
 // Loops over tiles
 //===----------------------------------------------------------------------===//
-
-void NestEmitter::emitLoop(
-    int64_t count, SmallVector<Value> &carried,
-    function_ref<void(AffineExpr, SmallVector<Value> &)> body) {
-  if (count == 0)
-    return;
-  if (count == 1)
-    return body(b.getAffineConstantExpr(0), carried);
-  keepRolled(emitFor(count, carried, body));
-}
-
-scf::ForOp NestEmitter::emitFor(
-    int64_t count, SmallVector<Value> &carried,
-    function_ref<void(AffineExpr, SmallVector<Value> &)> body) {
-  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
-  Value one = arith::ConstantIndexOp::create(b, loc, 1);
-  Value end = arith::ConstantIndexOp::create(b, loc, count);
-  auto loop = scf::ForOp::create(b, loc, zero, end, one, carried);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  access.enterLoop(loop.getInductionVar());
-  SmallVector<Value> inner(loop.getRegionIterArgs());
-  body(access.innermostCounter(), inner);
-  access.leaveLoop();
-  // The builder's loop has an implicit terminator only without iter_args.
-  scf::YieldOp::create(b, loc, inner);
-  carried.assign(loop.getResults().begin(), loop.getResults().end());
-  return loop;
-}
 
 Value NestEmitter::destination() {
   OpOperand *init = root.getDpsInitOperand(0);
@@ -259,8 +179,8 @@ Value NestEmitter::emitThreads(Value dest, SmallVector<AffineExpr> base,
   for (auto [extent, tile] : llvm::zip_equal(count, schedule.tile))
     tiles *= extent / tile;
   SmallVector<Value> carried{dest};
-  scf::ForOp loop =
-      emitFor(tiles, carried, [&](AffineExpr t, SmallVector<Value> &inner) {
+  scf::ForOp loop = access.emitFor(
+      tiles, carried, [&](AffineExpr t, SmallVector<Value> &inner) {
         int64_t outer = tiles;
         for (auto [d, extent] : llvm::enumerate(count)) {
           int64_t along = extent / schedule.tile[d];
@@ -288,7 +208,7 @@ Value NestEmitter::emitTiles(size_t depth, Value dest,
   int64_t extent = count[dim], tile = schedule.tile[dim];
   int64_t whole = extent / tile, rest = extent % tile;
   SmallVector<Value> carried{dest};
-  emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
+  access.emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
     base[dim] = i * tile;
     count[dim] = tile;
     inner[0] = emitTiles(depth + 1, inner[0], base, count);
@@ -321,7 +241,7 @@ Value NestEmitter::emitInnermost(int64_t dim, Value dest,
     return dest;
   };
   SmallVector<Value> carried{dest};
-  emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
+  access.emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
     inner[0] = emitRun(i * stride, schedule.unroll, tile, inner[0]);
   });
   if (schedule.order.size() == 1 && whole > 1)
@@ -431,7 +351,7 @@ Value NestEmitter::emitTile(Value tile, ArrayRef<AffineExpr> base,
 /// The tiles of all dots that `op` reads, directly or not, at `loops`.
 void NestEmitter::computeTiles(linalg::LinalgOp op, ArrayRef<Position> loops) {
   if (auto *dot = dots.find(op); dot != dots.end()) {
-    failed |= !canUseDot(dot->second, loops) ||
+    failed |= !products.covers(dot->second, loops) ||
               mlir::failed(tiles.compute(dot->second, loops));
     return;
   }
@@ -463,7 +383,7 @@ Value NestEmitter::emitRows(int64_t dim, Value tile,
   int64_t extent = count[dim], whole = extent / pass;
   AffineExpr first = base[dim];
   SmallVector<Value> carried{tile};
-  emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
+  access.emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
     base[dim] = first + i * pass;
     count[dim] = pass;
     inner[0] = emitRows(dim + 1, inner[0], base, count);
@@ -565,10 +485,11 @@ Value NestEmitter::emitMma(Value dest) {
   int64_t blocks = llvm::divideCeil(mma->rows, tile[0]) *
                    llvm::divideCeil(mma->channels, tile[1]);
   SmallVector<Value> carried{dest};
-  scf::ForOp loop = emitFor(blocks * schedule.threads, carried,
-                            [&](AffineExpr t, SmallVector<Value> &inner) {
-                              inner[0] = emitMmaEnds(*mma, t, inner[0]);
-                            });
+  scf::ForOp loop =
+      access.emitFor(blocks * schedule.threads, carried,
+                     [&](AffineExpr t, SmallVector<Value> &inner) {
+                       inner[0] = emitMmaEnds(*mma, t, inner[0]);
+                     });
   loop->setAttr(QoptDialect::kThreadsAttrName,
                 b.getI64IntegerAttr(schedule.threads));
   return carried[0];
@@ -582,7 +503,7 @@ Value NestEmitter::emitMmaTile(const MmaContraction &mma, AffineExpr thread) {
     OpBuilder::InsertionGuard guard(b);
     access.setInsertionPointToTop(region.root);
     if (dot.kLoops.size() == 2)
-      lhs = collapseColumns(lhs);
+      lhs = collapseColumns(access, lhs);
     weights = arith::ConstantOp::create(
         b, loc, packMmaWeights(mma, schedule.mmaTile[1]));
   }
@@ -749,7 +670,7 @@ SmallVector<Value> NestEmitter::emitOp(linalg::LinalgOp op,
     return accumulators;
   }
   auto *dot = dots.find(op);
-  if (dot != dots.end() && canUseDot(dot->second, loops))
+  if (dot != dots.end() && products.covers(dot->second, loops))
     return emitDot(dot->second, SmallVector<Position>(loops));
   return emitReduction(op, SmallVector<Position>(loops));
 }
@@ -852,7 +773,7 @@ void NestEmitter::reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
         value = access.toVector(value, position.lanes);
   };
   if (!unroll)
-    return emitLoop(extent, accumulators, step);
+    return access.emitLoop(extent, accumulators, step);
   for (int64_t i = 0; i < extent; ++i)
     step(b.getAffineConstantExpr(i), accumulators);
 }
@@ -872,28 +793,8 @@ SmallVector<Value> NestEmitter::emitReduction(linalg::LinalgOp op,
 }
 
 //===----------------------------------------------------------------------===//
-// Contractions through qopt.dot
+// Contractions on packed weights
 //===----------------------------------------------------------------------===//
-
-/// Packed weights fit where the lanes are the output channels, in blocks.
-bool NestEmitter::canUseDot(const DotContraction &dot,
-                            ArrayRef<Position> loops) const {
-  if (kPackedChannels % schedule.lanes != 0 ||
-      (dot.stepBytes > 4 && dot.depth() < dot.stepBytes))
-    return false;
-  AffineExpr lane = getAffineSymbolExpr(0, b.getContext());
-  for (const Position &position : loops)
-    for (auto [loop, index] : llvm::enumerate(position.index)) {
-      if (position.group)
-        return false;
-      if (loop != dot.outLoop && index.isFunctionOfSymbol(0))
-        return false;
-      if (loop == dot.outLoop &&
-          !position.laneBase(loop, lane).isMultipleOf(schedule.lanes))
-        return false;
-    }
-  return true;
-}
 
 SmallVector<Value> NestEmitter::emitDot(const DotContraction &dot,
                                         SmallVector<Position> loops) {
@@ -904,20 +805,10 @@ SmallVector<Value> NestEmitter::emitDot(const DotContraction &dot,
     types.push_back(value.getType());
     value = access.widen(value, schedule.lanes);
   }
-  if (flips(dot))
-    addFlipCorrections(dot, loops, accumulators);
-  if (schedule.kernel == Schedule::Kernel::MatrixDot) {
-    pairs = pairRows(dot, loops, accumulators);
-    exchangeHalves(access, pairs, accumulators);
-  }
   if (schedule.kernel == Schedule::Kernel::TileDot)
     addTileSums(dot, loops, accumulators);
   else
-    dotSegments(dot, dot.segmentLoops, loops, accumulators);
-  if (schedule.kernel == Schedule::Kernel::MatrixDot) {
-    exchangeHalves(access, pairs, accumulators);
-    accumulators.resize(types.size());
-  }
+    products.emit(dot, loops, accumulators);
   for (auto [value, type] : llvm::zip_equal(accumulators, types))
     value = access.narrow(value, type);
   return accumulators;
@@ -928,242 +819,6 @@ void NestEmitter::addTileSums(const DotContraction &dot,
                               MutableArrayRef<Value> accumulators) {
   for (auto [value, position] : llvm::zip_equal(accumulators, loops))
     value = arith::AddIOp::create(b, loc, value, tiles.read(dot, position));
-}
-
-void NestEmitter::dotSegments(const DotContraction &dot,
-                              ArrayRef<unsigned> segments,
-                              SmallVector<Position> &loops,
-                              SmallVector<Value> &accumulators) {
-  if (segments.empty())
-    return dotSegment(dot, loops, accumulators);
-  emitLoop(dot.extents[segments.front()], accumulators,
-           [&](AffineExpr i, SmallVector<Value> &inner) {
-             for (Position &position : loops)
-               position.index[segments.front()] = i;
-             dotSegments(dot, segments.drop_front(), loops, inner);
-           });
-}
-
-/// All steps of one segment: a loop over rows of packed weights whose reads
-/// advance regularly, then the last row, which may read from further back.
-void NestEmitter::dotSegment(const DotContraction &dot,
-                             ArrayRef<Position> loops,
-                             SmallVector<Value> &accumulators) {
-  int64_t perRow = dot.stepsPerRow();
-  int64_t rows = llvm::divideCeil(dot.steps(), perRow);
-  int64_t rowBytes = dot.stepBytes * perRow;
-  int64_t regular = dot.depth() / rowBytes;
-  AffineExpr zero = b.getAffineConstantExpr(0);
-  int64_t first = 0;
-  int64_t limit = schedule.lanes == 1 ? kUnrolledScalarDots : kUnrolledDots;
-  if (regular * perRow * int64_t(accumulators.size()) > limit) {
-    // Few accumulators would wait for the loop's own overhead.
-    // Steps that are added in 16 bits must be in one iteration.
-    int64_t unroll = std::max<int64_t>(1, 4 * schedule.stepsPerRead / rowBytes);
-    while (schedule.stepsPerRead == 1 &&
-           (accumulators.size() * unroll < 8 ||
-            perRow * unroll < schedule.pairSteps) &&
-           unroll < 2 && regular % (2 * unroll) == 0)
-      unroll *= 2;
-    emitLoop(regular / unroll, accumulators,
-             [&](AffineExpr i, SmallVector<Value> &inner) {
-               for (int64_t u = 0; u < unroll; ++u) {
-                 SmallVector<int64_t, 2> steps;
-                 for (int64_t s = 0; s < perRow; ++s)
-                   steps.push_back(u * rowBytes + s * dot.stepBytes);
-                 dotRow(dot, loops, i * unroll + u, i * (unroll * rowBytes),
-                        steps, inner);
-               }
-             });
-    first = regular / unroll * unroll;
-  }
-  for (int64_t row = first; row < rows; ++row) {
-    SmallVector<int64_t> steps;
-    for (int64_t s = row * perRow;
-         s < std::min(dot.steps(), (row + 1) * perRow); ++s)
-      steps.push_back(dot.stepOffset(s));
-    dotRow(dot, loops, b.getAffineConstantExpr(row), zero, steps, accumulators);
-  }
-}
-
-/// One row of packed weights against four activations (eight, where weights
-/// have four bits) at `offset` plus each of `steps`.
-void NestEmitter::dotRow(const DotContraction &dot, ArrayRef<Position> loops,
-                         AffineExpr row, AffineExpr offset,
-                         ArrayRef<int64_t> steps,
-                         SmallVector<Value> &accumulators) {
-  if (schedule.kernel == Schedule::Kernel::MatrixDot)
-    return dotPairs(dot, loops, row, offset, steps, accumulators);
-  bool unsignedLhs = dot.lhsUnsigned && !flips(dot);
-  for (auto [half, step] : llvm::enumerate(steps))
-    for (auto [value, position] : llvm::zip_equal(accumulators, loops)) {
-      Value weights = dotWeights(dot, position, row, half);
-      Value activation = dotActivation(dot, position, offset, step);
-      IntegerAttr bound;
-      if (schedule.pairSteps > 0)
-        bound = b.getI64IntegerAttr(pairBounds.at(dot.op));
-      auto dotOp =
-          DotOp::create(b, loc, value.getType(), value, activation, weights,
-                        unsignedLhs, dot.weightsUnsigned, bound);
-      value = dotOp.getResult();
-    }
-}
-
-void NestEmitter::dotPairs(const DotContraction &dot, ArrayRef<Position> loops,
-                           AffineExpr row, AffineExpr offset,
-                           ArrayRef<int64_t> steps,
-                           SmallVector<Value> &accumulators) {
-  for (auto [half, step] : llvm::enumerate(steps))
-    for (auto [first, second] : pairs) {
-      Value rows =
-          activationPair(dot, loops[first], loops[second], offset, step);
-      for (auto [part, index] : llvm::enumerate(ArrayRef{first, second}))
-        accumulators[index] =
-            dotOfPairs(access, dot, accumulators[index], rows,
-                       dotWeights(dot, loops[first], row, half, part));
-    }
-}
-
-/// Columns and channels as one dimension.
-Value NestEmitter::collapseColumns(Value tensor) {
-  int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
-  SmallVector<ReassociationIndices> groups;
-  for (int64_t dim = 0; dim < rank - 2; ++dim)
-    groups.push_back({dim});
-  groups.push_back({rank - 2, rank - 1});
-  return tensor::CollapseShapeOp::create(b, loc, tensor, groups);
-}
-
-/// Where the activations of one result begin, in `activations[dot.op]`.
-Position NestEmitter::activationAt(const DotContraction &dot,
-                                   const Position &loops, AffineExpr offset,
-                                   int64_t step) {
-  Value &tensor = activations[dot.op];
-  SmallVector<AffineExpr> index = loops.apply(dot.lhsMap).index;
-  if (dot.kLoops.size() == 2) {
-    // Columns and channels as one dimension: a kernel's row is one run.
-    auto type = cast<RankedTensorType>(dot.lhs.getType());
-    int64_t rank = type.getRank();
-    if (!tensor) {
-      OpBuilder::InsertionGuard guard(b);
-      access.setInsertionPointToTop(region.root);
-      tensor = collapseColumns(dot.lhs);
-    }
-    index[rank - 2] =
-        index[rank - 2] * type.getShape().back() + index[rank - 1];
-    index.pop_back();
-  } else if (!tensor) {
-    tensor = dot.lhs;
-  }
-  index.back() = index.back() + offset + step;
-  return {index, 1};
-}
-
-/// Whether the bytes around `step` that are read at once are in the segment.
-static bool isWholeRead(const DotContraction &dot, int64_t step,
-                        int64_t bytes) {
-  return step % dot.stepBytes == 0 &&
-         step / bytes * bytes + bytes <= dot.depth();
-}
-
-/// Four neighbouring bytes, repeated in every lane.
-Value NestEmitter::dotActivation(const DotContraction &dot,
-                                 const Position &loops, AffineExpr offset,
-                                 int64_t step) {
-  int64_t bytes = 4 * schedule.stepsPerRead;
-  if (schedule.stepsPerRead == 1 || !isWholeRead(dot, step, bytes)) {
-    Position at = activationAt(dot, loops, offset, step);
-    return flipped(dot, access.readQuad(activations[dot.op], at, dot.depth(),
-                                        schedule.lanes));
-  }
-  Position at = activationAt(dot, loops, offset, step / bytes * bytes);
-  Value run = flipped(dot, access.readRun(activations[dot.op], at, bytes));
-  auto quads = VectorType::get({schedule.stepsPerRead}, b.getI32Type());
-  Value all = vector::BitCastOp::create(b, loc, quads, run);
-  SmallVector<int64_t> lane(schedule.lanes, step % bytes / 4);
-  all = vector::ShuffleOp::create(b, loc, all, all, lane);
-  return vector::BitCastOp::create(
-      b, loc, VectorType::get({4 * schedule.lanes}, b.getI8Type()), all);
-}
-
-/// Eight neighbouring bytes of each row.
-Value NestEmitter::activationPair(const DotContraction &dot,
-                                  const Position &first, const Position &second,
-                                  AffineExpr offset, int64_t step) {
-  int64_t bytes = isWholeRead(dot, step, 16) ? 16 : dot.stepBytes;
-  int64_t base = bytes == 16 ? step / 16 * 16 : step;
-  auto read = [&](const Position &row) {
-    Position at = activationAt(dot, row, offset, base);
-    return access.readRun(activations[dot.op], at, bytes);
-  };
-  Value low = read(first), high = read(second);
-  return joinRows(access, low, high, step - base);
-}
-
-/// x - 128 as a signed byte, of unsigned activations where no instruction takes
-/// these.
-Value NestEmitter::flipped(const DotContraction &dot, Value bytes) {
-  if (!flips(dot))
-    return bytes;
-  TensorAccess::Key key{bytes.getAsOpaquePointer(), {}};
-  if (Value known = access.lookup(key))
-    return known;
-  auto type = cast<VectorType>(bytes.getType());
-  auto top = DenseElementsAttr::get(type, b.getI8IntegerAttr(-128));
-  Value mask = arith::ConstantOp::create(b, loc, top);
-  return access.remember(key, arith::XOrIOp::create(b, loc, bytes, mask));
-}
-
-Value NestEmitter::packedConstant(const DotContraction &dot) {
-  Value &tensor = packedWeights[dot.op];
-  if (tensor)
-    return tensor;
-  OpBuilder::InsertionGuard guard(b);
-  access.setInsertionPointToTop(region.root);
-  DenseElementsAttr packed = packWeights(dot, packedChannels());
-  if (schedule.pairSteps > 0)
-    pairBounds[dot.op] = pairBound(packed, dot);
-  if (flips(dot))
-    corrections[dot.op] =
-        arith::ConstantOp::create(b, loc, flipCorrections(packed, dot));
-  return tensor = arith::ConstantOp::create(b, loc, packed);
-}
-
-/// sum a * b - sum (a ^ 0x80) * b, which depends on the channel only.
-void NestEmitter::addFlipCorrections(const DotContraction &dot,
-                                     ArrayRef<Position> loops,
-                                     MutableArrayRef<Value> accumulators) {
-  packedConstant(dot);
-  AffineExpr lane = b.getAffineSymbolExpr(0);
-  for (auto [value, position] : llvm::zip_equal(accumulators, loops)) {
-    SmallVector<AffineExpr> index;
-    for (unsigned loop : dot.batchLoops)
-      index.push_back(position.index[loop]);
-    index.push_back(position.laneBase(dot.outLoop, lane) + lane);
-    Value missing = access.read(corrections[dot.op], {index, schedule.lanes});
-    missing = access.toVector(missing, schedule.lanes);
-    value = arith::AddIOp::create(b, loc, value, missing);
-  }
-}
-
-/// The weights of the channels in the lanes for one step, or part of them.
-Value NestEmitter::dotWeights(const DotContraction &dot, const Position &loops,
-                              AffineExpr row, unsigned half, int64_t part) {
-  Value tensor = packedConstant(dot);
-  SmallVector<AffineExpr> index;
-  for (unsigned loop : dot.batchLoops)
-    index.push_back(loops.index[loop]);
-  AffineExpr lane = b.getAffineSymbolExpr(0);
-  AffineExpr channel = loops.laneBase(dot.outLoop, lane);
-  index.push_back(channel.floorDiv(packedChannels()));
-  for (unsigned loop : dot.segmentLoops)
-    index.push_back(loops.index[loop]);
-  index.push_back(row);
-  int64_t bytes = schedule.lanes * 4;
-  index.push_back((channel % packedChannels()) * dot.stepBytes + part * bytes +
-                  lane);
-  Value weights = access.toVector(access.read(tensor, {index, bytes}), bytes);
-  return dot.isPacked4() ? access.unpackNibbles(weights, half) : weights;
 }
 
 } // namespace

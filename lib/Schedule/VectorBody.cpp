@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "VectorBody.h"
+#include "qopt/Conversion/LoopAnnotations.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -100,6 +101,35 @@ void TensorAccess::leaveLoop() {
 
 AffineExpr TensorAccess::innermostCounter() const {
   return getAffineDimExpr(counters.size() - 1, b.getContext());
+}
+
+void TensorAccess::emitLoop(
+    int64_t count, SmallVector<Value> &carried,
+    function_ref<void(AffineExpr, SmallVector<Value> &)> body) {
+  if (count == 0)
+    return;
+  if (count == 1)
+    return body(b.getAffineConstantExpr(0), carried);
+  keepRolled(emitFor(count, carried, body));
+}
+
+scf::ForOp TensorAccess::emitFor(
+    int64_t count, SmallVector<Value> &carried,
+    function_ref<void(AffineExpr, SmallVector<Value> &)> body) {
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+  Value one = arith::ConstantIndexOp::create(b, loc, 1);
+  Value end = arith::ConstantIndexOp::create(b, loc, count);
+  auto loop = scf::ForOp::create(b, loc, zero, end, one, carried);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  enterLoop(loop.getInductionVar());
+  SmallVector<Value> inner(loop.getRegionIterArgs());
+  body(innermostCounter(), inner);
+  leaveLoop();
+  // The builder's loop has an implicit terminator only without iter_args.
+  scf::YieldOp::create(b, loc, inner);
+  carried.assign(loop.getResults().begin(), loop.getResults().end());
+  return loop;
 }
 
 void TensorAccess::setInsertionPointToTop(Operation *root) {

@@ -15,6 +15,7 @@
 #define QOPT_LIB_SCHEDULE_VECTORBODY_H
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include <map>
@@ -63,6 +64,18 @@ public:
 
   void enterLoop(mlir::Value counter);
   void leaveLoop();
+  /// Emits `for i in [0, count)` around `body`, which maps the values carried,
+  /// and marks it `keepRolled`; a single iteration is emitted without a loop.
+  void emitLoop(int64_t count, llvm::SmallVector<mlir::Value> &carried,
+                llvm::function_ref<void(mlir::AffineExpr,
+                                        llvm::SmallVector<mlir::Value> &)>
+                    body);
+  /// A loop always, and no mark.
+  mlir::scf::ForOp
+  emitFor(int64_t count, llvm::SmallVector<mlir::Value> &carried,
+          llvm::function_ref<void(mlir::AffineExpr,
+                                  llvm::SmallVector<mlir::Value> &)>
+              body);
   /// Values read in a scope are not seen after it.
   void enterScope() { scopes.emplace_back(); }
   void leaveScope() { scopes.pop_back(); }

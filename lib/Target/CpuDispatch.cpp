@@ -199,26 +199,33 @@ private:
     return b.CreateSelect(known, value, b.getInt32(0));
   }
 
-  /// XCR0; zero where the system does not let programs read it.
-  Value *readXcr0(Value *leaf1Ecx) {
-    constexpr uint32_t kOsxsave = uint32_t(1) << 27;
+  /// What `body` computes, run only where `condition` holds; zero elsewhere.
+  Value *valueIf(Value *condition, function_ref<Value *()> body) {
     BasicBlock *before = b.GetInsertBlock();
-    BasicBlock *read = BasicBlock::Create(context, "", function);
+    BasicBlock *then = BasicBlock::Create(context, "", function);
     BasicBlock *after = BasicBlock::Create(context, "", function);
-    b.CreateCondBr(b.CreateIsNotNull(b.CreateAnd(leaf1Ecx, kOsxsave)), read,
-                   after);
-    b.SetInsertPoint(read);
-    auto *type = FunctionType::get(StructType::get(i32, i32), {i32}, false);
-    auto *instruction = InlineAsm::get(type, "xgetbv", "={ax},={dx},{cx}",
-                                       /*hasSideEffects=*/true);
-    Value *xcr0 = b.CreateExtractValue(
-        b.CreateCall(type, instruction, {b.getInt32(0)}), 0);
+    b.CreateCondBr(condition, then, after);
+    b.SetInsertPoint(then);
+    Value *value = body();
     b.CreateBr(after);
     b.SetInsertPoint(after);
     PHINode *result = b.CreatePHI(i32, 2);
     result->addIncoming(b.getInt32(0), before);
-    result->addIncoming(xcr0, read);
+    result->addIncoming(value, then);
     return result;
+  }
+
+  /// XCR0; zero where the system does not let programs read it.
+  Value *readXcr0(Value *leaf1Ecx) {
+    constexpr uint32_t kOsxsave = uint32_t(1) << 27;
+    Value *readable = b.CreateIsNotNull(b.CreateAnd(leaf1Ecx, kOsxsave));
+    return valueIf(readable, [&]() -> Value * {
+      auto *type = FunctionType::get(StructType::get(i32, i32), {i32}, false);
+      auto *instruction = InlineAsm::get(type, "xgetbv", "={ax},={dx},{cx}",
+                                         /*hasSideEffects=*/true);
+      return b.CreateExtractValue(
+          b.CreateCall(type, instruction, {b.getInt32(0)}), 0);
+    });
   }
 
   /// 1 if Linux lets this process use tiles, whose state it saves only for
@@ -226,31 +233,23 @@ private:
   Value *askForTiles(Value *leaf7Edx, Value *xcr0) {
     constexpr uint32_t kAmxTile = uint32_t(1) << 24, kTileState = 3u << 17;
     constexpr uint64_t kArchPrctl = 158, kRequest = 0x1023, kTileData = 18;
-    BasicBlock *before = b.GetInsertBlock();
-    BasicBlock *ask = BasicBlock::Create(context, "", function);
-    BasicBlock *after = BasicBlock::Create(context, "", function);
     Value *saved =
         b.CreateICmpEQ(b.CreateAnd(xcr0, kTileState), b.getInt32(kTileState));
     Value *present = b.CreateIsNotNull(b.CreateAnd(leaf7Edx, kAmxTile));
-    b.CreateCondBr(b.CreateAnd(saved, present), ask, after);
-    b.SetInsertPoint(ask);
-    IntegerType *i64 = b.getInt64Ty();
-    auto *type = FunctionType::get(i64, {i64, i64, i64}, false);
-    auto *instruction =
-        InlineAsm::get(type, "syscall",
-                       "={ax},{ax},{di},{si},~{rcx},~{r11},~{memory},"
-                       "~{dirflag},~{fpsr},~{flags}",
-                       /*hasSideEffects=*/true);
-    Value *failure = b.CreateCall(
-        type, instruction,
-        {b.getInt64(kArchPrctl), b.getInt64(kRequest), b.getInt64(kTileData)});
-    Value *granted = b.CreateZExt(b.CreateIsNull(failure), i32);
-    b.CreateBr(after);
-    b.SetInsertPoint(after);
-    PHINode *result = b.CreatePHI(i32, 2);
-    result->addIncoming(b.getInt32(0), before);
-    result->addIncoming(granted, ask);
-    return result;
+    return valueIf(b.CreateAnd(saved, present), [&]() -> Value * {
+      IntegerType *i64 = b.getInt64Ty();
+      auto *type = FunctionType::get(i64, {i64, i64, i64}, false);
+      auto *instruction =
+          InlineAsm::get(type, "syscall",
+                         "={ax},{ax},{di},{si},~{rcx},~{r11},~{memory},"
+                         "~{dirflag},~{fpsr},~{flags}",
+                         /*hasSideEffects=*/true);
+      Value *failure =
+          b.CreateCall(type, instruction,
+                       {b.getInt64(kArchPrctl), b.getInt64(kRequest),
+                        b.getInt64(kTileData)});
+      return b.CreateZExt(b.CreateIsNull(failure), i32);
+    });
   }
 
   /// What the system has found out of an Arm CPU.

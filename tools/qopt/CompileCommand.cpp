@@ -428,10 +428,7 @@ llvm::Error CompileCommand::writeVersions(Session &session, EmitKind kind,
   auto built = buildVersions(session, model, build, atPhase);
   if (!built)
     return built.takeError();
-  SmallVector<ModelVersion> versions;
-  for (BuiltVersion &version : *built)
-    versions.push_back({*version.module, version.target});
-  return emit(versions, kind);
+  return emit(versionsOf(*built), kind);
 }
 
 llvm::Error CompileCommand::run() {

@@ -164,9 +164,7 @@ emulate(Session &session, const ModelOptions &model, const BuildOptions &build,
   auto built = buildVersions(session, model, build, atPhase);
   if (!built)
     return built.takeError();
-  SmallVector<ModelVersion> versions;
-  for (BuiltVersion &version : *built)
-    versions.push_back({*version.module, version.target});
+  SmallVector<ModelVersion> versions = versionsOf(*built);
   auto info = getModelInfo(versions, *options);
   if (!info)
     return info.takeError();

@@ -343,4 +343,10 @@ buildVersions(Session &session, const ModelOptions &model,
   return versions;
 }
 
+SmallVector<ModelVersion> versionsOf(MutableArrayRef<BuiltVersion> built) {
+  return llvm::map_to_vector(built, [](BuiltVersion &version) {
+    return ModelVersion{*version.module, version.target};
+  });
+}
+
 } // namespace qopt::cli

@@ -98,6 +98,10 @@ llvm::Expected<std::vector<BuiltVersion>>
 buildVersions(Session &session, const ModelOptions &model,
               const BuildOptions &build, PhaseFn atPhase);
 
+/// The same for emission, while `built` lives.
+llvm::SmallVector<ModelVersion>
+versionsOf(llvm::MutableArrayRef<BuiltVersion> built);
+
 } // namespace qopt::cli
 
 #endif // QOPT_TOOLS_QOPT_MODELBUILDER_H

@@ -100,6 +100,7 @@ private:
   FailureOr<SmallVector<int64_t>> stridesOfLhs();
   void planLhs();
   void planWeights();
+  Value numberOf(CopyPlan::Piece &piece, int64_t i, int64_t total);
   void makeShared();
 
   // Copies.
@@ -254,12 +255,7 @@ void MmaTileLowering::planLhs() {
   Value firstRow = apply(d0.floorDiv(blocksAlong) * tile[0], block);
   for (int64_t i = 0; i * threads < total; ++i) {
     CopyPlan::Piece piece;
-    Value number = add(thread, index(i * threads));
-    if ((i + 1) * threads > total) {
-      piece.exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
-                                           number, index(total));
-      number = arith::MinUIOp::create(b, loc, number, index(total - 1));
-    }
+    Value number = numberOf(piece, i, total);
     Value row = apply(d0.floorDiv(perRow), number);
     piece.depth = apply(d0 % perRow * lhs.unit, number);
     // Rows beyond the last one read that one; nobody stores their sums.
@@ -279,6 +275,19 @@ void MmaTileLowering::planLhs() {
   }
 }
 
+/// Which of `total` pieces is the thread's `i`-th; the last one where there is
+/// none, which `piece` then says.
+Value MmaTileLowering::numberOf(CopyPlan::Piece &piece, int64_t i,
+                                int64_t total) {
+  int64_t threads = op.getNumThreads();
+  Value number = add(thread, index(i * threads));
+  if ((i + 1) * threads <= total)
+    return number;
+  piece.exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                       number, index(total));
+  return arith::MinUIOp::create(b, loc, number, index(total - 1));
+}
+
 /// The image of shared memory, piece by piece.
 void MmaTileLowering::planWeights() {
   int64_t threads = op.getNumThreads();
@@ -291,12 +300,7 @@ void MmaTileLowering::planWeights() {
                     apply(d0 % blocksAlong * (steps * weights.bytes), block));
   for (int64_t i = 0; i * threads < total; ++i) {
     CopyPlan::Piece piece;
-    Value number = add(thread, index(i * threads));
-    if ((i + 1) * threads > total) {
-      piece.exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
-                                           number, index(total));
-      number = arith::MinUIOp::create(b, loc, number, index(total - 1));
-    }
+    Value number = numberOf(piece, i, total);
     Value place = mul(number, index(kMmaPiece));
     piece.from = add(start, place);
     piece.to = add(toI32(place), i32(lhs.bytes));

@@ -1,0 +1,293 @@
+//===- DotEmitter.cpp - Contractions through qopt.dot ---------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "DotEmitter.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+
+using namespace mlir;
+
+namespace qopt {
+
+/// Dot products of one segment that stand one after another: beyond, a loop
+/// costs less than the code.
+constexpr int64_t kUnrolledDots = 64;
+
+/// The same where there are no vectors, on cores with little room for code.
+constexpr int64_t kUnrolledScalarDots = 16;
+
+/// Columns and channels as one dimension.
+Value collapseColumns(TensorAccess &access, Value tensor) {
+  int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t dim = 0; dim < rank - 2; ++dim)
+    groups.push_back({dim});
+  groups.push_back({rank - 2, rank - 1});
+  return tensor::CollapseShapeOp::create(access.b, access.loc, tensor, groups);
+}
+
+/// Packed weights fit where the lanes are the output channels, in blocks.
+bool DotEmitter::covers(const DotContraction &dot,
+                        ArrayRef<Position> loops) const {
+  if (kPackedChannels % schedule.lanes != 0 ||
+      (dot.stepBytes > 4 && dot.depth() < dot.stepBytes))
+    return false;
+  AffineExpr lane = getAffineSymbolExpr(0, b.getContext());
+  for (const Position &position : loops)
+    for (auto [loop, index] : llvm::enumerate(position.index)) {
+      if (position.group)
+        return false;
+      if (loop != dot.outLoop && index.isFunctionOfSymbol(0))
+        return false;
+      if (loop == dot.outLoop &&
+          !position.laneBase(loop, lane).isMultipleOf(schedule.lanes))
+        return false;
+    }
+  return true;
+}
+
+/// The sums of pairs of rows lie otherwise than those of rows.
+void DotEmitter::emit(const DotContraction &dot, SmallVector<Position> loops,
+                      SmallVector<Value> &accumulators) {
+  if (flips(dot))
+    addFlipCorrections(dot, loops, accumulators);
+  if (schedule.kernel != Schedule::Kernel::MatrixDot)
+    return dotSegments(dot, dot.segmentLoops, loops, accumulators);
+  size_t count = accumulators.size();
+  pairs = pairRows(dot, loops, accumulators);
+  exchangeHalves(access, pairs, accumulators);
+  dotSegments(dot, dot.segmentLoops, loops, accumulators);
+  exchangeHalves(access, pairs, accumulators);
+  accumulators.resize(count);
+}
+
+void DotEmitter::dotSegments(const DotContraction &dot,
+                             ArrayRef<unsigned> segments,
+                             SmallVector<Position> &loops,
+                             SmallVector<Value> &accumulators) {
+  if (segments.empty())
+    return dotSegment(dot, loops, accumulators);
+  access.emitLoop(dot.extents[segments.front()], accumulators,
+                  [&](AffineExpr i, SmallVector<Value> &inner) {
+                    for (Position &position : loops)
+                      position.index[segments.front()] = i;
+                    dotSegments(dot, segments.drop_front(), loops, inner);
+                  });
+}
+
+/// All steps of one segment: a loop over rows of packed weights whose reads
+/// advance regularly, then the last row, which may read from further back.
+void DotEmitter::dotSegment(const DotContraction &dot, ArrayRef<Position> loops,
+                            SmallVector<Value> &accumulators) {
+  int64_t perRow = dot.stepsPerRow();
+  int64_t rows = llvm::divideCeil(dot.steps(), perRow);
+  int64_t rowBytes = dot.stepBytes * perRow;
+  int64_t regular = dot.depth() / rowBytes;
+  AffineExpr zero = b.getAffineConstantExpr(0);
+  int64_t first = 0;
+  int64_t limit = schedule.lanes == 1 ? kUnrolledScalarDots : kUnrolledDots;
+  if (regular * perRow * int64_t(accumulators.size()) > limit) {
+    // Few accumulators would wait for the loop's own overhead.
+    // Steps that are added in 16 bits must be in one iteration.
+    int64_t unroll = std::max<int64_t>(1, 4 * schedule.stepsPerRead / rowBytes);
+    while (schedule.stepsPerRead == 1 &&
+           (accumulators.size() * unroll < 8 ||
+            perRow * unroll < schedule.pairSteps) &&
+           unroll < 2 && regular % (2 * unroll) == 0)
+      unroll *= 2;
+    access.emitLoop(regular / unroll, accumulators,
+                    [&](AffineExpr i, SmallVector<Value> &inner) {
+                      for (int64_t u = 0; u < unroll; ++u) {
+                        SmallVector<int64_t, 2> steps;
+                        for (int64_t s = 0; s < perRow; ++s)
+                          steps.push_back(u * rowBytes + s * dot.stepBytes);
+                        dotRow(dot, loops, i * unroll + u,
+                               i * (unroll * rowBytes), steps, inner);
+                      }
+                    });
+    first = regular / unroll * unroll;
+  }
+  for (int64_t row = first; row < rows; ++row) {
+    SmallVector<int64_t> steps;
+    for (int64_t s = row * perRow;
+         s < std::min(dot.steps(), (row + 1) * perRow); ++s)
+      steps.push_back(dot.stepOffset(s));
+    dotRow(dot, loops, b.getAffineConstantExpr(row), zero, steps, accumulators);
+  }
+}
+
+/// One row of packed weights against four activations (eight, where weights
+/// have four bits) at `offset` plus each of `steps`.
+void DotEmitter::dotRow(const DotContraction &dot, ArrayRef<Position> loops,
+                        AffineExpr row, AffineExpr offset,
+                        ArrayRef<int64_t> steps,
+                        SmallVector<Value> &accumulators) {
+  if (schedule.kernel == Schedule::Kernel::MatrixDot)
+    return dotPairs(dot, loops, row, offset, steps, accumulators);
+  bool unsignedLhs = dot.lhsUnsigned && !flips(dot);
+  for (auto [half, step] : llvm::enumerate(steps))
+    for (auto [value, position] : llvm::zip_equal(accumulators, loops)) {
+      Value weights = dotWeights(dot, position, row, half);
+      Value activation = dotActivation(dot, position, offset, step);
+      IntegerAttr bound;
+      if (schedule.pairSteps > 0)
+        bound = b.getI64IntegerAttr(pairBounds.at(dot.op));
+      auto dotOp =
+          DotOp::create(b, access.loc, value.getType(), value, activation,
+                        weights, unsignedLhs, dot.weightsUnsigned, bound);
+      value = dotOp.getResult();
+    }
+}
+
+void DotEmitter::dotPairs(const DotContraction &dot, ArrayRef<Position> loops,
+                          AffineExpr row, AffineExpr offset,
+                          ArrayRef<int64_t> steps,
+                          SmallVector<Value> &accumulators) {
+  for (auto [half, step] : llvm::enumerate(steps))
+    for (auto [first, second] : pairs) {
+      Value rows =
+          activationPair(dot, loops[first], loops[second], offset, step);
+      for (auto [part, index] : llvm::enumerate(ArrayRef{first, second}))
+        accumulators[index] =
+            dotOfPairs(access, dot, accumulators[index], rows,
+                       dotWeights(dot, loops[first], row, half, part));
+    }
+}
+
+/// Where the activations of one result begin, in `activations[dot.op]`.
+Position DotEmitter::activationAt(const DotContraction &dot,
+                                  const Position &loops, AffineExpr offset,
+                                  int64_t step) {
+  Value &tensor = activations[dot.op];
+  SmallVector<AffineExpr> index = loops.apply(dot.lhsMap).index;
+  if (dot.kLoops.size() == 2) {
+    // Columns and channels as one dimension: a kernel's row is one run.
+    auto type = cast<RankedTensorType>(dot.lhs.getType());
+    int64_t rank = type.getRank();
+    if (!tensor) {
+      OpBuilder::InsertionGuard guard(b);
+      access.setInsertionPointToTop(root);
+      tensor = collapseColumns(access, dot.lhs);
+    }
+    index[rank - 2] =
+        index[rank - 2] * type.getShape().back() + index[rank - 1];
+    index.pop_back();
+  } else if (!tensor) {
+    tensor = dot.lhs;
+  }
+  index.back() = index.back() + offset + step;
+  return {index, 1};
+}
+
+/// Whether the bytes around `step` that are read at once are in the segment.
+static bool isWholeRead(const DotContraction &dot, int64_t step,
+                        int64_t bytes) {
+  return step % dot.stepBytes == 0 &&
+         step / bytes * bytes + bytes <= dot.depth();
+}
+
+/// Four neighbouring bytes, repeated in every lane.
+Value DotEmitter::dotActivation(const DotContraction &dot,
+                                const Position &loops, AffineExpr offset,
+                                int64_t step) {
+  int64_t bytes = 4 * schedule.stepsPerRead;
+  if (schedule.stepsPerRead == 1 || !isWholeRead(dot, step, bytes)) {
+    Position at = activationAt(dot, loops, offset, step);
+    return flipped(dot, access.readQuad(activations[dot.op], at, dot.depth(),
+                                        schedule.lanes));
+  }
+  Position at = activationAt(dot, loops, offset, step / bytes * bytes);
+  Value run = flipped(dot, access.readRun(activations[dot.op], at, bytes));
+  auto quads = VectorType::get({schedule.stepsPerRead}, b.getI32Type());
+  Value all = vector::BitCastOp::create(b, access.loc, quads, run);
+  SmallVector<int64_t> lane(schedule.lanes, step % bytes / 4);
+  all = vector::ShuffleOp::create(b, access.loc, all, all, lane);
+  return vector::BitCastOp::create(
+      b, access.loc, VectorType::get({4 * schedule.lanes}, b.getI8Type()), all);
+}
+
+/// Eight neighbouring bytes of each row.
+Value DotEmitter::activationPair(const DotContraction &dot,
+                                 const Position &first, const Position &second,
+                                 AffineExpr offset, int64_t step) {
+  int64_t bytes = isWholeRead(dot, step, 16) ? 16 : dot.stepBytes;
+  int64_t base = bytes == 16 ? step / 16 * 16 : step;
+  auto read = [&](const Position &row) {
+    Position at = activationAt(dot, row, offset, base);
+    return access.readRun(activations[dot.op], at, bytes);
+  };
+  Value low = read(first), high = read(second);
+  return joinRows(access, low, high, step - base);
+}
+
+/// x - 128 as a signed byte, of unsigned activations where no instruction takes
+/// these.
+Value DotEmitter::flipped(const DotContraction &dot, Value bytes) {
+  if (!flips(dot))
+    return bytes;
+  TensorAccess::Key key{bytes.getAsOpaquePointer(), {}};
+  if (Value known = access.lookup(key))
+    return known;
+  auto type = cast<VectorType>(bytes.getType());
+  auto top = DenseElementsAttr::get(type, b.getI8IntegerAttr(-128));
+  Value mask = arith::ConstantOp::create(b, access.loc, top);
+  return access.remember(key,
+                         arith::XOrIOp::create(b, access.loc, bytes, mask));
+}
+
+Value DotEmitter::packedConstant(const DotContraction &dot) {
+  Value &tensor = packedWeights[dot.op];
+  if (tensor)
+    return tensor;
+  OpBuilder::InsertionGuard guard(b);
+  access.setInsertionPointToTop(root);
+  DenseElementsAttr packed = packWeights(dot, packedChannels());
+  if (schedule.pairSteps > 0)
+    pairBounds[dot.op] = pairBound(packed, dot);
+  if (flips(dot))
+    corrections[dot.op] =
+        arith::ConstantOp::create(b, access.loc, flipCorrections(packed, dot));
+  return tensor = arith::ConstantOp::create(b, access.loc, packed);
+}
+
+/// sum a * b - sum (a ^ 0x80) * b, which depends on the channel only.
+void DotEmitter::addFlipCorrections(const DotContraction &dot,
+                                    ArrayRef<Position> loops,
+                                    MutableArrayRef<Value> accumulators) {
+  packedConstant(dot);
+  AffineExpr lane = b.getAffineSymbolExpr(0);
+  for (auto [value, position] : llvm::zip_equal(accumulators, loops)) {
+    SmallVector<AffineExpr> index;
+    for (unsigned loop : dot.batchLoops)
+      index.push_back(position.index[loop]);
+    index.push_back(position.laneBase(dot.outLoop, lane) + lane);
+    Value missing = access.read(corrections[dot.op], {index, schedule.lanes});
+    missing = access.toVector(missing, schedule.lanes);
+    value = arith::AddIOp::create(b, access.loc, value, missing);
+  }
+}
+
+/// The weights of the channels in the lanes for one step, or part of them.
+Value DotEmitter::dotWeights(const DotContraction &dot, const Position &loops,
+                             AffineExpr row, unsigned half, int64_t part) {
+  Value tensor = packedConstant(dot);
+  SmallVector<AffineExpr> index;
+  for (unsigned loop : dot.batchLoops)
+    index.push_back(loops.index[loop]);
+  AffineExpr lane = b.getAffineSymbolExpr(0);
+  AffineExpr channel = loops.laneBase(dot.outLoop, lane);
+  index.push_back(channel.floorDiv(packedChannels()));
+  for (unsigned loop : dot.segmentLoops)
+    index.push_back(loops.index[loop]);
+  index.push_back(row);
+  int64_t bytes = schedule.lanes * 4;
+  index.push_back((channel % packedChannels()) * dot.stepBytes + part * bytes +
+                  lane);
+  Value weights = access.toVector(access.read(tensor, {index, bytes}), bytes);
+  return dot.isPacked4() ? access.unpackNibbles(weights, half) : weights;
+}
+
+} // namespace qopt

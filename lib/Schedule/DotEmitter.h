@@ -1,0 +1,87 @@
+//===- DotEmitter.h - Contractions through qopt.dot -----------*- C++ -*-===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The part of the nest emitter that computes a contraction on packed weights:
+// loops over segments and rows, reads of activations, dot products.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QOPT_LIB_SCHEDULE_DOTEMITTER_H
+#define QOPT_LIB_SCHEDULE_DOTEMITTER_H
+
+#include "RowPairs.h"
+#include "qopt/Schedule/Schedule.h"
+
+namespace qopt {
+
+/// `tensor` with columns and channels, its last dimensions, as one.
+mlir::Value collapseColumns(TensorAccess &access, mlir::Value tensor);
+
+class DotEmitter {
+public:
+  DotEmitter(TensorAccess &access, mlir::Operation *root,
+             const Schedule &schedule)
+      : access(access), b(access.b), root(root), schedule(schedule) {}
+
+  /// Whether the lanes of all `loops` are output channels, in blocks.
+  bool covers(const DotContraction &dot, llvm::ArrayRef<Position> loops) const;
+  /// Adds the products at `loops` to `accumulators`, vectors of all lanes.
+  void emit(const DotContraction &dot, llvm::SmallVector<Position> loops,
+            llvm::SmallVector<mlir::Value> &accumulators);
+
+private:
+  void dotSegments(const DotContraction &dot, llvm::ArrayRef<unsigned> segments,
+                   llvm::SmallVector<Position> &loops,
+                   llvm::SmallVector<mlir::Value> &accumulators);
+  void dotSegment(const DotContraction &dot, llvm::ArrayRef<Position> loops,
+                  llvm::SmallVector<mlir::Value> &accumulators);
+  void dotRow(const DotContraction &dot, llvm::ArrayRef<Position> loops,
+              mlir::AffineExpr row, mlir::AffineExpr offset,
+              llvm::ArrayRef<int64_t> steps,
+              llvm::SmallVector<mlir::Value> &accumulators);
+  void dotPairs(const DotContraction &dot, llvm::ArrayRef<Position> loops,
+                mlir::AffineExpr row, mlir::AffineExpr offset,
+                llvm::ArrayRef<int64_t> steps,
+                llvm::SmallVector<mlir::Value> &accumulators);
+  Position activationAt(const DotContraction &dot, const Position &loops,
+                        mlir::AffineExpr offset, int64_t step);
+  mlir::Value dotActivation(const DotContraction &dot, const Position &loops,
+                            mlir::AffineExpr offset, int64_t step);
+  mlir::Value activationPair(const DotContraction &dot, const Position &first,
+                             const Position &second, mlir::AffineExpr offset,
+                             int64_t step);
+  mlir::Value flipped(const DotContraction &dot, mlir::Value bytes);
+  mlir::Value packedConstant(const DotContraction &dot);
+  mlir::Value dotWeights(const DotContraction &dot, const Position &loops,
+                         mlir::AffineExpr row, unsigned half, int64_t part = 0);
+  void addFlipCorrections(const DotContraction &dot,
+                          llvm::ArrayRef<Position> loops,
+                          llvm::MutableArrayRef<mlir::Value> accumulators);
+  bool flips(const DotContraction &dot) const {
+    return schedule.flipLhs && dot.lhsUnsigned;
+  }
+  /// Channels in one block of packed weights.
+  int64_t packedChannels() const {
+    return schedule.kernel == Schedule::Kernel::MatrixDot
+               ? llvm::alignTo(schedule.tile[schedule.laneDim], schedule.lanes)
+               : kPackedChannels;
+  }
+
+  TensorAccess &access;
+  mlir::RewriterBase &b;
+  mlir::Operation *root;
+  const Schedule &schedule;
+  llvm::DenseMap<mlir::Operation *, mlir::Value> packedWeights, activations,
+      corrections;
+  /// Kernel MatrixDot: which of the rows that are emitted belong together.
+  llvm::SmallVector<RowPair> pairs;
+  llvm::DenseMap<mlir::Operation *, int64_t> pairBounds;
+};
+
+} // namespace qopt
+
+#endif // QOPT_LIB_SCHEDULE_DOTEMITTER_H
