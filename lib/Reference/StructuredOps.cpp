@@ -15,6 +15,7 @@
 #include "StructuredOps.h"
 #include "Scalars.h"
 
+#include <cmath>
 #include <numeric>
 
 using namespace mlir;
@@ -185,13 +186,18 @@ static void forEachRow(const LoopNest &nest, int64_t rowLoop, Row row) {
 // Contractions
 //===----------------------------------------------------------------------===//
 
-static float multiplyAdd(float acc, float a, float b) { return acc + a * b; }
-static int32_t multiplyAdd(int32_t acc, int32_t a, int32_t b) {
+static float multiplyThenAdd(float acc, float a, float b) {
+  return acc + a * b;
+}
+static float fusedMultiplyAdd(float acc, float a, float b) {
+  return std::fma(a, b, acc);
+}
+static int32_t wrappingMultiplyAdd(int32_t acc, int32_t a, int32_t b) {
   return int32_t(uint32_t(acc) + uint32_t(a) * uint32_t(b));
 }
 
 /// One step of the reduction for a row of accumulators.
-template <typename T>
+template <typename T, T (*multiplyAdd)(T, T, T)>
 static void multiplyAddRow(T *acc, int64_t accStride, const T *a,
                            int64_t aStride, const T *b, int64_t bStride,
                            int64_t count) {
@@ -202,7 +208,7 @@ static void multiplyAddRow(T *acc, int64_t accStride, const T *a,
     return;
   }
   if (accStride == 1 && aStride == 1 && bStride == 0)
-    return multiplyAddRow(acc, 1, b, 0, a, 1, count);
+    return multiplyAddRow<T, multiplyAdd>(acc, 1, b, 0, a, 1, count);
   for (int64_t i = 0; i != count; ++i)
     acc[i * accStride] =
         multiplyAdd(acc[i * accStride], a[i * aStride], b[i * bStride]);
@@ -245,7 +251,7 @@ static void packRows(std::vector<T> &packed, const T *&data, Access &access,
   data = packed.data();
 }
 
-template <typename T>
+template <typename T, T (*multiplyAdd)(T, T, T)>
 static void contractRows(LoopNest &nest, const HostTensor &lhs,
                          const HostTensor &rhs, HostTensor &out) {
   mergeLoops(nest);
@@ -261,8 +267,8 @@ static void contractRows(LoopNest &nest, const HostTensor &lhs,
     for (int i = 0; i != 3; ++i)
       strides[i] = nest.accesses[i].strides[rowLoop];
   forEachRow(nest, rowLoop, [&](ArrayRef<int64_t>, ArrayRef<int64_t> at) {
-    multiplyAddRow(acc + at[2], strides[2], a + at[0], strides[0], b + at[1],
-                   strides[1], length);
+    multiplyAddRow<T, multiplyAdd>(acc + at[2], strides[2], a + at[0],
+                                   strides[0], b + at[1], strides[1], length);
     return true;
   });
 }
@@ -286,10 +292,12 @@ TensorRef reference::contract(const Contraction &contraction,
       makeNest(contraction.op,
                {contraction.lhsMap, contraction.rhsMap, contraction.outMap},
                {lhs->shape, rhs->shape, out->shape});
-  if (out->dtype == DType::F32)
-    contractRows<float>(nest, *lhs, *rhs, *out);
+  if (out->dtype != DType::F32)
+    contractRows<int32_t, wrappingMultiplyAdd>(nest, *lhs, *rhs, *out);
+  else if (contraction.oneRounding)
+    contractRows<float, fusedMultiplyAdd>(nest, *lhs, *rhs, *out);
   else
-    contractRows<int32_t>(nest, *lhs, *rhs, *out);
+    contractRows<float, multiplyThenAdd>(nest, *lhs, *rhs, *out);
   return out;
 }
 
@@ -378,7 +386,7 @@ TensorRef reference::reduceIntegers(linalg::LinalgOp op, const TensorRef &input,
   forEachRow(nest, -1, [&](ArrayRef<int64_t>, ArrayRef<int64_t> at) {
     int32_t value = data[at[0]];
     int32_t &sum = acc[at[1]];
-    sum = isMax ? std::max(sum, value) : multiplyAdd(sum, value, 1);
+    sum = isMax ? std::max(sum, value) : wrappingMultiplyAdd(sum, value, 1);
     return true;
   });
   return out;

@@ -171,6 +171,8 @@ struct Member {
   linalg::LinalgOp op;
   SmallVector<AffineExpr> loops;
   int64_t trips = 1;
+  /// Whether a step is a multiplication and addition in one.
+  bool fusedSteps = false;
 
   Block *block() const { return linalg::LinalgOp(op).getBlock(); }
   bool isReduction() const {
@@ -256,6 +258,8 @@ void ScheduleChooser::collect(linalg::LinalgOp op, ArrayRef<AffineExpr> at,
     if (!loop)
       loop = getAffineDimExpr(nextDim++, op->getContext());
   member.trips = trips * reductionTrips(op);
+  std::optional<Contraction> contraction = matchContraction(op);
+  member.fusedSteps = contraction && contraction->oneRounding;
   // Who asks for the same elements again gets the same values.
   for (const Member &known : members)
     if (known.op == op && known.trips == member.trips &&
@@ -405,7 +409,7 @@ double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
                                  int64_t blocks) const {
   const Member *member = heaviest();
   bool useDot = schedule.usesDots();
-  double products = 2.0 * rows * blocks;
+  double products = (member->fusedSteps ? 1.0 : 2.0) * rows * blocks;
   double steps = member->trips;
   double loads = 0.5 * rows + blocks;
   if (useDot) {
@@ -416,8 +420,12 @@ double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
     if (form.stepsPerRead > 1)
       products += loads;
   }
-  // A product waits four cycles for the one before it on its accumulator.
+  // A step waits four cycles for the one before it on its accumulator; of
+  // float ones, two can run in a cycle.
   double step = std::max({products, loads, useDot ? 4.0 : 8.0}) + 1;
+  // Of tiles that cost the same, the one with fewer loads: some cores start two
+  // products in a cycle, and then loads are what binds.
+  step += 0.02 * loads;
   constexpr double kEpilogue = 12;
   return steps * step + kEpilogue * rows * blocks + 4;
 }
@@ -495,6 +503,11 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
                     form.kind == DotForm::Kind::Matrix ||
                     kPackedChannels % (blocks * schedule.lanes) == 0 ||
                     blocks * schedule.lanes % kPackedChannels == 0;
+    // Accumulators, a step's weights, and an activation that several blocks
+    // share.
+    if (heaviest()->fusedSteps && rows > 1 && blocks > 1 &&
+        rows * blocks + blocks + 1 > target.numVectorRegisters)
+      return false;
     return rows * blocks <= budget && inBlocks &&
            (schedule.kernel != Schedule::Kernel::Dot || reductions > 1 ||
             rows * blocks == 1 ||

@@ -66,12 +66,12 @@ void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
   pm.addPass(createConvertTableLookupPass({target.name}));
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(createExpandCopiesPass());
-  pm.addPass(createExpandMathPass());
+  pm.addPass(createExpandMathPass({/*fma=*/!target.hasFma}));
   VectorTransferToSCFOptions toScf;
   toScf.enableFullUnroll();
   pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(toScf));
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
-  pm.addPass(createExpandMathPass());
+  pm.addPass(createExpandMathPass({/*fma=*/!target.hasFma}));
   addCleanup(pm);
 
   pm.addPass(createSCFToControlFlowPass());

@@ -147,6 +147,7 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
     info.hasFloat = info.name != "cortex-m0" && info.name != "cortex-m3";
     info.hasDsp = info.hasFloat;
   }
+  info.hasFma = info.hasFloat && info.name != "x86-64-v2";
   info.hasCpAsync = row.arch == kGpu && info.cpu != "sm_75";
   if (info.hasVnni512)
     info.l2Bytes = 1024 * 1024;

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "qopt/Support/FloatMath.h"
@@ -163,7 +164,83 @@ struct ExtremumExpand : OpRewritePattern<Op> {
   }
 };
 
+/// A constant of the type `like`, a scalar's or a vector's.
+static Value constantLike(ImplicitLocOpBuilder &b, TypedAttr scalar,
+                          Type like) {
+  if (auto vector = dyn_cast<VectorType>(like))
+    scalar = DenseElementsAttr::get(vector, scalar);
+  return arith::ConstantOp::create(b, scalar);
+}
+
+/// Of the two f64 around the exact `sum + error`, the one with an odd last bit;
+/// `sum`, which is the nearest, where the error is 0.
+static Value roundToOdd(ImplicitLocOpBuilder &b, Value sum, Value error,
+                        Type bits) {
+  auto integer = [&](int64_t value) {
+    return constantLike(b, b.getI64IntegerAttr(value), bits);
+  };
+  // One step away from zero if the error has the sum's sign, else towards it.
+  Value sumBits = arith::BitcastOp::create(b, bits, sum);
+  Value errorBits = arith::BitcastOp::create(b, bits, error);
+  Value signs = arith::XOrIOp::create(b, sumBits, errorBits);
+  Value differ = arith::ShRSIOp::create(b, signs, integer(63));
+  Value step = arith::OrIOp::create(b, differ, integer(1));
+  Value odd = arith::AddIOp::create(b, sumBits, step);
+  Value lastBit = arith::AndIOp::create(b, sumBits, integer(1));
+  Value isEven =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lastBit, integer(0));
+  // Ordered: of infinities the error is NaN, and nothing is to be mended.
+  Value zero = constantLike(b, b.getF64FloatAttr(0), sum.getType());
+  Value isInexact =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::ONE, error, zero);
+  Value rounded = arith::SelectOp::create(
+      b, arith::AndIOp::create(b, isEven, isInexact), odd, sumBits);
+  return arith::BitcastOp::create(b, sum.getType(), rounded);
+}
+
+/// fma(a, b, c) -> f32(a * b + c in f64, rounded to odd)
+///
+/// In f64 the product of two f32 is exact; the sum's error is found as in
+/// Knuth's TwoSum. A sum rounded to odd is halfway between two f32 only if the
+/// exact one is, so that the second rounding gives what one rounding of the
+/// exact sum gives (Boldo and Melquiond, "Emulation of a FMA and correctly
+/// rounded sums: proved algorithms using rounding to odd", 2008).
+struct FmaExpand : OpRewritePattern<math::FmaOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::FmaOp op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isF32() ||
+        !isa<FloatType, VectorType>(type))
+      return rewriter.notifyMatchFailure(op, "neither f32 nor a vector of it");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    auto like = [&](Type element) -> Type {
+      auto vector = dyn_cast<VectorType>(type);
+      return vector ? vector.clone(element) : element;
+    };
+    auto extend = [&](Value value) -> Value {
+      return arith::ExtFOp::create(b, like(b.getF64Type()), value);
+    };
+    auto subtract = [&](Value x, Value y) -> Value {
+      return arith::SubFOp::create(b, x, y);
+    };
+    Value c = extend(op.getC());
+    Value product =
+        arith::MulFOp::create(b, extend(op.getA()), extend(op.getB()));
+    Value sum = arith::AddFOp::create(b, product, c);
+    Value cPart = subtract(sum, product);
+    Value error = arith::AddFOp::create(
+        b, subtract(product, subtract(sum, cPart)), subtract(c, cPart));
+    rewriter.replaceOpWithNewOp<arith::TruncFOp>(
+        op, type, roundToOdd(b, sum, error, like(b.getI64Type())));
+    return success();
+  }
+};
+
 struct ExpandMathPass : qopt::impl::ExpandMathPassBase<ExpandMathPass> {
+  using Base::Base;
+
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns
@@ -175,6 +252,8 @@ struct ExpandMathPass : qopt::impl::ExpandMathPassBase<ExpandMathPass> {
              ExtremumExpand<arith::MinimumFOp, false, true>,
              ExtremumExpand<arith::MaxNumFOp, true, false>,
              ExtremumExpand<arith::MinNumFOp, false, false>>(&getContext());
+    if (fma)
+      patterns.add<FmaExpand>(&getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

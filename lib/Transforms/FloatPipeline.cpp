@@ -32,6 +32,7 @@ void buildFloatPipeline(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createRemoveIdentitiesPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createFuseMultiplyAddPass());
 }
 
 } // namespace qopt

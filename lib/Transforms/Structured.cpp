@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Transforms/Structured.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <algorithm>
@@ -39,21 +40,31 @@ static Value otherOperand(Operation *op, Value known) {
   return op->getOperand(1) == known ? op->getOperand(0) : Value();
 }
 
+/// The operation that multiplies in a body `acc + lhs * rhs`, of two
+/// operations or of one with one rounding.
+static Operation *findProduct(Block &body) {
+  auto yield = cast<linalg::YieldOp>(body.getTerminator());
+  if (yield.getNumOperands() != 1)
+    return nullptr;
+  Value acc = body.getArguments().back();
+  Operation *sum = yield.getOperand(0).getDefiningOp();
+  if (auto fma = dyn_cast_or_null<math::FmaOp>(sum))
+    return fma.getC() == acc ? fma : nullptr;
+  if (!sum || !isa<arith::AddFOp, arith::AddIOp>(sum))
+    return nullptr;
+  Value product = otherOperand(sum, acc);
+  Operation *mul = product ? product.getDefiningOp() : nullptr;
+  return mul && isa<arith::MulFOp, arith::MulIOp>(mul) ? mul : nullptr;
+}
+
 /// The two block arguments of a body `acc + lhs * rhs`, in source order.
 static std::optional<std::pair<BlockArgument, BlockArgument>>
 matchProductSum(Block &body) {
-  auto yield = cast<linalg::YieldOp>(body.getTerminator());
-  if (yield.getNumOperands() != 1)
+  Operation *product = findProduct(body);
+  if (!product)
     return std::nullopt;
-  Operation *sum = yield.getOperand(0).getDefiningOp();
-  if (!sum || !isa<arith::AddFOp, arith::AddIOp>(sum))
-    return std::nullopt;
-  Value product = otherOperand(sum, body.getArguments().back());
-  Operation *mul = product ? product.getDefiningOp() : nullptr;
-  if (!mul || !isa<arith::MulFOp, arith::MulIOp>(mul))
-    return std::nullopt;
-  auto lhs = dyn_cast<BlockArgument>(skipExtensions(mul->getOperand(0)));
-  auto rhs = dyn_cast<BlockArgument>(skipExtensions(mul->getOperand(1)));
+  auto lhs = dyn_cast<BlockArgument>(skipExtensions(product->getOperand(0)));
+  auto rhs = dyn_cast<BlockArgument>(skipExtensions(product->getOperand(1)));
   if (!lhs || !rhs || lhs == rhs)
     return std::nullopt;
   return std::make_pair(lhs, rhs);
@@ -105,6 +116,7 @@ std::optional<Contraction> matchContraction(Operation *operation) {
   }
   result.depthwise &= !result.channelLoops.empty();
   op.getReductionDims(result.reductionLoops);
+  result.oneRounding = isa<math::FmaOp>(findProduct(*op.getBlock()));
   return result;
 }
 

@@ -15,10 +15,10 @@
 // RUN: FileCheck %s --check-prefix=PLANNED < %t/07.planned.mlir
 // RUN: FileCheck %s --check-prefix=LLVM < %t/08.llvm.mlir
 
-// FLOAT:          linalg.conv_2d_nhwc_fhwc
+// FLOAT:          math.fma
 // FLOAT:          arith.addf
 // FLOAT:          arith.maximumf
-// FLOAT:          linalg.matmul
+// FLOAT:          math.fma
 
 // OBSERVED:       qopt.observe %{{.*}} {edge = "x"}
 // OBSERVED:       qopt.observe %{{.*}} {edge = "conv"}
@@ -27,8 +27,9 @@
 // CALIBRATED:     qopt.observe %{{.*}} {edge = "relu", max = array<f32: 4.000000e+00>, min = array<f32: 0.000000e+00>}
 
 // The convolution is not rounded before the sum.
-// QDQ:            %[[CONV:.*]] = linalg.conv_2d_nhwc_fhwc
-// QDQ-NEXT:       linalg.generic {{.*}} ins(%[[CONV]], %{{.*}}
+// QDQ:            %[[CONV:.*]] = linalg.generic
+// QDQ:            math.fma
+// QDQ:            linalg.generic {{.*}} ins(%[[CONV]], %{{.*}}
 // QDQ:            qopt.quantize {{.*}} range [0, 255]
 // QDQ:            qopt.dequantize {{.*}} tensor<16x4xi4>
 

@@ -1,5 +1,6 @@
 // RUN: qopt-opt %s --qopt-expand-math | FileCheck %s
 // RUN: qopt-opt %s --qopt-expand-math --qopt-expand-math | FileCheck %s
+// RUN: qopt-opt %s --qopt-expand-math='fma' | FileCheck %s --check-prefix=FMA
 
 // CHECK-LABEL: func.func @exp
 // CHECK-NOT:     math.
@@ -101,4 +102,19 @@ func.func @maximum(%x: vector<4xf32>, %y: vector<4xf32>) -> vector<4xf32> {
 func.func @minnum(%x: f32, %y: f32) -> f32 {
   %0 = arith.minnumf %x, %y : f32
   return %0 : f32
+}
+
+// One rounding, where the target has no instruction for it: in f64, the last
+// bit made odd where the sum is not exact.
+// CHECK-LABEL: func.func @fma
+// CHECK:         math.fma
+// FMA-LABEL:   func.func @fma
+// FMA:           [[PRODUCT:%.*]] = arith.mulf %{{.*}}, %{{.*}} : vector<4xf64>
+// FMA:           [[SUM:%.*]] = arith.addf [[PRODUCT]], %{{.*}} : vector<4xf64>
+// FMA:           arith.bitcast [[SUM]] : vector<4xf64> to vector<4xi64>
+// FMA:           arith.truncf %{{.*}} : vector<4xf64> to vector<4xf32>
+// FMA-NOT:       math.fma
+func.func @fma(%a: vector<4xf32>, %b: vector<4xf32>, %c: vector<4xf32>) -> vector<4xf32> {
+  %0 = math.fma %a, %b, %c : vector<4xf32>
+  return %0 : vector<4xf32>
 }

@@ -43,6 +43,8 @@ struct TargetInfo {
   /// Whether floats are computed by instructions; without, no float operation
   /// may be left.
   bool hasFloat = true;
+  /// Whether one instruction multiplies and adds floats with one rounding.
+  bool hasFma = true;
   /// Whether one instruction gives all 64 bits of a product.
   bool hasLongMultiply = true;
 

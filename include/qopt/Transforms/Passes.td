@@ -130,7 +130,12 @@ def ExpandMathPass : Pass<"qopt-expand-math"> {
     comparisons and selects that tell +0 from -0, which upstream's expansion
     does not. Operations on other types, and on tensors outside of structured
     operations, stay.
+
+    With `fma`, `math.fma` on f32 becomes operations on f64, rounded to f32 once:
+    for targets without the instruction, which would call a library.
   }];
+  let options = [Option<"fma", "fma", "bool", /*default=*/"false",
+                        "Whether to expand math.fma, too">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"
   ];
@@ -182,6 +187,23 @@ def FoldConstantsPass : Pass<"qopt-fold-constants", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
+}
+
+def FuseMultiplyAddPass : Pass<"qopt-fuse-multiply-add", "::mlir::func::FuncOp"> {
+  let summary = "Contractions that round once per step";
+  let description = [{
+    Every f32 contraction, of a named operation or not, becomes a
+    `linalg.generic` whose body is one `math.fma`:
+    ```
+    acc + a * b  ->  fma(a, b, acc)
+    ```
+    That is one instruction instead of two on nearly every processor, and the
+    same bits on all of them, since the module says so. It changes the results by
+    roundings, so it belongs to the phase `float`: everything later computes
+    what this module says.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect"];
 }
 
 def InsertObserversPass

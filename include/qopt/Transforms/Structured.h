@@ -42,6 +42,8 @@ struct Contraction {
   /// Whether every channel loop also indexes `lhs`, as in a depthwise
   /// convolution: channels do not mix.
   bool depthwise = false;
+  /// Whether a step is a `math.fma`: the product itself is not rounded.
+  bool oneRounding = false;
 };
 
 std::optional<Contraction> matchContraction(mlir::Operation *op);
