@@ -68,6 +68,8 @@ config.substitutions += [
     ("%demo", os.path.join(config.qopt_src_root, "examples", "fashion-mnist")),
     ("%same_bytes", f"{sys.executable} {config.test_source_root}/Emulated/Inputs/same_bytes.py "
                     f"--qopt {config.qopt_obj_root}/bin/qopt"),
+    ("%target_table", f"{sys.executable} {config.test_source_root}/Targets/Inputs/target_table.py "
+                      f"--qopt {config.qopt_obj_root}/bin/qopt"),
     ("%check_metrics", f"{sys.executable} {config.test_source_root}/check_metrics.py"),
     ("%cifar10", f"{sys.executable} {config.test_source_root}/cifar10.py"),
 ]

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""The README's table of targets: what each model takes on each target, and whether its answers are the
+reference interpreter's, byte for byte.
+
+  target_table.py --qopt QOPT NAME FOLDER            compares the column NAME with what it finds
+  target_table.py --qopt QOPT --write NAME FOLDER    rewrites it
+
+FOLDER has model.onnx, calib.npz and test.npz. The model is quantized once; every target compiles the same module in
+phase `qdq`, cores without floats that of the recipe `int8-fixed-point`. A cell is
+
+  code + weights / arena [, instructions per inference]
+
+in KiB and millions; "-" where the model cannot be compiled for the target, for a reason that is printed. A target that this
+host can neither run nor emulate is compiled only: its sizes are compared, its answers are not.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PAGE = ROOT / "README.md"
+CALIBRATION_SAMPLES = 20  # ranges need not be good here
+
+# Target: what runs its programs. None: this host, where it can.
+EMULATORS = {
+    "x86-64-v2": None, "x86-64-v3": None, "x86-64-v4": None, "x86-64-v4-vnni": None, "x86-64-v4-amx": None,
+    "aarch64": "qemu-aarch64 -cpu cortex-a53",
+    "aarch64+dotprod": "qemu-aarch64 -cpu neoverse-n1",
+    "aarch64+dotprod+i8mm": "qemu-aarch64 -cpu max",
+    "rv64gcv": "qemu-riscv64 -cpu rv64,v=true,vext_spec=v1.0",
+    "sm_80": None,
+}
+CORES = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m55")
+WITHOUT_FLOATS = ("cortex-m0", "cortex-m3")
+# The microbit has 16 KiB of RAM: another machine stands in, and traps what a Cortex-M0 would.
+MACHINES = {"cortex-m0": ["--machine", "mps2-an385"]}
+
+
+def run(command, may_fail=False):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if done.returncode and not may_fail:
+        sys.exit(f"{' '.join(map(str, command))}\n{done.stderr}")
+    return done
+
+
+def kib(size):
+    return f"{size / 1024:.1f}"
+
+
+class Model:
+    def __init__(self, qopt, source, folder):
+        self.qopt, self.source, self.folder = qopt, source, folder
+        self.ranges = folder / "ranges.json"
+        run([qopt, "calibrate", source / "model.onnx", "--data", source / "calib.npz",
+             "--calibration-samples", CALIBRATION_SAMPLES, "-o", self.ranges])
+        self.qdq = folder / "qdq.mlir"
+        run([qopt, "compile", source / "model.onnx", "--calibration", self.ranges, "--compile-to", "qdq",
+             "--name", "model", "-o", self.qdq])
+        self.inputs = []
+        arrays = numpy.load(source / "test.npz")
+        for name in arrays.files:
+            self.inputs += ["--input", folder / f"{len(self.inputs)}.npy"]
+            numpy.save(self.inputs[-1], arrays[name][:1])
+        self.expected = self.answer("--reference")
+
+    def answer(self, *options):
+        output = self.folder / "output.npy"
+        run([self.qopt, "run", self.qdq, "--compile-from", "qdq", *self.inputs, "--output", output, *options])
+        return output.read_bytes()
+
+    def cell(self, target):
+        report = self.folder / "report.json"
+        run([self.qopt, "compile", self.qdq, "--compile-from", "qdq", "--target", target,
+             "-o", self.folder / "model.o", "--report", report])
+        size = json.loads(report.read_text())["bytes"]
+        emulator = EMULATORS[target]
+        if not emulator and not self.runs_here(target):
+            print(f"{target}: this host does not run it: compiled only")
+        elif emulator and not shutil.which(emulator.split()[0]):
+            print(f"{target}: no {emulator.split()[0]}: compiled only")
+        else:
+            options = ["--emulator", emulator] if emulator else []
+            if self.answer("--target", target, *options) != self.expected:
+                sys.exit(f"{target}: the answer differs from the reference interpreter's")
+        code = size["object"] - size["weights"]
+        return f"{kib(code)} + {kib(size['weights'])} / {kib(size['arena'])}"
+
+    def runs_here(self, target):
+        """Whether the driver, which knows this host, would run it."""
+        done = run([self.qopt, "run", self.qdq, "--compile-from", "qdq", *self.inputs, "--output",
+                    self.folder / "output.npy", "--target", target], may_fail=True)
+        return done.returncode == 0 or "expected code that this host can run" not in done.stderr
+
+    def firmware_cell(self, core):
+        command = [sys.executable, ROOT / "examples/cortex-m/run", "--qopt", self.qopt, core, "--verify",
+                   "--count", "1", "--model", self.source / "model.onnx", "--samples", self.source / "test.npz",
+                   *MACHINES.get(core, []), "--quantize",
+                   f"--calibration {self.ranges}" + (" --recipe int8-fixed-point" if core in WITHOUT_FLOATS else "")]
+        done = run(command, may_fail=True)
+        sizes = re.search(r"code (\d+) constants (\d+) arena (\d+) instructions (\d+)", done.stderr)
+        if sizes:
+            code, constants, arena, instructions = map(int, sizes.groups())
+            return f"{kib(code)} + {kib(constants)} / {kib(arena)}, {instructions / 1e6:.1f} M"
+        if core in WITHOUT_FLOATS and "no floating point" in done.stderr:
+            print(f"{core}: {done.stderr.strip()}")
+            return "-"
+        sys.exit(f"{core}: {done.stderr}")
+
+
+def find_cell(lines, name, target):
+    """The line of the target and the index of the model's cell in it."""
+    heads = [i for i, line in enumerate(lines) if line.startswith("| target |")]
+    names = [cell.strip() for cell in lines[heads[0]].split("|")] if heads else []
+    rows = [i for i, line in enumerate(lines) if line.startswith(f"| `{target}` |")]
+    if name not in names or len(rows) != 1:
+        sys.exit(f"{PAGE}: expected a table with a column '{name}' and a row '{target}'")
+    return rows[0], names.index(name)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--qopt", required=True)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("name")
+    parser.add_argument("folder", type=pathlib.Path)
+    options = parser.parse_args()
+    lines = PAGE.read_text().splitlines()
+    differences = 0
+    with tempfile.TemporaryDirectory() as folder:
+        model = Model(os.path.abspath(options.qopt), options.folder, pathlib.Path(folder))
+        for target in (*EMULATORS, *CORES):
+            found = model.firmware_cell(target) if target in CORES else model.cell(target)
+            row, column = find_cell(lines, options.name, target)
+            cells = lines[row].split("|")
+            written, cells[column] = cells[column].strip(), f" {found} "
+            lines[row] = "|".join(cells)
+            if written != found:
+                differences += 1
+                print(f"{target}: the page has '{written}', found '{found}'")
+    if options.write:
+        PAGE.write_text("\n".join(lines) + "\n")
+    elif differences:
+        sys.exit(f"{PAGE}: {differences} cells are out of date; write them with --write")
+    print(f"{options.name}: {len(EMULATORS) + len(CORES)} targets")
+
+
+if __name__ == "__main__":
+    main()
