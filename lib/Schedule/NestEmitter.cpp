@@ -15,6 +15,7 @@
 #include "qopt/Schedule/NestEmitter.h"
 #include "DepthwiseEmitter.h"
 #include "DotEmitter.h"
+#include "MmaEmitter.h"
 #include "RoundedBytes.h"
 #include "TileEmitter.h"
 #include "VectorBody.h"
@@ -50,10 +51,7 @@ private:
   Value emitThreads(Value dest, SmallVector<AffineExpr> base,
                     SmallVector<int64_t> count);
   Value emitMma(Value dest);
-  Value emitMmaTile(const MmaContraction &mma, AffineExpr thread);
   Value emitMmaEnds(const MmaContraction &mma, AffineExpr thread, Value dest);
-  Value emitIf(AffineExpr index, int64_t end, bool isAlways, Value dest,
-               function_ref<Value(Value)> body);
   void shareOut(Operation *loop);
   Value emitInnermost(int64_t dim, Value dest, SmallVector<AffineExpr> base,
                       SmallVector<int64_t> count);
@@ -495,116 +493,38 @@ Value NestEmitter::emitMma(Value dest) {
   return carried[0];
 }
 
-/// What thread `thread` holds of the products.
-Value NestEmitter::emitMmaTile(const MmaContraction &mma, AffineExpr thread) {
-  const DotContraction &dot = mma.dot;
-  Value lhs = dot.lhs, weights;
-  {
-    OpBuilder::InsertionGuard guard(b);
-    access.setInsertionPointToTop(region.root);
-    if (dot.kLoops.size() == 2)
-      lhs = collapseColumns(access, lhs);
-    weights = arith::ConstantOp::create(
-        b, loc, packMmaWeights(mma, schedule.mmaTile[1]));
-  }
-  auto type = VectorType::get({schedule.mmaTile[2] * schedule.mmaTile[3] / 32},
-                              b.getI32Type());
-  auto flag = [&](bool is) { return is ? b.getUnitAttr() : UnitAttr(); };
-  return MmaTileOp::create(
-      b, loc, type, lhs, weights, access.index(thread),
-      AffineMapAttr::get(mma.rowMap), AffineMapAttr::get(mma.segmentMap),
-      b.getDenseI64ArrayAttr(
-          {mma.rows, mma.channels, mma.segments, dot.depth()}),
-      b.getDenseI64ArrayAttr(schedule.mmaTile), flag(dot.lhsUnsigned),
-      flag(dot.weightsUnsigned), flag(dot.isPacked4()));
-}
-
-/// if index < end: body(dest)
-Value NestEmitter::emitIf(AffineExpr index, int64_t end, bool isAlways,
-                          Value dest, function_ref<Value(Value)> body) {
-  access.enterScope();
-  if (isAlways) {
-    dest = body(dest);
-    access.leaveScope();
-    return dest;
-  }
-  Value limit = arith::ConstantIndexOp::create(b, loc, end);
-  Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
-                                       access.index(index), limit);
-  auto guard = scf::IfOp::create(b, loc, dest.getType(), inside,
-                                 /*withElseRegion=*/true);
-  {
-    OpBuilder::InsertionGuard insertion(b);
-    b.setInsertionPointToStart(guard.elseBlock());
-    scf::YieldOp::create(b, loc, dest);
-    b.setInsertionPointToStart(guard.thenBlock());
-    Value result = body(dest);
-    scf::YieldOp::create(b, loc, result);
-  }
-  access.leaveScope();
-  return guard.getResult(0);
-}
-
 /// The elements of one thread, in the order of `qopt.mma_tile`: two channels
 /// at a time, of every eighth row, of every eighth channel.
 Value NestEmitter::emitMmaEnds(const MmaContraction &mma, AffineExpr thread,
                                Value dest) {
   ArrayRef<int64_t> tile = schedule.mmaTile;
-  Value products = emitMmaTile(mma, thread);
-  AffineExpr block = thread.floorDiv(schedule.threads),
-             inBlock = thread % schedule.threads;
-  AffineExpr lane = inBlock % 32, warp = inBlock.floorDiv(32);
-  int64_t blocksAlong = llvm::divideCeil(mma.channels, tile[1]),
-          warpsAlong = tile[1] / tile[3], columns = tile[3] / 8;
-  AffineExpr firstRow = block.floorDiv(blocksAlong) * tile[0] +
-                        warp.floorDiv(warpsAlong) * tile[2] + lane.floorDiv(4);
-  AffineExpr firstChannel = (block % blocksAlong) * tile[1] +
-                            (warp % warpsAlong) * tile[3] + (lane % 4) * 2;
-  auto shape = cast<RankedTensorType>(root->getResult(0).getType()).getShape();
-  bool wholeColumns = mma.channels % tile[1] == 0;
-
-  auto emitElements = [&](AffineExpr row, ArrayRef<int64_t> places, Value to) {
+  MmaEmitter emitter(access, root, schedule, mma, thread);
+  bool wholeRows = mma.rows % tile[0] == 0,
+       wholeColumns = mma.channels % tile[1] == 0;
+  auto emitElements = [&](ArrayRef<int64_t> places, Value to) {
     SmallVector<Position> positions;
     mmaProducts.clear();
     for (int64_t place : places) {
-      Position at;
-      at.lanes = 2;
-      int64_t inner = mma.rows;
-      for (int64_t extent : shape.drop_back()) {
-        AffineExpr outer = row % inner;
-        inner /= extent;
-        at.index.push_back(simplified(outer.floorDiv(inner)));
-      }
-      // Pairs are (row half, channels) of 8 x 8 elements.
-      at.index.push_back(simplified(firstChannel + place / 2 % columns * 8) +
-                         b.getAffineSymbolExpr(0));
-      positions.push_back(at);
-      mmaProducts.push_back(vector::ExtractStridedSliceOp::create(
-          b, loc, products, ArrayRef<int64_t>{2 * place}, ArrayRef<int64_t>{2},
-          ArrayRef<int64_t>{1}));
+      positions.push_back(emitter.position(place));
+      mmaProducts.push_back(emitter.products(place));
     }
     this->dest = to;
     SmallVector<Value> values = emitOp(root, loopsOf(root, positions));
     return failed ? to : writeTile(positions, values, to);
   };
-  for (int64_t i = 0; i < tile[2] / 16; ++i)
-    for (int64_t half = 0; half < 2; ++half) {
-      AffineExpr row = simplified(firstRow + (16 * i + 8 * half));
-      SmallVector<int64_t> places;
-      for (int64_t j = 0; j < columns; ++j)
-        places.push_back((i * columns + j) * 2 + half);
-      dest = emitIf(
-          row, mma.rows, mma.rows % tile[0] == 0, dest, [&](Value inRow) {
-            if (wholeColumns)
-              return emitElements(row, places, inRow);
-            for (int64_t place : places)
-              inRow = emitIf(simplified(firstChannel + place / 2 % columns * 8),
-                             mma.channels, false, inRow, [&](Value inPair) {
-                               return emitElements(row, place, inPair);
-                             });
-            return inRow;
-          });
-    }
+  for (int64_t half = 0; half < tile[2] / 8; ++half) {
+    SmallVector<int64_t> places = emitter.placesInRow(half);
+    dest = access.emitIf(
+        emitter.row(places[0]), mma.rows, wholeRows, dest, [&](Value inRow) {
+          if (wholeColumns)
+            return emitElements(places, inRow);
+          for (int64_t place : places)
+            inRow = access.emitIf(
+                emitter.channel(place), mma.channels, false, inRow,
+                [&](Value inPair) { return emitElements(place, inPair); });
+          return inRow;
+        });
+  }
   return dest;
 }
 

@@ -99,6 +99,31 @@ void TensorAccess::leaveLoop() {
   scopes.pop_back();
 }
 
+Value TensorAccess::emitIf(AffineExpr value, int64_t end, bool isAlways,
+                           Value dest, function_ref<Value(Value)> body) {
+  enterScope();
+  if (isAlways) {
+    dest = body(dest);
+    leaveScope();
+    return dest;
+  }
+  Value limit = arith::ConstantIndexOp::create(b, loc, end);
+  Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                       index(value), limit);
+  auto guard = scf::IfOp::create(b, loc, dest.getType(), inside,
+                                 /*withElseRegion=*/true);
+  {
+    OpBuilder::InsertionGuard insertion(b);
+    b.setInsertionPointToStart(guard.elseBlock());
+    scf::YieldOp::create(b, loc, dest);
+    b.setInsertionPointToStart(guard.thenBlock());
+    Value result = body(dest);
+    scf::YieldOp::create(b, loc, result);
+  }
+  leaveScope();
+  return guard.getResult(0);
+}
+
 AffineExpr TensorAccess::innermostCounter() const {
   return getAffineDimExpr(counters.size() - 1, b.getContext());
 }

@@ -76,6 +76,10 @@ public:
           llvm::function_ref<void(mlir::AffineExpr,
                                   llvm::SmallVector<mlir::Value> &)>
               body);
+  /// if value < end: body(dest), without the condition if it `isAlways` so.
+  mlir::Value emitIf(mlir::AffineExpr value, int64_t end, bool isAlways,
+                     mlir::Value dest,
+                     llvm::function_ref<mlir::Value(mlir::Value)> body);
   /// Values read in a scope are not seen after it.
   void enterScope() { scopes.emplace_back(); }
   void leaveScope() { scopes.pop_back(); }
