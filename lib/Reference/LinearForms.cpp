@@ -491,7 +491,7 @@ static Expected<TensorRef> moveIntegers(Operation *op, Value moved,
                                         int32_t padding,
                                         const FormEnvironment &environment) {
   SmallVector<TensorRef> operands;
-  auto nextTerm = terms.begin();
+  const TensorRef *nextTerm = terms.begin();
   for (Value operand : op->getOperands()) {
     bool isMoved =
         moved ? operand == moved : environment.form(operand) != nullptr;

@@ -121,8 +121,10 @@ static LogicalResult verifyRange(Operation *op, ArrayRef<int32_t> range,
   return success();
 }
 
+namespace {
 /// Nothing can be divided by a scale of zero, but multiplied.
 enum class ZeroScale { Refused, Allowed };
+} // namespace
 
 static LogicalResult verifyConstantScales(Operation *op, Value scale,
                                           ZeroScale zero) {
