@@ -33,7 +33,7 @@ namespace {
 /// round(numerator / 2^shift), ties to even, exactly.
 int64_t roundQuotient(__int128 numerator, int shift) {
   if (shift <= 0)
-    return int64_t(numerator << -shift);
+    return int64_t(numerator * (__int128(1) << -shift));
   __int128 quotient = numerator >> shift;
   __int128 rest = numerator - (quotient << shift);
   __int128 half = __int128(1) << (shift - 1);
