@@ -35,7 +35,7 @@ int64_t roundQuotient(__int128 numerator, int shift) {
   if (shift <= 0)
     return int64_t(numerator * (__int128(1) << -shift));
   __int128 quotient = numerator >> shift;
-  __int128 rest = numerator - (quotient << shift);
+  __int128 rest = numerator - quotient * (__int128(1) << shift);
   __int128 half = __int128(1) << (shift - 1);
   bool up = rest > half || (rest == half && (quotient & 1));
   return int64_t(quotient + up);
