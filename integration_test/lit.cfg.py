@@ -74,6 +74,8 @@ config.substitutions += [
     ("%cifar10", f"{sys.executable} {config.test_source_root}/cifar10.py"),
 ]
 config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input=fail"
+# Of a sanitized build (preset asan): the first finding fails the test.
+config.environment["UBSAN_OPTIONS"] = "halt_on_error=1:print_stacktrace=1"
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 llvm_config.add_tool_substitutions(
     ["qopt-random-graphs", "qopt", "clang", "llvm-nm", "llvm-objdump"],

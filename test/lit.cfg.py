@@ -12,6 +12,10 @@ config.excludes = ["Inputs", "CMakeLists.txt", "lit.cfg.py"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.qopt_obj_root, "test")
 config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input=fail"
+# Of a sanitized build (preset asan): the first finding fails the test.
+config.environment["UBSAN_OPTIONS"] = "halt_on_error=1:print_stacktrace=1"
+if config.qopt_sanitized:
+    config.available_features.add("sanitized")
 
 llvm_config.use_default_substitutions()
 tools_dirs = [os.path.join(config.qopt_obj_root, "bin"), config.llvm_tools_dir]

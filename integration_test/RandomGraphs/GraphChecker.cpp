@@ -91,7 +91,7 @@ private:
   llvm::Error compare(ArrayRef<HostTensor> got, ArrayRef<HostTensor> expected,
                       size_t input, const Twine &what);
   llvm::Error compareAll(ArrayRef<Tensors> got, const Twine &what);
-  void dump(StringRef suffix, StringRef text);
+  llvm::Error dump(StringRef suffix, StringRef text);
   void countIntegerOps();
 
   uint64_t seed;
@@ -246,13 +246,15 @@ static std::string print(ModuleOp module) {
   return text;
 }
 
-void GraphChecker::dump(StringRef suffix, StringRef text) {
+llvm::Error GraphChecker::dump(StringRef suffix, StringRef text) {
   if (options.dumpFolder.empty())
-    return;
+    return llvm::Error::success();
   SmallString<128> path(options.dumpFolder);
   llvm::sys::path::append(path, std::to_string(seed) + "." + suffix);
-  std::error_code error;
-  llvm::raw_fd_ostream(path, error) << text;
+  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
+    os << text;
+    return llvm::Error::success();
+  });
 }
 
 llvm::Error
@@ -263,9 +265,9 @@ GraphChecker::runPasses(llvm::function_ref<void(OpPassManager &)> build,
   build(pm);
   if (failed(pm.run(*module)) || failed(verifyPhase(*module, phase)))
     return fail("no way to phase '" + name + "': " + message);
-  if (!options.dumpFolder.empty())
-    dump((name + ".mlir").str(), print(*module));
-  return llvm::Error::success();
+  if (options.dumpFolder.empty())
+    return llvm::Error::success();
+  return dump((name + ".mlir").str(), print(*module));
 }
 
 llvm::Error GraphChecker::enterPhase(Phase phase) {
@@ -345,8 +347,7 @@ llvm::Error GraphChecker::calibrate() {
   });
   if (failed(verifyPhase(*module, Phase::Calibrated)))
     return fail("phase 'calibrated': " + message);
-  dump("calibrated.mlir", print(*module));
-  return llvm::Error::success();
+  return dump("calibrated.mlir", print(*module));
 }
 
 void GraphChecker::countIntegerOps() {
@@ -370,7 +371,8 @@ llvm::Error GraphChecker::quantize() {
     return error;
   if (llvm::Error error = calibrate())
     return error;
-  dump("recipe.json", printRecipe(recipe));
+  if (llvm::Error error = dump("recipe.json", printRecipe(recipe)))
+    return error;
   if (llvm::Error error = enterPhase(Phase::Qdq))
     return error;
   quantizeInputs();
@@ -592,7 +594,8 @@ llvm::Error GraphChecker::run() {
   module = generateGraph(context, random, coverage.nodes);
   if (failed(verify(*module)))
     return fail("the generator: " + message);
-  dump("input.mlir", debugString(**module));
+  if (llvm::Error error = dump("input.mlir", debugString(**module)))
+    return error;
   makeInputs();
   if (llvm::Error error = enterPhase(Phase::Float))
     return error;

@@ -12,6 +12,7 @@
 
 #include "GraphChecker.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/raw_ostream.h"
@@ -61,6 +62,13 @@ int main(int argc, char **argv) {
   cl::ParseCommandLineOptions(argc, argv,
                               "compiled random models against the reference "
                               "interpreter, bit for bit\n");
+
+  if (!options.dumpFolder.empty() &&
+      !llvm::sys::fs::is_directory(options.dumpFolder)) {
+    llvm::errs() << "qopt-random-graphs: --dump expects a folder, got '"
+                 << options.dumpFolder << "'\n";
+    return 2;
+  }
 
   using Clock = std::chrono::steady_clock;
   Clock::time_point end = Clock::now() + std::chrono::minutes(minutes);

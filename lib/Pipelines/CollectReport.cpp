@@ -115,7 +115,8 @@ void ReportCollector::collectFloat(ModuleOp module) {
     // Where a node has several operations, the last one gives its output.
     if (op.getNumResults() == 1 && isFloatTensor(op.getResult(0).getType()))
       entry->outputBytes = bytesOf(cast<ShapedType>(op.getResult(0).getType()));
-    for (StringRef name : llvm::drop_begin(sourceNames(op.getLoc())))
+    SmallVector<StringRef> names = sourceNames(op.getLoc());
+    for (StringRef name : llvm::drop_begin(names))
       foldedInto.try_emplace(name, entry->name);
     if (op.getNumOperands())
       if (Operation *producer = op.getOperand(0).getDefiningOp())

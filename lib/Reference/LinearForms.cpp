@@ -58,8 +58,7 @@ static std::vector<float> sumTerms(const LinearForm &form, Factor factor) {
 }
 
 TensorRef reference::materialize(const LinearForm &form) {
-  std::vector<float> sum =
-      sumTerms(form, [](double scale) { return float(scale); });
+  std::vector<float> sum = sumTerms(form, roundScale);
   auto result =
       std::make_shared<HostTensor>(DType::F32, form.terms[0].integers->shape);
   MutableArrayRef<float> output = result->data<float>();
@@ -279,7 +278,8 @@ static Rule contractGroups(const Contraction &contraction,
         contract(contraction, lhs.terms[0].integers, masked, zeros(outShape));
     double lhsScale = lhs.terms[0].scales.values[0];
     forEachParameter(outMap, outShape, scales.shape, [&](int64_t i, int64_t p) {
-      float scale = float(lhsScale * scales.values[p + groups.firstParam[g]]);
+      float scale =
+          roundScale(lhsScale * scales.values[p + groups.firstParam[g]]);
       float product = float(acc->data<int32_t>()[i]) * scale;
       sum[i] = g == 0 ? product : sum[i] + product;
     });
@@ -491,7 +491,7 @@ static Expected<TensorRef> moveIntegers(Operation *op, Value moved,
                                         int32_t padding,
                                         const FormEnvironment &environment) {
   SmallVector<TensorRef> operands;
-  auto nextTerm = terms.begin();
+  const TensorRef *nextTerm = terms.begin();
   for (Value operand : op->getOperands()) {
     bool isMoved =
         moved ? operand == moved : environment.form(operand) != nullptr;

@@ -17,12 +17,10 @@ namespace qopt {
 #define GEN_PASS_DEF_ASSIGNSCHEDULEPASS
 #include "qopt/Schedule/Passes.h.inc"
 
-namespace {
-
 /// Declares what is stored in more than bytes, and why: all other tensors of
 /// that kind are in registers.
-ArrayAttr describeStored(func::FuncOp func, ArrayRef<FusedRegion> regions,
-                         Builder &b) {
+static ArrayAttr describeStored(func::FuncOp func,
+                                ArrayRef<FusedRegion> regions, Builder &b) {
   SmallVector<Attribute> entries;
   auto declare = [&](linalg::LinalgOp op, StringRef why) {
     auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
@@ -43,6 +41,7 @@ ArrayAttr describeStored(func::FuncOp func, ArrayRef<FusedRegion> regions,
   return b.getArrayAttr(entries);
 }
 
+namespace {
 struct AssignSchedule : impl::AssignSchedulePassBase<AssignSchedule> {
   using AssignSchedulePassBase::AssignSchedulePassBase;
 

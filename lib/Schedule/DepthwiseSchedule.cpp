@@ -63,6 +63,7 @@ private:
   SmallVector<int64_t> outer;
   std::optional<DepthwiseSchedule> best;
 };
+} // namespace
 
 /// The interleaved pixels of one tile.
 std::vector<PixelQuad> DepthwiseChooser::plan(int64_t rows,
@@ -161,8 +162,6 @@ std::optional<DepthwiseSchedule> DepthwiseChooser::run() {
     schedule.order.push_back(outer[0]);
   return best;
 }
-
-} // namespace
 
 std::optional<DepthwiseSchedule>
 chooseDepthwiseSchedule(const DepthwiseDot &dot, AffineMap loops,

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace qopt;
 
@@ -46,8 +47,13 @@ bool qopt::isBiasScale(float bias, double products) {
   return bias == float(products);
 }
 
+float qopt::roundScale(double scale) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  return float(std::min(std::max(scale, -kLargest), kLargest));
+}
+
 float qopt::requantizeMultiplier(double inScale, double outScale) {
-  return float(inScale / outScale);
+  return roundScale(inScale / outScale);
 }
 
 double qopt::largestRatio(llvm::ArrayRef<double> inScales, double outScale) {

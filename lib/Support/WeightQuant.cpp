@@ -19,6 +19,9 @@
 using namespace llvm;
 using namespace qopt;
 
+// Quotients by a denormal scale lose bits, and products with one underflow.
+static constexpr float kLeastScale = std::numeric_limits<float>::min();
+
 int32_t qopt::symmetricMax(unsigned bits) { return (1 << (bits - 1)) - 1; }
 
 // The clip is searched between the largest magnitude and a fifth of it, in
@@ -41,13 +44,13 @@ static float chooseScale(ArrayRef<float> weights, double minScale, int32_t qmax,
   float largest = 0;
   for (float weight : weights)
     largest = std::max(largest, std::fabs(weight));
+  if (largest == 0 && minScale == 0)
+    return 1.0f;
+  double least = std::max<double>(minScale, kLeastScale);
   auto scaleOfClip = [&](double clip) {
-    return static_cast<float>(std::max(clip / qmax, minScale));
+    return static_cast<float>(std::max(clip / qmax, least));
   };
   float best = scaleOfClip(largest);
-  // Denormal scales lose the bits that the quotient needs.
-  if (best < std::numeric_limits<float>::min())
-    return minScale > 0 ? static_cast<float>(minScale) : 1.0f;
   if (range == WeightRange::Max)
     return best;
   double leastError = squaredError(weights, best, qmax);
@@ -87,7 +90,7 @@ ActivationParams qopt::chooseActivationParams(float min, float max) {
   double lo = std::min(min, 0.0f), hi = std::max(max, 0.0f);
   ActivationParams params;
   float scale = static_cast<float>((hi - lo) / 255.0);
-  if (scale < std::numeric_limits<float>::min())
+  if (scale < kLeastScale)
     return params;
   params.scale = scale;
   params.zeroPoint = static_cast<int32_t>(

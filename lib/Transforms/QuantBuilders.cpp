@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Transforms/QuantBuilders.h"
+#include "qopt/Support/QuantMath.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
@@ -23,7 +24,7 @@ ScaleTable ScaleTable::perTensor(double scale, unsigned rank,
 std::vector<float> ScaleTable::rounded() const {
   std::vector<float> result;
   for (double value : values)
-    result.push_back(static_cast<float>(value));
+    result.push_back(roundScale(value));
   return result;
 }
 

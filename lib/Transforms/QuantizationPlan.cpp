@@ -271,6 +271,18 @@ Role Planner::classifyContraction(const Contraction &match,
   return Role::Contraction;
 }
 
+/// Whether the value may be a term or factor of integers: an activation, or a
+/// constant that has scales.
+static bool isScalable(Value value) {
+  DenseElementsAttr attr;
+  if (!isConstantValue(value))
+    return true;
+  return matchPattern(value, m_Constant(&attr)) &&
+         attr.getElementType().isF32() &&
+         llvm::all_of(attr.getValues<float>(),
+                      [](float element) { return std::isfinite(element); });
+}
+
 Role Planner::classifyElementwise(linalg::GenericOp op, std::string &reason) {
   if (matchClamp(op))
     return Role::Clamp;
@@ -281,11 +293,9 @@ Role Planner::classifyElementwise(linalg::GenericOp op, std::string &reason) {
     return Role::Unary;
   if (activationOperands(op).size() > 1 && growsFromOneValue(op))
     return Role::Unary;
-  bool plainConstants = llvm::all_of(op.getDpsInputs(), [](Value value) {
-    return !isConstantValue(value) || matchPattern(value, m_Constant());
-  });
+  bool hasScales = llvm::all_of(op.getDpsInputs(), isScalable);
   BinaryKind binary = matchBinary(op).value_or(BinaryKind::Div);
-  switch (plainConstants ? binary : BinaryKind::Div) {
+  switch (hasScales ? binary : BinaryKind::Div) {
   case BinaryKind::Add:
   case BinaryKind::Sub:
     return Role::Sum;
@@ -296,8 +306,11 @@ Role Planner::classifyElementwise(linalg::GenericOp op, std::string &reason) {
   }
   if (isChannelwiseUnary(op))
     return Role::Unary;
-  reason = "a function of several tensors has no integer form; write it as "
-           "sums, products and functions of one tensor";
+  reason = matchBinary(op) && !hasScales
+               ? "one of its constants has no integer form; make it a tensor "
+                 "of finite numbers"
+               : "a function of several tensors has no integer form; write it "
+                 "as sums, products and functions of one tensor";
   return Role::Float;
 }
 
@@ -654,10 +667,11 @@ static void includeConstants(Operation *op, ObservedRange &range) {
       }
     } else if (matchPattern(value, m_Constant(&attr)) &&
                attr.getElementType().isF32()) {
-      for (float element : attr.getValues<float>()) {
-        range.min = std::min(range.min, element);
-        range.max = std::max(range.max, element);
-      }
+      for (float element : attr.getValues<float>())
+        if (std::isfinite(element)) {
+          range.min = std::min(range.min, element);
+          range.max = std::max(range.max, element);
+        }
     }
   };
   if (auto pad = dyn_cast<tensor::PadOp>(op)) {

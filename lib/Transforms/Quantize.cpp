@@ -18,6 +18,7 @@
 #include "qopt/Transforms/Passes.h"
 #include "qopt/Transforms/QuantBuilders.h"
 #include <cmath>
+#include <limits>
 
 namespace qopt {
 #define GEN_PASS_DEF_QUANTIZEPASS
@@ -192,14 +193,16 @@ static Value createSigns(OpBuilder &builder, Location loc,
   return createDequantize(builder, loc, integers, scales, 0, false);
 }
 
-/// c = rne(c / s) * s with s = max|c| / steps.
+/// c = rne(c / s) * s with s = max|c| / steps, but a normal float.
 static Value createSteps(OpBuilder &builder, Location loc,
                          RankedTensorType type, ArrayRef<float> values,
                          int32_t steps, unsigned bits) {
   float largest = 0;
   for (float value : values)
     largest = std::max(largest, std::fabs(value));
-  float scale = largest == 0 ? 1.0f : largest / steps;
+  float scale = largest == 0 ? 1.0f
+                             : std::max(largest / float(steps),
+                                        std::numeric_limits<float>::min());
   SmallVector<int32_t> integers;
   for (float value : values)
     integers.push_back(

@@ -12,6 +12,7 @@
 
 #include "WeightRewriter.h"
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace qopt;
@@ -133,18 +134,39 @@ static ScaleLayout makeLayout(const Contraction &match,
 // products.
 static constexpr double kMaxBiasSteps = 1073741824.0;
 
+/// The least weight scales with which the products' scale s_x * s_w is a normal
+/// float, as a bias has it, and the bias at most kMaxBiasSteps of it. 0 where
+/// there is neither weight nor bias.
 static std::vector<double> minScales(const ScaleLayout &layout,
+                                     ArrayRef<float> weights,
                                      ArrayRef<float> bias,
                                      std::optional<ActivationParams> input) {
   std::vector<double> result(llvm::product_of(layout.shape), 0.0);
-  if (!input || layout.isGrouped)
+  if (!input)
     return result;
-  for (auto [scale, channel] :
-       llvm::zip_equal(layout.scaleOf, layout.channelOf))
-    result[scale] =
-        std::max(result[scale], std::fabs(double(bias[channel])) /
-                                    (double(input->scale) * kMaxBiasSteps));
+  double least = std::numeric_limits<float>::min() / double(input->scale);
+  for (auto [weight, scale, channel] :
+       llvm::zip_equal(weights, layout.scaleOf, layout.channelOf)) {
+    // A grouped layer adds its bias in float.
+    double start = layout.isGrouped ? 0 : std::fabs(double(bias[channel]));
+    if (weight == 0 && start == 0)
+      continue;
+    result[scale] = std::max(
+        {result[scale], least, start / (double(input->scale) * kMaxBiasSteps)});
+  }
   return result;
+}
+
+/// What minScales cannot help: products, or a bias, that are too large.
+static llvm::Error checkProductScales(ArrayRef<float> scales,
+                                      const ActivationParams &input) {
+  for (float scale : scales)
+    if (!std::isfinite(static_cast<float>(double(input.scale) * double(scale))))
+      return llvm::createStringError(
+          "the scale of its products exceeds a float: expected s_x * s_w below "
+          "3.4e38, got %g * %g",
+          double(input.scale), double(scale));
+  return llvm::Error::success();
 }
 
 /// |bias| + sum |w| * max|a - z| < 2^31 for every accumulator: one per channel,
@@ -219,14 +241,16 @@ qopt::quantizeLayer(const Contraction &match, const WeightScheme &scheme,
   LayerConstants constants;
   constants.bits = scheme.bits;
   constants.isGrouped = layout.isGrouped;
-  constants.weights = quantizeWeights(weights, layout.scaleOf,
-                                      minScales(layout, real->bias, input),
-                                      scheme.bits, scheme.range);
+  constants.weights = quantizeWeights(
+      weights, layout.scaleOf, minScales(layout, weights, real->bias, input),
+      scheme.bits, scheme.range);
   constants.scales = {layout.shape, {}, layout.map};
   constants.scales.values.assign(constants.weights.scales.begin(),
                                  constants.weights.scales.end());
   if (!input)
     return constants;
+  if (llvm::Error error = checkProductScales(constants.weights.scales, *input))
+    return std::move(error);
   bool hasBias = llvm::any_of(real->bias, [](float b) { return b != 0; });
   if (hasBias && !layout.isGrouped)
     quantizeBias(match, real->bias, *input, layout, constants);

@@ -260,3 +260,35 @@ func.func @reshape_between_functions(%q: tensor<1x4xi8>) -> tensor<4xi8> attribu
   %y = qopt.quantize ins(%exp, %s, %z : tensor<4xf32>, tensor<f32>, tensor<i32>) outs(%oe : tensor<4xi8>) range [0, 255] params #none1 -> tensor<4xi8>
   return %y : tensor<4xi8>
 }
+
+// -----
+
+#none = affine_map<(d0) -> ()>
+#id = affine_map<(d0) -> (d0)>
+
+// What a product stands for underflows, or its scale exceeds a float: 0 steps
+// are still 0.
+// CHECK-LABEL: func.func @product_scales
+// CHECK:         %[[ZERO:.*]] = arith.constant dense<0.000000e+00> : tensor<f32>
+// CHECK:         qopt.dequantize ins({{.*}}, %[[ZERO]],
+// CHECK:         %[[LARGEST:.*]] = arith.constant dense<3.40282347E+38> : tensor<f32>
+// CHECK:         qopt.dequantize ins({{.*}}, %[[LARGEST]],
+func.func @product_scales(%x: tensor<4xi8>) -> (tensor<4xf32>, tensor<4xf32>) attributes {qopt.linear_forms} {
+  %small = arith.constant dense<1.0e-23> : tensor<f32>
+  %large = arith.constant dense<1.0e+20> : tensor<f32>
+  %z = arith.constant dense<0> : tensor<i32>
+  %e = tensor.empty() : tensor<4xf32>
+  %s = qopt.dequantize ins(%x, %small, %z : tensor<4xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<4xf32>) unsigned params #none -> tensor<4xf32>
+  %l = qopt.dequantize ins(%x, %large, %z : tensor<4xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<4xf32>) unsigned params #none -> tensor<4xf32>
+  %ss = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]} ins(%s, %s : tensor<4xf32>, tensor<4xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %p = arith.mulf %a, %b : f32
+    linalg.yield %p : f32
+  } -> tensor<4xf32>
+  %ll = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]} ins(%l, %l : tensor<4xf32>, tensor<4xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %p = arith.mulf %a, %b : f32
+    linalg.yield %p : f32
+  } -> tensor<4xf32>
+  return %ss, %ll : tensor<4xf32>, tensor<4xf32>
+}

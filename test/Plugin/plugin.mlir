@@ -1,4 +1,6 @@
-// A stock mlir-opt takes the dialect and the passes from the plugin.
+// A stock mlir-opt takes the dialect and the passes from the plugin. It has no
+// sanitizers' runtime, which must be the first thing in a program.
+// UNSUPPORTED: sanitized
 
 // RUN: mlir-opt --load-dialect-plugin=%qopt_plugin --load-pass-plugin=%qopt_plugin \
 // RUN:   --pass-pipeline='builtin.module(convert-qopt-to-linalg)' %s | FileCheck %s

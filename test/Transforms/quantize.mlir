@@ -387,3 +387,79 @@ func.func @output_tanh(%x: tensor<1x4xf32>) -> tensor<1x4xf32> {
   } -> tensor<1x4xf32>
   return %t : tensor<1x4xf32>
 }
+
+// -----
+
+// The bias has the scale of the products, 1e-35 * 1e-12, which would underflow:
+// the weights get coarser, down to the least normal float.
+// CHECK-LABEL: func.func @least_scale
+// CHECK:         %[[S:.*]] = arith.constant dense<1.17549{{[0-9]*}}E-38> : tensor<2xf32>
+// CHECK:         qopt.dequantize ins({{.*}}, %[[S]], {{.*}} : tensor<2xi32>, tensor<2xf32>
+// CHECK-NOT:     qopt.float_reason
+
+// Where they would overflow, the layer stays in float.
+// CHECK-LABEL: func.func @largest_scale
+// CHECK-NOT:     qopt.quantize
+// CHECK:         linalg.matmul {qopt.float_reason = "the scale of its products exceeds a float: expected s_x * s_w below 3.4e38, got 1e+35 * 1e+06"}
+func.func @least_scale(%x: tensor<1x4xf32>) -> tensor<1x2xf32> {
+  %b = arith.constant dense<[0.0, 1.0e-30]> : tensor<2xf32>
+  %w = arith.constant dense<1.27e-10> : tensor<4x2xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: 0.0>, max = array<f32: 2.55e-33>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %e = tensor.empty() : tensor<1x2xf32>
+  %init = linalg.broadcast ins(%b : tensor<2xf32>) outs(%e : tensor<1x2xf32>) dimensions = [0]
+  %y = linalg.matmul ins(%xo, %w : tensor<1x4xf32>, tensor<4x2xf32>) outs(%init : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %yo = qopt.observe %y {edge = "y", min = array<f32: 0.0>, max = array<f32: 1.0e-30>} : tensor<1x2xf32> -> tensor<1x2xf32>
+  return %yo : tensor<1x2xf32>
+}
+func.func @largest_scale(%x: tensor<1x4xf32>) -> tensor<1x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<1.27e8> : tensor<4x2xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: 0.0>, max = array<f32: 2.55e37>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %e = tensor.empty() : tensor<1x2xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %y = linalg.matmul ins(%xo, %w : tensor<1x4xf32>, tensor<4x2xf32>) outs(%init : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %yo = qopt.observe %y {edge = "y", min = array<f32: 0.0>, max = array<f32: 1.0>} : tensor<1x2xf32> -> tensor<1x2xf32>
+  return %yo : tensor<1x2xf32>
+}
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+
+// An infinite term, as masks have them, has no scale.
+// CHECK-LABEL: func.func @mask
+// CHECK:         linalg.generic {{.*}}qopt.float_reason = "one of its constants has no integer form{{.*}}"
+// CHECK:         arith.addf
+
+// Of a concatenation it is not in the range, and saturates.
+// CHECK-LABEL: func.func @infinite_part
+// CHECK:         arith.constant dense<[{{\[}}-1, 0]]> : tensor<1x2xi8>
+// CHECK:         tensor.concat
+func.func @mask(%x: tensor<2x2xf32>) -> tensor<2x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %m = arith.constant dense<[[0.0, 0xFF800000], [0.0, 0.0]]> : tensor<2x2xf32>
+  %w = arith.constant dense<0.5> : tensor<2x2xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: 0.0>, max = array<f32: 1.0>} : tensor<2x2xf32> -> tensor<2x2xf32>
+  %e = tensor.empty() : tensor<2x2xf32>
+  %a = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%xo, %m : tensor<2x2xf32>, tensor<2x2xf32>) outs(%e : tensor<2x2xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %s = arith.addf %p, %q : f32
+    linalg.yield %s : f32
+  } -> tensor<2x2xf32>
+  %ao = qopt.observe %a {edge = "a", min = array<f32: 0.0>, max = array<f32: 1.0>} : tensor<2x2xf32> -> tensor<2x2xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<2x2xf32>) -> tensor<2x2xf32>
+  %y = linalg.matmul ins(%ao, %w : tensor<2x2xf32>, tensor<2x2xf32>) outs(%init : tensor<2x2xf32>) -> tensor<2x2xf32>
+  return %y : tensor<2x2xf32>
+}
+func.func @infinite_part(%x: tensor<1x2xf32>) -> tensor<1x3xf32> {
+  %zero = arith.constant 0.0 : f32
+  %c = arith.constant dense<[[0x7F800000, 0.0]]> : tensor<1x2xf32>
+  %w = arith.constant dense<0.5> : tensor<4x3xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: 0.0>, max = array<f32: 1.0>} : tensor<1x2xf32> -> tensor<1x2xf32>
+  %cat = tensor.concat dim(1) %xo, %c : (tensor<1x2xf32>, tensor<1x2xf32>) -> tensor<1x4xf32>
+  %cato = qopt.observe %cat {edge = "cat", min = array<f32: 0.0>, max = array<f32: 1.0>} : tensor<1x4xf32> -> tensor<1x4xf32>
+  %e = tensor.empty() : tensor<1x3xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x3xf32>) -> tensor<1x3xf32>
+  %y = linalg.matmul ins(%cato, %w : tensor<1x4xf32>, tensor<4x3xf32>) outs(%init : tensor<1x3xf32>) -> tensor<1x3xf32>
+  return %y : tensor<1x3xf32>
+}

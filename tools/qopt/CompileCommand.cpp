@@ -46,6 +46,7 @@ struct EmitKindInfo {
   /// Of the output file; an executable has none.
   llvm::StringLiteral extension;
 };
+} // namespace
 
 static constexpr EmitKindInfo kEmitKinds[] = {
     {EmitKind::Object, "obj", ".o"},   {EmitKind::SharedObject, "so", ".so"},
@@ -54,13 +55,14 @@ static constexpr EmitKindInfo kEmitKinds[] = {
     {EmitKind::Ptx, "ptx", ".ptx"},
 };
 
-std::string emitKindNames() {
+static std::string emitKindNames() {
   return llvm::join(
       llvm::map_range(kEmitKinds,
                       [](const EmitKindInfo &info) { return info.name; }),
       ", ");
 }
 
+namespace {
 class CompileCommand : public Command {
 public:
   CompileCommand() : Command("compile", "Compile a model ahead of time") {}

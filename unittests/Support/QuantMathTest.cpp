@@ -4,6 +4,7 @@
 #include <cmath>
 #include <gtest/gtest.h>
 #include <iterator>
+#include <limits>
 #include <random>
 
 using namespace qopt;
@@ -32,9 +33,9 @@ namespace {
 /// round(numerator / 2^shift), ties to even, exactly.
 int64_t roundQuotient(__int128 numerator, int shift) {
   if (shift <= 0)
-    return int64_t(numerator << -shift);
+    return int64_t(numerator * (__int128(1) << -shift));
   __int128 quotient = numerator >> shift;
-  __int128 rest = numerator - (quotient << shift);
+  __int128 rest = numerator - quotient * (__int128(1) << shift);
   __int128 half = __int128(1) << (shift - 1);
   bool up = rest > half || (rest == half && (quotient & 1));
   return int64_t(quotient + up);
@@ -151,6 +152,15 @@ TEST(QuantMath, NothingEscapesTheStorage) {
   EXPECT_EQ(roundToStorage(std::nanf(""), 3, 0, 255), 0);
   EXPECT_EQ(roundToStorage(INFINITY, 3, 0, 255), 255);
   EXPECT_EQ(roundToStorage(-INFINITY, 3, -128, 127), -128);
+}
+
+TEST(QuantMath, ScalesRoundToFiniteFloats) {
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  EXPECT_EQ(roundScale(0.1), 0.1f);
+  EXPECT_EQ(roundScale(1e-46), 0.0f);
+  EXPECT_EQ(roundScale(1e39), kLargest);
+  EXPECT_EQ(roundScale(-std::numeric_limits<double>::infinity()), -kLargest);
+  EXPECT_EQ(requantizeMultiplier(1e30, 1e-30), kLargest);
 }
 
 TEST(QuantMath, MultiplierIsRoundedOnce) {

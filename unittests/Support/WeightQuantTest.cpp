@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <limits>
 #include <random>
 
 using namespace qopt;
@@ -24,6 +25,19 @@ TEST(WeightQuant, ABiasRaisesTheScale) {
   QuantizedWeights q = quantizeWeights({1.0f}, {0}, {0.5}, 8, WeightRange::Max);
   EXPECT_EQ(q.scales[0], 0.5f);
   EXPECT_EQ(q.values[0], 2);
+}
+
+// A scale is a normal float, whatever asks for less.
+TEST(WeightQuant, ScalesDoNotUnderflow) {
+  constexpr float kLeast = std::numeric_limits<float>::min();
+  QuantizedWeights q =
+      quantizeWeights({100 * kLeast, 0, kLeast, 1e-45f, 3 * kLeast},
+                      {0, 1, 2, 3, 3}, {0, 1e-60, 0, 0}, 8, WeightRange::Max);
+  EXPECT_EQ(q.scales, std::vector<float>(4, kLeast));
+  EXPECT_EQ(q.values, (std::vector<int8_t>{100, 0, 1, 0, 3}));
+  q = quantizeWeights({5 * kLeast, -kLeast}, {0, 0}, {0}, 4, WeightRange::Mse);
+  EXPECT_EQ(q.scales[0], kLeast);
+  EXPECT_EQ(q.values, (std::vector<int8_t>{5, -1}));
 }
 
 // The least error of a symmetric 15-level grid on N(0,1) is 0.012889, at a clip
@@ -51,4 +65,5 @@ TEST(WeightQuant, ActivationRangesContainZero) {
   EXPECT_EQ(chooseActivationParams(-255, -3), (ActivationParams{1.0f, 255}));
   EXPECT_EQ(chooseActivationParams(-1, 3).zeroPoint, 64);
   EXPECT_EQ(chooseActivationParams(0, 0), (ActivationParams{1.0f, 0}));
+  EXPECT_EQ(chooseActivationParams(0, 1e-37f), (ActivationParams{1.0f, 0}));
 }

@@ -42,8 +42,12 @@ QuantizedClamp quantizeClamp(float clampLo, float clampHi, float scale,
 /// products with the scale `products`: their scale is the same, rounded to f32.
 bool isBiasScale(float bias, double products);
 
+/// A scale that was held in double as f32; one beyond all floats becomes the
+/// largest of its sign, so that 0 steps of it still are 0.
+float roundScale(double scale);
+
 /// The multiplier of one requantized term: inScale / outScale in double,
-/// rounded once to f32.
+/// rounded once by roundScale.
 float requantizeMultiplier(double inScale, double outScale);
 
 //===----------------------------------------------------------------------===//

@@ -30,15 +30,16 @@ struct QuantizedWeights {
 int32_t symmetricMax(unsigned bits);
 
 /// Rounds `weights[i]` to a multiple of `scales[scaleOf[i]]`, the scale chosen
-/// as `range` says and not smaller than `minScales` of the same index. A scale
-/// whose weights are all zero becomes its minimum, or 1 if that is 0.
+/// as `range` says and not smaller than `minScales` of the same index nor than
+/// the least normal float. A scale whose weights are all zero becomes its
+/// minimum, or 1 if that is 0.
 QuantizedWeights quantizeWeights(llvm::ArrayRef<float> weights,
                                  llvm::ArrayRef<uint32_t> scaleOf,
                                  llvm::ArrayRef<double> minScales,
                                  unsigned bits, WeightRange range);
 
 /// The scale and zero point of u8 values that cover [min, max] and 0. A range
-/// of zero width gets scale 1.
+/// of zero width, or so narrow that its scale is no normal float, gets scale 1.
 struct ActivationParams {
   float scale = 1.0f;
   int32_t zeroPoint = 0;

@@ -30,7 +30,7 @@ struct ScaleTable {
                               mlir::MLIRContext *context);
   /// Whether `map` selects whole dimensions, none twice.
   bool isPerChannel() const { return map.isProjectedPermutation(); }
-  /// The values rounded to f32.
+  /// The values rounded to f32, by roundScale.
   std::vector<float> rounded() const;
 };
 

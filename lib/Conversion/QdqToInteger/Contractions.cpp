@@ -14,6 +14,7 @@
 
 #include "IntegerForms.h"
 #include "mlir/IR/Matchers.h"
+#include "qopt/Support/QuantMath.h"
 #include "qopt/Transforms/TensorUtils.h"
 
 using namespace mlir;
@@ -283,7 +284,7 @@ Value qopt::contractGroups(OpBuilder &builder, const Contraction &match,
 
   std::vector<float> scales;
   for (double scale : b.scales.values)
-    scales.push_back(static_cast<float>(a.scales.values[0] * scale));
+    scales.push_back(roundScale(a.scales.values[0] * scale));
   Value multipliers = createFloatConstant(builder, loc, b.scales.shape, scales);
   Value minusZero =
       arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(-0.0f));

@@ -101,10 +101,10 @@ static Value clampElement(OpBuilder &builder, Location loc, Value value,
 /// Whether subtraction negated the scales; then all are negative, and it is not
 /// the first term.
 static bool isNegated(const IntegerTerm &term) {
-  return term.scales.values.front() < 0;
+  return std::signbit(term.scales.values.front());
 }
 
-/// The term without its sign, for dequantize takes only positive scales:
+/// The term without its sign, for dequantize takes no negative scales:
 /// a + I * -s = a - I * s, to the bit.
 static Value materializeTerm(OpBuilder &builder, Location loc,
                              const IntegerTerm &term) {

@@ -116,7 +116,7 @@ func.func @dequantize_c2(%x: tensor<8xi8>, %s: tensor<2xf32>, %z: tensor<1xi32>,
 
 func.func @dequantize_c3(%x: tensor<8xi8>, %z: tensor<i32>, %e: tensor<8xf32>) -> tensor<8xf32> {
   %s = arith.constant dense<-1.0> : tensor<f32>
-  // expected-error @below {{expects finite scales greater than zero, got -1.000000e+00}}
+  // expected-error @below {{expects finite scales not below zero, got -1.000000e+00}}
   %0 = qopt.dequantize ins(%x, %s, %z : tensor<8xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<8xf32>) params affine_map<(d0) -> ()> -> tensor<8xf32>
   return %0 : tensor<8xf32>
 }

@@ -121,14 +121,23 @@ static LogicalResult verifyRange(Operation *op, ArrayRef<int32_t> range,
   return success();
 }
 
-static LogicalResult verifyConstantScales(Operation *op, Value scale) {
+namespace {
+/// Nothing can be divided by a scale of zero, but multiplied.
+enum class ZeroScale { Refused, Allowed };
+} // namespace
+
+static LogicalResult verifyConstantScales(Operation *op, Value scale,
+                                          ZeroScale zero) {
   DenseFPElementsAttr values;
   if (!matchPattern(scale, m_Constant(&values)))
     return success();
+  bool refusesZero = zero == ZeroScale::Refused;
   for (APFloat value : values)
-    if (!value.isFinite() || value.isNegative() || value.isZero())
-      return op->emitOpError("expects finite scales greater than zero, got ")
-             << value.convertToFloat();
+    if (!value.isFinite() || value.isNegative() ||
+        (refusesZero && value.isZero()))
+      return op->emitOpError("expects finite scales ")
+             << (refusesZero ? "greater than zero" : "not below zero")
+             << ", got " << value.convertToFloat();
   return success();
 }
 
@@ -168,7 +177,7 @@ static LogicalResult verifyQuantize(OpTy op, unsigned width) {
   if (failed(verifyRange(op, op.getRange(), width)))
     return failure();
   // qopt_quantize_c4
-  if (failed(verifyConstantScales(op, op.getScale())))
+  if (failed(verifyConstantScales(op, op.getScale(), ZeroScale::Refused)))
     return failure();
   return verifyConstantZeroPoints(op, op.getZeroPoint(), op.getRange());
 }
@@ -317,7 +326,7 @@ LogicalResult DequantizeOp::verify() {
                                      getZeroPoint(), getParams())))
     return failure();
   // qopt_dequantize_c3
-  return verifyConstantScales(*this, getScale());
+  return verifyConstantScales(*this, getScale(), ZeroScale::Allowed);
 }
 
 SmallVector<AffineMap> DequantizeOp::getOperandMaps() {

@@ -20,16 +20,14 @@
 using namespace mlir;
 using namespace qopt;
 
-namespace {
-
 using Fold = SmallVector<OpFoldResult>;
 
 /// The part of one operand dimension that the tile reaches through `expr`:
 /// `d` itself, `d floordiv g` if the tile is cut at multiples of g, or 0.
-LogicalResult sliceOfExpr(OpBuilder &b, AffineExpr expr,
-                          ArrayRef<OpFoldResult> offsets,
-                          ArrayRef<OpFoldResult> sizes, OpFoldResult &offset,
-                          OpFoldResult &size) {
+static LogicalResult sliceOfExpr(OpBuilder &b, AffineExpr expr,
+                                 ArrayRef<OpFoldResult> offsets,
+                                 ArrayRef<OpFoldResult> sizes,
+                                 OpFoldResult &offset, OpFoldResult &size) {
   if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
     offset = offsets[dim.getPosition()];
     size = sizes[dim.getPosition()];
@@ -60,9 +58,10 @@ LogicalResult sliceOfExpr(OpBuilder &b, AffineExpr expr,
 
 /// The slice of `operand` that the tile needs; dimensions that `map` does not
 /// mention (the index of a table) are taken whole.
-FailureOr<Value> sliceOperand(OpBuilder &b, Location loc, Value operand,
-                              AffineMap map, ArrayRef<OpFoldResult> offsets,
-                              ArrayRef<OpFoldResult> sizes) {
+static FailureOr<Value> sliceOperand(OpBuilder &b, Location loc, Value operand,
+                                     AffineMap map,
+                                     ArrayRef<OpFoldResult> offsets,
+                                     ArrayRef<OpFoldResult> sizes) {
   auto type = cast<RankedTensorType>(operand.getType());
   Fold sliceOffsets, sliceSizes;
   for (AffineExpr expr : map.getResults()) {
@@ -89,6 +88,8 @@ FailureOr<Value> sliceOperand(OpBuilder &b, Location loc, Value operand,
                                         sliceSizes, strides)
       .getResult();
 }
+
+namespace {
 
 template <typename OpTy>
 struct ElementwiseTiling

@@ -139,7 +139,8 @@ def Qopt_DequantizeOp : Qopt_ElementwiseOp<"dequantize"> {
     - (C1) `input` and `init` have the same shape.
     - (C2) `scale` and `zero_point` have the same shape, and `params` maps
       every index of the input to one of theirs.
-    - (C3) Constant scales are finite and greater than zero.
+    - (C3) Constant scales are finite and not negative. Zero is one that
+      underflowed: the product of the scales of two edges, say.
 
     ```mlir
     %x = qopt.dequantize ins(%q, %s, %z : tensor<1x8xi8>, tensor<f32>, tensor<i32>)
