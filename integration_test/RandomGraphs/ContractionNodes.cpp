@@ -21,7 +21,7 @@ using namespace qopt::randomgraphs;
 /// What one node may cost, in multiply-adds, and hold, in elements: the
 /// interpreter runs it a dozen times.
 static constexpr int64_t kMaxMacs = 600'000;
-static constexpr int64_t kMaxElements = 12'000;
+static constexpr int64_t kMaxGraphElements = 12'000;
 
 //===----------------------------------------------------------------------===//
 // Choosing
@@ -42,7 +42,7 @@ Value GraphGrower::pickAnyValue() {
 }
 
 bool GraphGrower::push(Value value) {
-  if (numElements(shapeOf(value)) > kMaxElements)
+  if (numElements(shapeOf(value)) > kMaxGraphElements)
     return false;
   values.push_back(value);
   return true;

@@ -241,6 +241,37 @@ bool GraphGrower::appendAffine() {
       }));
 }
 
+/// x times, or plus, a constant map, of images all channels alike at times.
+/// What it reads has another reader more often than not, so that it is rounded
+/// whether the map's result is or not.
+bool GraphGrower::appendMap() {
+  Value input = pickAnyValue();
+  SmallVector<int64_t> shape(shapeOf(input)), dims = allDims(shape);
+  if (shape.size() == 4)
+    dims = random.chance(50) ? SmallVector<int64_t>{1, 2}
+                             : SmallVector<int64_t>{1, 2, 3};
+  SmallVector<int64_t> mapShape;
+  for (int64_t dim : dims)
+    mapShape.push_back(shape[dim]);
+  bool isProduct = random.chance(60);
+  Value result = createElementwise(
+      builder, loc, shape,
+      {{input, allDims(shape), 0}, {constant(mapShape, 2.0f), dims, 0}},
+      [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+        if (isProduct)
+          return arith::MulFOp::create(b, l, args);
+        return arith::AddFOp::create(b, l, args);
+      });
+  if (!push(result))
+    return false;
+  if (shape.size() == 4 && random.chance(60)) {
+    loc = nextLoc();
+    if (Value reader = conv(input, pickChannels(), pointwiseWindow(shape)))
+      push(reader);
+  }
+  return true;
+}
+
 //===----------------------------------------------------------------------===//
 // Movement
 //===----------------------------------------------------------------------===//

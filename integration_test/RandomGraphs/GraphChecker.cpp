@@ -552,20 +552,10 @@ llvm::Error GraphChecker::checkObject(StringRef object, const ModelInfo &info,
 /// From `float` or `integer` to code at two levels of optimization, or under an
 /// emulator, which takes its time, at one of them.
 llvm::Error GraphChecker::checkCompiled() {
-  bool isScheduled = random.chance(90);
-  if (isScheduled) {
-    for (Phase phase : {Phase::Scheduled, Phase::Planned, Phase::Llvm})
-      if (llvm::Error error = enterPhase(phase))
-        return error;
-  } else {
-    auto plain = [&](OpPassManager &pm) {
-      pm.addPass(createConvertQoptToLinalgPass());
-      buildPlannedPipeline(pm);
-      buildLlvmPipeline(pm, phases.target);
-    };
-    if (llvm::Error error = runPasses(plain, Phase::Llvm))
+  phases.schedule = random.chance(90);
+  for (Phase phase : {Phase::Scheduled, Phase::Planned, Phase::Llvm})
+    if (llvm::Error error = enterPhase(phase))
       return error;
-  }
   SmallVector<unsigned> levels = {0, 3};
   if (!options.emulator.empty())
     levels = {random.chance(25) ? 0u : 3u};
@@ -573,7 +563,7 @@ llvm::Error GraphChecker::checkCompiled() {
     EmitOptions emit;
     emit.target = emitTarget;
     emit.optLevel = level;
-    std::string what = (isScheduled ? "scheduled" : "plain") +
+    std::string what = (phases.schedule ? "scheduled" : "plain") +
                        std::string(" code at -O") + std::to_string(level);
     llvm::Expected<ModelInfo> info = getModelInfo(*module, emit);
     if (!info)

@@ -37,6 +37,7 @@ ArrayRef<GraphGrower::Kind> GraphGrower::kinds() {
       {"gate", 3, &GraphGrower::appendGate},
       {"self gate", 3, &GraphGrower::appendSelfGate},
       {"affine", 2, &GraphGrower::appendAffine},
+      {"map", 2, &GraphGrower::appendMap},
       {"concat", 5, &GraphGrower::appendConcat},
       {"pad", 2, &GraphGrower::appendPad},
       {"slice", 2, &GraphGrower::appendSlice},

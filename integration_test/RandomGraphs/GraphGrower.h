@@ -75,6 +75,7 @@ private:
   bool appendGate();
   bool appendSelfGate();
   bool appendAffine();
+  bool appendMap();
   // Movement.
   bool appendConcat();
   bool appendPad();

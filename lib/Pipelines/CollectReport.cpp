@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Target/ModelInfo.h"
@@ -178,8 +179,49 @@ static std::string granularityOf(DequantizeOp op) {
   return text;
 }
 
+/// Whether the operation only gives what it reads another shape.
+static bool isReshape(Operation *op) {
+  return isa<linalg::BroadcastOp, tensor::CollapseShapeOp,
+             tensor::ExpandShapeOp>(op);
+}
+
+/// The dequantized constant behind an operand; inits are looked through.
+static DequantizeOp dequantizedConstant(Value value) {
+  while (Operation *def = value.getDefiningOp()) {
+    if (auto dequantize = dyn_cast<DequantizeOp>(def))
+      return constantBehind(dequantize.getInput()) ? dequantize : nullptr;
+    if (!isReshape(def))
+      break;
+    value = def->getOperand(0);
+  }
+  return nullptr;
+}
+
+/// Weights of the node that reads them: of several that share them, each has
+/// its own.
+void ReportCollector::collectWeights(Operation &op, llvm::StringSet<> &seen) {
+  ReportNode *entry = owner(&op);
+  if (!entry || isa<DequantizeOp>(op) || isReshape(&op))
+    return;
+  for (Value operand : op.getOperands()) {
+    DequantizeOp dequantize = dequantizedConstant(operand);
+    if (!dequantize)
+      continue;
+    auto weights = cast<ShapedType>(dequantize.getInput().getType());
+    if (seen.insert(entry->name).second)
+      entry->weightBytes = 0;
+    entry->weightBytes += bytesOf(weights);
+    if (weights.getElementTypeBitWidth() > 8)
+      continue; // A bias: its scale is the product of scales stored elsewhere.
+    entry->weightBits = weights.getElementTypeBitWidth();
+    entry->granularity = granularityOf(dequantize);
+    entry->weightBytes +=
+        bytesOf(cast<ShapedType>(dequantize.getScale().getType()));
+  }
+}
+
 void ReportCollector::collectParameters(ModuleOp module) {
-  llvm::StringMap<bool> seen;
+  llvm::StringSet<> seen;
   for (Operation &op : modelOps(module)) {
     if (auto quantize = dyn_cast<QuantizeOp>(op)) {
       DenseElementsAttr scale = constantBehind(quantize.getScale());
@@ -191,21 +233,7 @@ void ReportCollector::collectParameters(ModuleOp module) {
       entry->zeroPoint = *zeroPoint.getValues<int32_t>().begin();
       entry->outputBytes = bytesOf(cast<ShapedType>(quantize.getType()));
     }
-    auto dequantize = dyn_cast<DequantizeOp>(op);
-    DenseElementsAttr weights =
-        dequantize ? constantBehind(dequantize.getInput()) : nullptr;
-    ReportNode *entry = weights ? owner(&op) : nullptr;
-    if (!entry)
-      continue;
-    if (seen.try_emplace(entry->name, true).second)
-      entry->weightBytes = 0;
-    entry->weightBytes += bytesOf(weights.getType());
-    if (weights.getType().getElementTypeBitWidth() > 8)
-      continue; // A bias: its scale is the product of scales stored elsewhere.
-    entry->weightBits = weights.getType().getElementTypeBitWidth();
-    entry->granularity = granularityOf(dequantize);
-    entry->weightBytes +=
-        bytesOf(cast<ShapedType>(dequantize.getScale().getType()));
+    collectWeights(op, seen);
   }
   for (ReportNode &entry : report.nodes)
     if (entry.status == NodeStatus::Float)

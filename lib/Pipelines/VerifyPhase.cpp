@@ -15,6 +15,7 @@
 #include "qopt/Pipelines/Phases.h"
 #include "qopt/Pipelines/Pipelines.h"
 #include "qopt/Schedule/Regions.h"
+#include "qopt/Support/Limits.h"
 #include "qopt/Target/ModelInfo.h"
 #include "qopt/Transforms/Structured.h"
 
@@ -39,7 +40,19 @@ static bool hasStaticShape(Type type) {
   return !shaped || shaped.hasStaticShape();
 }
 
-/// One public function with one block; static shapes everywhere.
+/// Whether a static shape has too many elements for a tensor of a model.
+static bool isTooLarge(Type type) {
+  auto shaped = dyn_cast<ShapedType>(type);
+  if (!shaped || !shaped.hasStaticShape())
+    return false;
+  int64_t count = 1;
+  return llvm::any_of(shaped.getShape(), [&](int64_t size) {
+    return llvm::MulOverflow(count, size, count) || count > kMaxElements;
+  });
+}
+
+/// One public function with one block; static shapes everywhere, of tensors
+/// that have addresses.
 static LogicalResult verifyModel(ModuleOp module, Phase phase) {
   func::FuncOp model;
   for (auto function : module.getOps<func::FuncOp>()) {
@@ -67,6 +80,11 @@ static LogicalResult verifyModel(ModuleOp module, Phase phase) {
                        "expected tensors of static shape at the border, got " +
                            debugString(type),
                        "give the dimension a value");
+    if (isTooLarge(type))
+      return violation(model, phase,
+                       "expected at most 2^31 elements in a tensor, got " +
+                           debugString(type),
+                       "make the model smaller");
     if (failed(dtypeOf(getElementTypeOrSelf(type), /*isUnsigned=*/false)))
       return violation(model, phase,
                        "expected an element type of the C interface at the "
@@ -133,6 +151,12 @@ static LogicalResult verifyFloatOps(ModuleOp module, Phase phase,
                                   "expected static shapes, got " +
                                       debugString(op->getResult(0).getType()),
                                   "give the dimension a value with --dim"));
+    if (llvm::any_of(op->getResultTypes(), isTooLarge))
+      return WalkResult(violation(
+          op, phase,
+          "expected at most 2^31 elements in a tensor, got " +
+              debugString(*llvm::find_if(op->getResultTypes(), isTooLarge)),
+          "make the model smaller"));
     // Bodies, constants and empty destinations belong to the operation that
     // holds or uses them.
     bool isOfAnother = !isa<func::FuncOp>(op->getParentOp()) ||

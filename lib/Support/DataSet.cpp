@@ -8,8 +8,8 @@
 #include "qopt/Support/DataSet.h"
 
 #include "SampleArrays.h"
+#include "qopt/Support/Half.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/bit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include <cmath>
@@ -199,20 +199,6 @@ Error DataSet::bind(ArrayRef<TensorSpec> specs) {
 //===----------------------------------------------------------------------===//
 // Reading
 //===----------------------------------------------------------------------===//
-
-/// The value of an IEEE half; every one is a float.
-static float halfToFloat(uint16_t bits) {
-  uint32_t sign = uint32_t(bits & 0x8000) << 16;
-  uint32_t exponent = (bits >> 10) & 0x1f;
-  uint32_t mantissa = bits & 0x3ff;
-  if (exponent == 0x1f)
-    return bit_cast<float>(sign | 0x7f800000 | mantissa << 13);
-  if (exponent == 0) {
-    float magnitude = std::ldexp(float(mantissa), -24);
-    return sign ? -magnitude : magnitude;
-  }
-  return bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
-}
 
 static HostTensor toF32(const HostTensor &tensor) {
   HostTensor result(DType::F32, tensor.shape);

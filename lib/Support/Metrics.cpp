@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Support/Metrics.h"
+#include "qopt/Support/Half.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -33,15 +34,6 @@ std::optional<MetricKind> parseMetric(llvm::StringRef name) {
     if (info.name == name)
       return info.kind;
   return std::nullopt;
-}
-
-static float halfToFloat(uint16_t bits) {
-  int exponent = (bits >> 10) & 31;
-  float mantissa = bits & 1023;
-  float value = exponent == 31 ? (mantissa ? NAN : INFINITY)
-                : exponent     ? std::ldexp(1024.0f + mantissa, exponent - 25)
-                               : std::ldexp(mantissa, -24);
-  return bits >> 15 ? -value : value;
 }
 
 double elementAsDouble(const HostTensor &tensor, int64_t index) {

@@ -15,6 +15,7 @@
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Verifier.h"
 #include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Object/ObjectFile.h"
@@ -38,16 +39,27 @@ std::error_code InternalError::convertToErrorCode() const {
 
 static bool isCKeyword(StringRef name) {
   static constexpr StringLiteral kKeywords[] = {
-      "auto", "break", "case", "char", "const", "continue", "default", "do",
-      "double", "else", "enum", "extern", "float", "for", "goto", "if",
-      "inline", "int", "long", "register", "restrict", "return", "short",
-      "signed", "sizeof", "static", "struct", "switch", "typedef", "union",
-      "unsigned", "void", "volatile", "while",
-      // The header is for C++, too.
-      "bool", "catch", "class", "delete", "explicit", "export", "false",
-      "friend", "mutable", "namespace", "new", "operator", "private",
-      "protected", "public", "template", "this", "throw", "true", "try",
-      "typename", "using", "virtual"};
+      // C, up to C23, with what GNU C adds.
+      "alignas", "alignof", "asm", "auto", "bool", "break", "case", "char",
+      "const", "constexpr", "continue", "default", "do", "double", "else",
+      "enum", "extern", "false", "float", "for", "goto", "if", "inline", "int",
+      "long", "nullptr", "register", "restrict", "return", "short", "signed",
+      "sizeof", "static", "static_assert", "struct", "switch", "thread_local",
+      "true", "typedef", "typeof", "typeof_unqual", "union", "unsigned", "void",
+      "volatile", "while", "_Alignas", "_Alignof", "_Atomic", "_BitInt",
+      "_Bool", "_Complex", "_Decimal128", "_Decimal32", "_Decimal64",
+      "_Generic", "_Imaginary", "_Noreturn", "_Static_assert", "_Thread_local",
+      // C++, up to C++20: the header is for both.
+      "and", "and_eq", "bitand", "bitor", "catch", "char16_t", "char32_t",
+      "char8_t", "class", "co_await", "co_return", "co_yield", "compl",
+      "concept", "const_cast", "consteval", "constinit", "decltype", "delete",
+      "dynamic_cast", "explicit", "export", "friend", "mutable", "namespace",
+      "new", "noexcept", "not", "not_eq", "operator", "or", "or_eq", "private",
+      "protected", "public", "reinterpret_cast", "requires", "static_cast",
+      "template", "this", "throw", "try", "typeid", "typename", "using",
+      "virtual", "wchar_t", "xor", "xor_eq",
+      // Macros of their libraries, and of compilers.
+      "EOF", "I", "NULL", "errno", "linux", "unix"};
   return is_contained(kKeywords, name);
 }
 
@@ -55,6 +67,11 @@ bool qopt::isCIdentifier(StringRef name) {
   auto isTail = [](char c) { return isAlnum(c) || c == '_'; };
   return !name.empty() && !isDigit(name.front()) && all_of(name, isTail) &&
          !isCKeyword(name);
+}
+
+bool qopt::isModelName(StringRef name) {
+  // NAME_info would be one of the header's types.
+  return isCIdentifier(name) && name != "qopt_model" && name != "qopt_tensor";
 }
 
 std::string qopt::makeCIdentifier(StringRef name, StringRef prefix) {
@@ -80,7 +97,7 @@ Expected<ModelInfo> qopt::getModelInfo(mlir::ModuleOp module,
   info->name = options.name.empty() ? info->name : options.name;
   info->target = options.target.name;
   info->version = QOPT_VERSION;
-  if (!isCIdentifier(info->name))
+  if (!isModelName(info->name))
     return createStringError("expected a C identifier as the model's name, "
                              "got '" +
                              info->name + "'");
@@ -165,18 +182,23 @@ static TargetLibraryInfoImpl getLibrary(const Triple &triple) {
 static Expected<std::unique_ptr<Module>> translate(mlir::ModuleOp module,
                                                    LLVMContext &context) {
   std::string message;
-  mlir::ScopedDiagnosticHandler handler(module.getContext(),
-                                        [&](mlir::Diagnostic &diag) {
-                                          if (message.empty())
-                                            raw_string_ostream(message) << diag;
-                                          return mlir::success();
-                                        });
-  std::unique_ptr<Module> result =
-      mlir::translateModuleToLLVMIR(module, context);
-  if (!result)
-    return make_error<InternalError>("cannot be translated to LLVM IR: " +
-                                     message);
-  return result;
+  // A warning tells of each attribute that LLVM does not know.
+  mlir::ScopedDiagnosticHandler handler(
+      module.getContext(), [&](mlir::Diagnostic &diag) {
+        if (message.empty() &&
+            diag.getSeverity() == mlir::DiagnosticSeverity::Error)
+          raw_string_ostream(message) << diag;
+        return mlir::success();
+      });
+  // Verified here, as MLIR would print what it finds.
+  std::unique_ptr<Module> result = mlir::translateModuleToLLVMIR(
+      module, context, "LLVMDialectModule", /*disableVerification=*/true);
+  raw_string_ostream os(message);
+  if (result && !verifyModule(*result, &os))
+    return result;
+  // The first of what may be many lines.
+  return make_error<InternalError>("cannot be translated to LLVM IR: " +
+                                   StringRef(message).trim().split('\n').first);
 }
 
 static void optimize(Module &module, TargetMachine &machine,

@@ -42,15 +42,26 @@ static StringRef getCType(DType dtype) {
   llvm_unreachable("unknown dtype");
 }
 
+/// Whether the header, or those it includes, may define the name otherwise.
+static bool isHeaderName(StringRef name, StringRef model) {
+  return name.starts_with((model + "_").str()) ||
+         name.starts_with((model.upper() + "_").c_str()) ||
+         name.starts_with_insensitive("qopt_") || name.ends_with("_t") ||
+         name.ends_with("_MAX") || name.ends_with("_MIN");
+}
+
 /// The model's own names as parameters of the typed wrapper: C identifiers,
-/// each once, none of them the wrapper's own.
+/// each once, none of them the wrapper's own or one of the header's.
 static std::vector<std::string> makeParameterNames(const ModelInfo &info) {
   std::set<std::string> taken = {"arena", "inputs", "outputs"};
   std::vector<std::string> names;
   for (const TensorInfo &tensor :
        concat<const TensorInfo>(ArrayRef<TensorInfo>(info.inputs),
                                 ArrayRef<TensorInfo>(info.outputs))) {
-    std::string base = makeCIdentifier(tensor.name, "tensor_"), name = base;
+    std::string base = makeCIdentifier(tensor.name, "tensor_");
+    if (isHeaderName(base, info.name))
+      base = "tensor_" + base;
+    std::string name = base;
     for (unsigned i = 2; !taken.insert(name).second; ++i)
       name = base + "_" + std::to_string(i);
     names.push_back(name);

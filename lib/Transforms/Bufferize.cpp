@@ -146,6 +146,20 @@ static LogicalResult decomposeMovement(ModuleOp module) {
   return applyPatternsGreedily(module, std::move(patterns));
 }
 
+/// Gives every operation that starts from a fill or a broadcast its own: CSE
+/// merges equal ones, and all but the last to write it would need a copy.
+static void unshareInits(func::FuncOp func) {
+  func.walk([](linalg::LinalgOp op) {
+    OpBuilder b(op);
+    for (OpOperand &init : op.getDpsInitsMutable()) {
+      Operation *def = init.get().getDefiningOp();
+      if (isa_and_present<linalg::FillOp, linalg::BroadcastOp>(def) &&
+          !def->hasOneUse())
+        init.set(b.clone(*def)->getResult(0));
+    }
+  });
+}
+
 /// Gives every operation that fills a tensor.empty its own: shared, it would
 /// be one buffer for values that live together, and cost a copy of nothing.
 /// Where slices are taken and put back, several operations fill one tensor.
@@ -194,6 +208,7 @@ void BufferizePass::runOnOperation() {
       failed(decomposeMovement(module)))
     return signalPassFailure();
 
+  unshareInits(*func);
   unshareEmptyTensors(*func);
   readFromBuffers(*func);
   SmallVector<memref::AllocOp> placeholders = holdWrites(*func);

@@ -327,6 +327,10 @@ static bool hasIntegerBorder(tensor::PadOp pad) {
   });
 }
 
+static constexpr StringLiteral kSoftmaxReason =
+    "softmax has no integer form; leave it out of the model where only the "
+    "order of its results matters: it keeps the order of its inputs";
+
 Role Planner::classify(Operation *op, std::string &reason) {
   if (op->getNumResults() != 1 || op->hasTrait<OpTrait::ConstantLike>() ||
       isConstantValue(op->getResult(0)) || activationOperands(op).empty())
@@ -353,10 +357,12 @@ Role Planner::classify(Operation *op, std::string &reason) {
   if (auto generic = dyn_cast<linalg::GenericOp>(op);
       generic && isElementwiseOp(op))
     return classifyElementwise(generic, reason);
-  reason = ("'" + op->getName().getStringRef() +
-            "' has no integer form; move it to the border of the model, or "
-            "write it as other operations")
-               .str();
+  reason = isa<linalg::SoftmaxOp>(op)
+               ? kSoftmaxReason.str()
+               : ("'" + op->getName().getStringRef() +
+                  "' has no integer form; move it to the border of the model, "
+                  "or write it as other operations")
+                     .str();
   return Role::Float;
 }
 
@@ -381,9 +387,7 @@ static SmallVector<StringRef> findSoftmaxes(Block &block) {
 void Planner::keepSourceNodesWhole() {
   llvm::StringMap<std::string> floatNodes;
   for (StringRef name : findSoftmaxes(block))
-    floatNodes[name] =
-        "softmax has no integer form; leave it out of the model where only the "
-        "order of its results matters: it keeps the order of its inputs";
+    floatNodes[name] = kSoftmaxReason.str();
   for (Operation &op : block)
     if (plan.roleOf(&op) == Role::Float && !contractions.contains(&op))
       for (StringRef name : sourceNames(op.getLoc()))
@@ -545,6 +549,11 @@ Form Planner::formOf(Operation *op) const {
   }
   case Role::Sum:
   case Role::Product:
+    // Its constants are integers only where the result is to be.
+    if (!plan.takesIntegers(op) &&
+        llvm::any_of(cast<linalg::GenericOp>(op).getDpsInputs(),
+                     isConstantValue))
+      return Form::Float;
     return llvm::all_of(activationOperands(op),
                         [&](Value value) {
                           Form form = formSeenBy(op, value);

@@ -100,6 +100,12 @@ struct QuantizationPlan {
   /// Whether `op`, which is a user of `value`, needs it as integers.
   bool wantsInteger(mlir::Operation *op, mlir::Value value) const;
 
+  /// Whether the constants of a sum or product become integers: its result
+  /// does, or it is one of `outputSums`.
+  bool takesIntegers(mlir::Operation *op) const {
+    return wanted.lookup(op) || outputSums.contains(op);
+  }
+
   /// Whether the value is returned as integers.
   llvm::DenseSet<mlir::Value> returnedIntegers;
 };

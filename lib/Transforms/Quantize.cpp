@@ -243,8 +243,7 @@ int32_t Rewriter::factorSteps(Value other) const {
 void Rewriter::quantizeConstants(Operation *op) {
   Role role = plan.roleOf(op);
   bool takesConstants = role == Role::Sum || role == Role::Product;
-  bool addsIntegers = plan.wanted.lookup(op) || plan.outputSums.contains(op);
-  if (!takesConstants || !addsIntegers)
+  if (!takesConstants || !plan.takesIntegers(op))
     return;
   auto generic = cast<linalg::GenericOp>(op);
   for (OpOperand *operand : generic.getDpsInputOperands()) {

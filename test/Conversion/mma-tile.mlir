@@ -1,3 +1,4 @@
+// RUN: qopt-opt %s --convert-qopt-mma-tile=target=sm_80 --convert-qopt-mma-tile=target=sm_80 | FileCheck %s --check-prefixes=CHECK,ASYNC
 // RUN: qopt-opt %s --convert-qopt-mma-tile=target=sm_80 | FileCheck %s --check-prefixes=CHECK,ASYNC
 // RUN: qopt-opt %s --convert-qopt-mma-tile=target=sm_75 | FileCheck %s --check-prefixes=CHECK,SYNC
 // RUN: not qopt-opt %s --convert-qopt-mma-tile=target=sm_20 2>&1 | FileCheck %s --check-prefix=UNKNOWN

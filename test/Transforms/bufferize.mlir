@@ -190,3 +190,24 @@ func.func @read_after_writes(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<4xf32>
   %2 = vector.transfer_write %old, %f[%c0] {in_bounds = [true]} : vector<4xf32>, tensor<4xf32>
   return %1, %2 : tensor<8xf32>, tensor<4xf32>
 }
+
+// -----
+
+// One fill that CSE has left for two products: each begins with its own.
+
+// CHECK-LABEL: func.func @shared_fill
+// CHECK-NOT: memref.copy
+// CHECK: linalg.fill
+// CHECK-NOT: memref.copy
+// CHECK: linalg.fill
+// CHECK-NOT: memref.copy
+// CHECK: return
+func.func @shared_fill(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<0.5> : tensor<4x4xf32>
+  %e = tensor.empty() : tensor<4x4xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%e : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %a = linalg.matmul ins(%x, %w : tensor<4x4xf32>, tensor<4x4xf32>) outs(%i : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %b = linalg.matmul ins(%a, %w : tensor<4x4xf32>, tensor<4x4xf32>) outs(%i : tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %b : tensor<4x4xf32>
+}

@@ -463,3 +463,44 @@ func.func @infinite_part(%x: tensor<1x2xf32>) -> tensor<1x3xf32> {
   %y = linalg.matmul ins(%cato, %w : tensor<1x4xf32>, tensor<4x3xf32>) outs(%init : tensor<1x3xf32>) -> tensor<1x3xf32>
   return %y : tensor<1x3xf32>
 }
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+
+// A product by a constant map that only leaves the model stays in float, though
+// what it reads is rounded for another.
+// CHECK-LABEL: func.func @output_map
+// CHECK:         %[[MAP:.*]] = arith.constant dense<{{.*}}> : tensor<2x4xf32>
+// CHECK:         %[[R:.*]] = qopt.quantize ins(%{{.*}} : tensor<2x4xf32>
+// CHECK:         %[[DR:.*]] = qopt.dequantize ins(%[[R]]
+// CHECK:         linalg.generic {{.*}} ins(%[[DR]], %[[MAP]] : {{.*}}qopt.float_reason = "its result feeds only outputs
+// CHECK:         linalg.matmul ins(%[[DR]]
+func.func @output_map(%x: tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2x4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<0.5> : tensor<4x4xf32>
+  %map = arith.constant dense<[[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]> : tensor<2x4xf32>
+  %e = tensor.empty() : tensor<2x4xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %xo = qopt.observe %x {edge = "x", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<2x4xf32> -> tensor<2x4xf32>
+  %m = linalg.matmul ins(%xo, %w : tensor<2x4xf32>, tensor<4x4xf32>) outs(%i : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %mo = qopt.observe %m {edge = "m", min = array<f32: -1.0>, max = array<f32: 1.0>} : tensor<2x4xf32> -> tensor<2x4xf32>
+  %p = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%mo, %map : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.mulf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<2x4xf32>
+  %y = linalg.matmul ins(%mo, %w : tensor<2x4xf32>, tensor<4x4xf32>) outs(%i : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %p, %y : tensor<2x4xf32>, tensor<2x4xf32>
+}
+
+// -----
+
+// A softmax that comes from MLIR has the same hint as one from ONNX.
+// CHECK-LABEL: func.func @softmax
+// CHECK:         linalg.softmax {qopt.float_reason = "softmax has no integer form; leave it out of the model
+func.func @softmax(%x: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %e = tensor.empty() : tensor<2x4xf32>
+  %y = linalg.softmax dimension(1) ins(%x : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %y : tensor<2x4xf32>
+}

@@ -80,7 +80,8 @@ private:
   llvm::Error emit(llvm::ArrayRef<ModelVersion> versions, EmitKind kind);
   llvm::Error emitCodeAs(llvm::ArrayRef<ModelVersion> versions, EmitKind kind,
                          const EmitOptions &options, StringRef path);
-  llvm::Error reportTo(EmitKind kind);
+  llvm::Error reportTo();
+  llvm::Error finish(EmitKind kind, bool reports);
   llvm::Error write(StringRef path, StringRef bytes);
 
   ModelOptions model{subCommand};
@@ -181,6 +182,9 @@ llvm::Error CompileCommand::prepareDestinations(EmitKind kind) const {
     outputs.push_back({"the header", headerPath(outputs.front().path)});
   outputs.push_back({"--report", reportPath});
   if (!dumpPhases.empty()) {
+    // No folder for a model that is not there.
+    if (llvm::Error error = checkModelFile(model.path))
+      return error;
     if (std::error_code code =
             llvm::sys::fs::create_directories(dumpPhases.getValue()))
       return inputError(dumpPhases + ": cannot be created: " + code.message());
@@ -321,10 +325,15 @@ llvm::Error CompileCommand::emit(llvm::ArrayRef<ModelVersion> versions,
   auto options = build.emitOptions(loadOptions->name);
   if (!options)
     return options.takeError();
-  return emitCodeAs(versions, kind, *options, path);
+  llvm::Error error = emitCodeAs(versions, kind, *options, path);
+  // What the user hands over in the last phase, nobody has looked at.
+  if (error.isA<InternalError>() &&
+      model.compileFrom == phaseInfo(Phase::Llvm).name)
+    return inputError(model.path + ": " + llvm::toString(std::move(error)));
+  return error;
 }
 
-llvm::Error CompileCommand::reportTo(EmitKind kind) {
+llvm::Error CompileCommand::reportTo() {
   Report &report = collector.getReport();
   auto loadOptions = model.loadOptions();
   if (!loadOptions)
@@ -349,9 +358,6 @@ llvm::Error CompileCommand::reportTo(EmitKind kind) {
   uint64_t sourceBytes = 0;
   if (!llvm::sys::fs::file_size(model.path, sourceBytes))
     report.sourceBytes = sourceBytes;
-  // Nothing but the artifact goes to a stdout that carries one.
-  if (outputPath(kind, report.model) != "-")
-    printReportText(llvm::outs(), report);
   if (reportPath.empty())
     return llvm::Error::success();
   std::string text;
@@ -433,6 +439,22 @@ llvm::Error CompileCommand::writeVersions(Session &session, EmitKind kind,
   return emit(versionsOf(*built), kind);
 }
 
+/// The files under their names, and then the report: not of what could not be
+/// written.
+llvm::Error CompileCommand::finish(EmitKind kind, bool reports) {
+  if (llvm::Error error = AtomicFile::commitAll(files))
+    return error;
+  StringRef artifact = files.front().path();
+  // Nothing but the artifact goes to a stdout that carries one.
+  if (artifact == "-")
+    return llvm::Error::success();
+  if (reports)
+    printReportText(llvm::outs(), collector.getReport());
+  if (kind == EmitKind::SharedObject || kind == EmitKind::Executable)
+    return makeExecutable(artifact);
+  return llvm::Error::success();
+}
+
 llvm::Error CompileCommand::run() {
   llvm::Expected<EmitKind> kind = chooseKind();
   if (!kind)
@@ -471,16 +493,11 @@ llvm::Error CompileCommand::run() {
                           : writeVersions(session, *kind, atPhase);
   if (error)
     return error;
-  if (*to == Phase::Llvm || !reportPath.empty())
-    if (llvm::Error error = reportTo(*kind))
+  bool reports = *to == Phase::Llvm || !reportPath.empty();
+  if (reports)
+    if (llvm::Error error = reportTo())
       return error;
-  if (llvm::Error error = AtomicFile::commitAll(files))
-    return error;
-  StringRef artifact = files.front().path();
-  if ((*kind == EmitKind::SharedObject || *kind == EmitKind::Executable) &&
-      artifact != "-")
-    return makeExecutable(artifact);
-  return llvm::Error::success();
+  return finish(*kind, reports);
 }
 
 std::unique_ptr<Command> createCompileCommand() {

@@ -35,7 +35,7 @@ public:
   llvm::Error run() override;
 
 private:
-  llvm::Error createExecutors();
+  llvm::Error createExecutors(PhaseFn atPhase);
   llvm::Error bindSamples(const ModelInfo &info, DataSet &data);
   llvm::Error prepare(const ModelInfo &info, DataSet &data);
   llvm::Error loadLabels(const ModelInfo &info, int64_t available);
@@ -413,17 +413,17 @@ void EvalCommand::printResult() {
                  << std::min<int64_t>(verify, numSamples) << " samples\n";
 }
 
-llvm::Error EvalCommand::createExecutors() {
+llvm::Error EvalCommand::createExecutors(PhaseFn atPhase) {
   if (verify > 0) {
-    auto both = createVerifiedExecutor(*session, model, build);
+    auto both = createVerifiedExecutor(*session, model, build, atPhase);
     if (!both)
       return both.takeError();
     executor = std::move(both->compiled);
     reference = std::move(both->reference);
     return llvm::Error::success();
   }
-  auto created = useReference ? createReference(*session, model, build)
-                              : createExecutor(*session, model, build);
+  auto created = useReference ? createReference(*session, model, build, atPhase)
+                              : createExecutor(*session, model, build, atPhase);
   if (!created)
     return created.takeError();
   executor = std::move(*created);
@@ -441,11 +441,22 @@ llvm::Error EvalCommand::run() {
                       llvm::Twine(verify.getValue()));
   build.emulator = emulator;
   session.emplace();
-  if (llvm::Error error = createExecutors())
+  std::optional<DataSet> data;
+  auto openData = [&](mlir::ModuleOp = nullptr,
+                      Phase = Phase::Input) -> llvm::Error {
+    if (data)
+      return llvm::Error::success();
+    auto opened = DataSet::open(dataPath);
+    if (!opened)
+      return opened.takeError();
+    data.emplace(std::move(*opened));
+    return llvm::Error::success();
+  };
+  // In the first phase: the later ones take long.
+  if (llvm::Error error = createExecutors(openData))
     return error;
-  auto data = DataSet::open(dataPath);
-  if (!data)
-    return data.takeError();
+  if (llvm::Error error = openData())
+    return error;
   if (llvm::Error error = prepare(executor->getInfo(), *data))
     return error;
   for (llvm::StringRef note : data->notes())

@@ -214,11 +214,11 @@ interpretModule(Session &session, OwningOpRef<ModuleOp> module) {
 
 llvm::Expected<std::unique_ptr<Executor>>
 createReference(Session &session, const ModelOptions &model,
-                const BuildOptions &build) {
+                const BuildOptions &build, PhaseFn atPhase) {
   llvm::Expected<Phase> phase = referencePhase(model, build);
   if (!phase)
     return phase.takeError();
-  auto module = buildModel(session, model, build, *phase, nullptr);
+  auto module = buildModel(session, model, build, *phase, atPhase);
   if (!module)
     return module.takeError();
   return interpretModule(session, std::move(*module));
@@ -226,17 +226,17 @@ createReference(Session &session, const ModelOptions &model,
 
 llvm::Expected<VerifiedExecutor>
 createVerifiedExecutor(Session &session, const ModelOptions &model,
-                       const BuildOptions &build) {
+                       const BuildOptions &build, PhaseFn atPhase) {
   llvm::Expected<Phase> phase = referencePhase(model, build);
   if (!phase)
     return phase.takeError();
   OwningOpRef<ModuleOp> meaning;
-  auto compiled = createExecutor(session, model, build,
-                                 [&](ModuleOp module, Phase reached) {
-                                   if (reached == *phase)
-                                     meaning = module.clone();
-                                   return llvm::Error::success();
-                                 });
+  auto compiled = createExecutor(
+      session, model, build, [&](ModuleOp module, Phase reached) {
+        if (reached == *phase)
+          meaning = module.clone();
+        return atPhase ? atPhase(module, reached) : llvm::Error::success();
+      });
   if (!compiled)
     return compiled.takeError();
   // From a later phase the meaning cannot be had.

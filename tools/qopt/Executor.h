@@ -48,13 +48,13 @@ struct VerifiedExecutor {
 };
 llvm::Expected<VerifiedExecutor>
 createVerifiedExecutor(Session &session, const ModelOptions &model,
-                       const BuildOptions &build);
+                       const BuildOptions &build, PhaseFn atPhase = nullptr);
 
 /// The reference interpreter on the model: on its `qdq` phase, which is its
 /// meaning, or on its `float` phase where nothing is quantized.
 llvm::Expected<std::unique_ptr<Executor>>
 createReference(Session &session, const ModelOptions &model,
-                const BuildOptions &build);
+                const BuildOptions &build, PhaseFn atPhase = nullptr);
 
 } // namespace qopt::cli
 

@@ -30,16 +30,26 @@ ModelOptions::ModelOptions(cl::SubCommand &command)
 
 llvm::Expected<LoadOptions> ModelOptions::loadOptions() const {
   LoadOptions options;
-  options.name = name.empty() ? makeCIdentifier(llvm::sys::path::stem(path))
-                              : name.getValue();
+  options.name = name;
+  if (name.empty()) {
+    options.name = makeCIdentifier(llvm::sys::path::stem(path));
+    if (!isModelName(options.name))
+      options.name.insert(0, "model_");
+  }
   if (!isCIdentifier(options.name))
     return usageError("--name: expected a C identifier, got '" + name + "'");
+  if (!isModelName(options.name))
+    return usageError("--name: expected a name other than qopt_model and "
+                      "qopt_tensor, of which the header has its own, got '" +
+                      name + "'");
   for (llvm::StringRef dim : dims) {
     auto [key, value] = dim.split('=');
     int64_t size = 0;
     if (key.empty() || value.getAsInteger(10, size) || size <= 0)
       return usageError("--dim: expected NAME=N with N > 0, got '" + dim + "'");
-    options.dims[key] = size;
+    if (!options.dims.try_emplace(key, size).second)
+      return usageError("--dim: expected one size for '" + key +
+                        "', got another with '" + dim + "'");
   }
   return options;
 }

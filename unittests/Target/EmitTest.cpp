@@ -138,6 +138,45 @@ int main(void) {
       << read("log");
 }
 
+// Names of tensors that C, C++ or the header itself use otherwise.
+TEST_F(EmitTest, HeaderRenamesWhatIsTaken) {
+  const char *const kNames[] = {"asm",
+                                "NULL",
+                                "nullptr",
+                                "not",
+                                "and",
+                                "int32_t",
+                                "_Bool",
+                                "noexcept",
+                                "twice_run",
+                                "twice_infer",
+                                "errno",
+                                "INT32_MAX",
+                                "linux",
+                                "requires",
+                                "TWICE_ARENA_BYTES",
+                                "qopt_model_info"};
+  info.inputs.assign(std::size(kNames), info.inputs.front());
+  for (auto [input, name] : llvm::zip_equal(info.inputs, kNames))
+    input.name = name;
+  write("twice.h", emitHeader(info));
+  std::string source =
+      write("main.c", "#include <errno.h>\n#include \"twice.h\"\n");
+  std::string compiler = llvm::sys::findProgramByName("cc").get();
+  for (llvm::StringRef standard : {"-std=c11", "-std=gnu17"})
+    EXPECT_EQ(run({compiler, standard, "-c", "-o", path("c.o"), source}), 0)
+        << read("log");
+  for (llvm::StringRef standard : {"-std=c++11", "-std=c++20"})
+    EXPECT_EQ(run({compiler, "-x", "c++", standard, "-c", "-o", path("cpp.o"),
+                   source}),
+              0)
+        << read("log");
+  EXPECT_FALSE(isModelName("qopt_model"));
+  EXPECT_FALSE(isModelName("qopt_tensor"));
+  EXPECT_FALSE(isModelName("constexpr"));
+  EXPECT_TRUE(isModelName("qopt"));
+}
+
 TEST_F(EmitTest, ProgramReadsAndWritesNpy) {
   std::string object = cantFail(emitCode(*module, CodeKind::Object, options));
   auto program = linkExecutable(object, info, options.target);

@@ -12,6 +12,7 @@
 #include "qopt/Pipelines/Phases.h"
 #include "qopt/Support/Report.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace qopt {
 
@@ -30,6 +31,7 @@ public:
 private:
   void collectSource(mlir::ModuleOp module);
   void collectFloat(mlir::ModuleOp module);
+  void collectWeights(mlir::Operation &op, llvm::StringSet<> &seen);
   void collectParameters(mlir::ModuleOp module);
   void collectStatus(mlir::ModuleOp module);
   void collectBorder(mlir::ModuleOp module);

@@ -51,7 +51,11 @@ struct ModelVersion {
   TargetInfo target;
 };
 
+/// Whether C and C++ take the name as it is: no keyword, no common macro.
 bool isCIdentifier(llvm::StringRef name);
+
+/// The same for the name of a model, from which the header makes others.
+bool isModelName(llvm::StringRef name);
 
 /// The nearest C identifier: "my-model.v2" -> "my_model_v2". Keywords and names
 /// that begin with a digit get the prefix.
@@ -59,7 +63,7 @@ std::string makeCIdentifier(llvm::StringRef name,
                             llvm::StringRef prefix = "model_");
 
 /// The module's ModelInfo with name, target and version filled in. Fails if
-/// the name is no C identifier.
+/// the name is none for a model.
 llvm::Expected<ModelInfo> getModelInfo(mlir::ModuleOp module,
                                        const EmitOptions &options);
 

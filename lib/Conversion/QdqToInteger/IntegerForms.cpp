@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "IntegerForms.h"
+#include "mlir/IR/Remarks.h"
 #include "qopt/Support/QuantMath.h"
 #include <cmath>
 
@@ -115,10 +116,16 @@ static Value materializeTerm(OpBuilder &builder, Location loc,
                           term.isUnsigned);
 }
 
+void qopt::explainFloat(Operation *op, StringRef reason) {
+  op->setAttr(QoptDialect::kFloatReasonAttrName,
+              StringAttr::get(op->getContext(), reason));
+  remark::missed(op->getLoc(), remark::RemarkOpts::name("float").category(
+                                   "convert-qdq-to-integer"))
+      << remark::reason("{0}", reason);
+}
+
 void qopt::explainSeveralScales(Operation *op) {
-  op->setAttr(
-      QoptDialect::kFloatReasonAttrName,
-      StringAttr::get(op->getContext(), QoptDialect::kSeveralScalesReason));
+  explainFloat(op, QoptDialect::kSeveralScalesReason);
 }
 
 Value qopt::materializeForm(OpBuilder &builder, Location loc,

@@ -60,7 +60,9 @@ mlir::Value createElementwise(
 mlir::Value extendElement(mlir::OpBuilder &builder, mlir::Location loc,
                           mlir::Value element, bool isUnsigned);
 
-/// Says for the report why `op` is in float: QoptDialect::kSeveralScalesReason.
+/// Says for the report, and in a remark, why `op` is in float.
+void explainFloat(mlir::Operation *op, llvm::StringRef reason);
+/// The reason QoptDialect::kSeveralScalesReason.
 void explainSeveralScales(mlir::Operation *op);
 
 /// The float value that the form stands for.

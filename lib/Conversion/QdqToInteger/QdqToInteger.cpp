@@ -425,7 +425,7 @@ void Lowering::explainReaders() {
       continue;
     for (Value operand : op.getOperands())
       if (StringAttr reason = reasonToRead(operand))
-        op.setAttr(QoptDialect::kFloatReasonAttrName, reason);
+        explainFloat(&op, reason);
   }
 }
 

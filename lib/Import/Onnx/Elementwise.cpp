@@ -136,9 +136,16 @@ static LogicalResult importPow(NodeContext &context) {
   if (*exponent != 2.0f && *exponent != 0.5f && *exponent != 1.0f)
     return context.error("expected an exponent of 0.5, 1 or 2, got " +
                          std::to_string(*exponent));
+  // The exponent may have more dimensions than x, all of them 1.
+  GraphValue x = context.input(0);
+  SmallVector<int64_t> shape(
+      std::max<int64_t>(context.input(1).rank() - x.rank(), 0), 1);
+  llvm::append_range(shape, x.shape());
+  if (int64_t(shape.size()) != x.rank())
+    x = reshape(context, x, shape);
   if (*exponent == 1.0f)
-    return context.setOutput(context.input(0));
-  return combine(context, context.input(0), sqrtFloat, noIntegers,
+    return context.setOutput(x);
+  return combine(context, x, sqrtFloat, noIntegers,
                  [&](OpBuilder &b, Location l, ValueRange x) -> Value {
                    if (*exponent == 2.0f)
                      return arith::MulFOp::create(b, l, x[0], x[0]);

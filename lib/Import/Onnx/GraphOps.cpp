@@ -82,10 +82,13 @@ static LogicalResult combineConstants(NodeContext &context,
                                       ArrayRef<GraphValue> inputs,
                                       ArrayRef<int64_t> shape,
                                       HostFloatFn floatFn, HostIntFn intFn) {
+  DType dtype = inputs[0].dtype();
+  int64_t numTensors = int64_t(inputs.size()) + 1;
+  if (failed(context.checkMade(*countElements(shape) * numTensors, dtype)))
+    return failure();
   SmallVector<HostTensor> tensors;
   for (const GraphValue &input : inputs)
     tensors.push_back(hostBroadcast(*input.constant, shape));
-  DType dtype = tensors[0].dtype;
   for (const HostTensor &tensor : tensors) {
     if (tensor.dtype != dtype)
       return context.error("expected inputs of one element type, got " +

@@ -7,6 +7,7 @@
 
 #include "HostEval.h"
 
+#include "qopt/Support/Half.h"
 #include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
@@ -124,10 +125,6 @@ HostTensor onnximport::hostConcat(ArrayRef<const HostTensor *> inputs,
 // Element types
 //===----------------------------------------------------------------------===//
 
-static double halfToDouble(uint16_t bits) {
-  return APFloat(APFloat::IEEEhalf(), APInt(16, bits)).convertToDouble();
-}
-
 /// Calls `visit(i, element)` for every element, as a double or an int64_t.
 template <typename Visitor>
 static void visitElements(const HostTensor &tensor, Visitor visit) {
@@ -144,7 +141,8 @@ static void visitElements(const HostTensor &tensor, Visitor visit) {
   case DType::F64:
     return visitAs(double(), toDouble);
   case DType::F16:
-    return visitAs(uint16_t(), halfToDouble);
+    return visitAs(uint16_t(),
+                   [](uint16_t bits) { return double(halfToFloat(bits)); });
   case DType::U8:
   case DType::Bool:
     return visitAs(uint8_t(), toInt);

@@ -27,6 +27,7 @@
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/JSON.h"
 #include <onnx/onnx_pb.h>
 
 using namespace mlir;
@@ -58,6 +59,7 @@ private:
   }
 
   Error findOpset();
+  Error checkNames() const;
   void nameNodes();
   Error readInitializers();
   Expected<SmallVector<RankedTensorType>> readInputs();
@@ -83,6 +85,8 @@ private:
   SmallVector<const onnx::ValueInfoProto *> inputs;
   /// Every symbolic dimension met, with or without a size.
   llvm::StringSet<> symbols;
+  /// Of the constants that nodes may make.
+  int64_t bytesLeft = kMaxMadeBytes;
 };
 
 } // namespace
@@ -101,6 +105,22 @@ Error GraphImporter::findOpset() {
                      Twine(kMaxOpset) + ", got " +
                      (opset ? Twine(opset) : Twine("none")));
   return Error::success();
+}
+
+/// Names go into calibration files and reports, which are JSON.
+Error GraphImporter::checkNames() const {
+  auto check = [&](StringRef what, const auto &named) -> Error {
+    for (const auto &entry : named)
+      if (!llvm::json::isUTF8(entry.name()))
+        return makeError("expected names in UTF-8, got " + what + " '" +
+                         printable(entry.name()) + "'");
+    return Error::success();
+  };
+  if (Error error = check("the node", graph.node()))
+    return error;
+  if (Error error = check("the input", graph.input()))
+    return error;
+  return check("the output", graph.output());
 }
 
 /// Every node gets a name of its own: its name in the model, or, where it has
@@ -141,6 +161,7 @@ Error GraphImporter::readInitializers() {
     if (!tensor)
       return makeError("initializer '" + printable(proto.name()) +
                        "': " + llvm::toString(tensor.takeError()));
+    bytesLeft += kMaxMadePerHeldByte * int64_t(tensor->bytes.size());
     if (Error error =
             define(proto.name(), std::move(*tensor), "an initializer"))
       return error;
@@ -286,7 +307,7 @@ Error GraphImporter::importNode(size_t index) {
   MLIRContext *mlirContext = builder.getContext();
   Location loc = NameLoc::get(StringAttr::get(mlirContext, nodeNames[index]),
                               FileLineColLoc::get(mlirContext, path, 0, 0));
-  NodeContext context(node, row, opset, path, loc, builder);
+  NodeContext context(node, row, opset, path, loc, builder, bytesLeft);
   int numInputs = node.input_size();
   for (const std::string &name : node.input()) {
     GraphValue value = values.lookup(name);
@@ -405,6 +426,8 @@ ArrayAttr GraphImporter::sourceNodes() {
 }
 
 Expected<OwningOpRef<ModuleOp>> GraphImporter::run() {
+  if (Error error = checkNames())
+    return std::move(error);
   nameNodes();
   if (Error error = findOpset())
     return std::move(error);

@@ -8,6 +8,7 @@
 #ifndef QOPT_LIB_IMPORT_ONNX_MODELREADER_H
 #define QOPT_LIB_IMPORT_ONNX_MODELREADER_H
 
+#include "qopt/Support/Limits.h"
 #include "qopt/Support/Tensor.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -21,9 +22,6 @@ class TensorProto;
 } // namespace onnx
 
 namespace qopt::onnximport {
-
-/// No tensor of a model may have more elements.
-constexpr int64_t kMaxElements = int64_t(1) << 31;
 
 /// The product of non-negative dimensions, or none if it exceeds kMaxElements.
 std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> shape);

@@ -76,8 +76,13 @@ static LogicalResult importConcat(NodeContext &context) {
   if (all_of(context.allInputs(),
              [](const GraphValue &input) { return input.isConstant(); })) {
     SmallVector<const HostTensor *> tensors;
-    for (const GraphValue &input : context.allInputs())
+    int64_t elements = 0;
+    for (const GraphValue &input : context.allInputs()) {
       tensors.push_back(input.constant.get());
+      elements += input.constant->numElements();
+    }
+    if (failed(context.checkMade(elements, context.input(0).dtype())))
+      return failure();
     return context.setOutput(hostConcat(tensors, *axis));
   }
   SmallVector<Value> tensors;
@@ -142,6 +147,9 @@ static LogicalResult importSplit(NodeContext &context) {
   FailureOr<SmallVector<int64_t>> parts = readSplit(context, x.shape()[*axis]);
   if (failed(parts))
     return failure();
+  // Of positions, one for each element of the dimension.
+  if (failed(context.checkMade(x.shape()[*axis], DType::I64)))
+    return failure();
   int64_t offset = 0;
   for (auto [index, part] : llvm::enumerate(*parts)) {
     auto range = llvm::to_vector(llvm::seq<int64_t>(offset, offset + part));
@@ -200,6 +208,8 @@ static LogicalResult buildSlice(NodeContext &context, ArrayRef<int64_t> starts,
   for (auto [start, end, axis, step] :
        llvm::zip_equal(starts, ends, axes, steps)) {
     int64_t dim = axis < 0 ? axis + result.rank() : axis;
+    if (failed(context.checkMade(result.shape()[dim], DType::I64)))
+      return failure();
     FailureOr<SmallVector<int64_t>> indices =
         sliceIndices(context, result.shape()[dim], start, end, step);
     if (failed(indices))
@@ -252,6 +262,8 @@ static LogicalResult buildPad(NodeContext &context, ArrayRef<int64_t> low,
   SmallVector<int64_t> padLow(low), padHigh(high);
   GraphValue cropped = *x;
   for (size_t dim = 0; dim < shape.size(); ++dim) {
+    if (failed(context.checkMade(shape[dim], DType::I64)))
+      return failure();
     for (int64_t amount : {low[dim], high[dim]}) {
       if (amount <= -kMaxElements || amount >= kMaxElements)
         return context.error("expected pads below 2^31, got " +
@@ -352,6 +364,9 @@ static LogicalResult importGather(NodeContext &context) {
   if (!countElements(shape))
     return context.error("expected at most 2^31 elements in the result, got " +
                          shapeString(shape));
+  if (x.isConstant() &&
+      failed(context.checkMade(*countElements(shape), x.dtype())))
+    return failure();
   GraphValue selected = gather(context, x, *axis, positions);
   return context.setOutput(reshape(context, selected, shape));
 }

@@ -144,6 +144,7 @@ FailureOr<HostTensor> NodeContext::tensorAttr(StringRef name) {
   if (!tensor)
     return error("attribute '" + name +
                  "': " + llvm::toString(tensor.takeError()));
+  bytesLeft += kMaxMadePerHeldByte * int64_t(tensor->bytes.size());
   return std::move(*tensor);
 }
 
@@ -255,6 +256,15 @@ LogicalResult NodeContext::checkShape(ArrayRef<int64_t> shape, StringRef what) {
   return success();
 }
 
+LogicalResult NodeContext::checkMade(int64_t elements, DType dtype) {
+  if (elements <= bytesLeft / dtypeSize(dtype))
+    return success();
+  return error("expected constants made at import to take at most 2^30 bytes, "
+               "and 8 times those that the model holds, got one of " +
+               Twine(elements) + " elements of " + dtypeName(dtype) + " with " +
+               Twine(bytesLeft) + " bytes left");
+}
+
 size_t NodeContext::numOutputs() const { return size_t(node.output_size()); }
 
 bool NodeContext::usesOutput(size_t index) const {
@@ -262,6 +272,14 @@ bool NodeContext::usesOutput(size_t index) const {
 }
 
 LogicalResult NodeContext::setOutput(GraphValue value, size_t index) {
+  bool isMade = value.isConstant() && none_of(inputs, [&](const auto &input) {
+                  return input.constant == value.constant;
+                });
+  if (isMade) {
+    if (failed(checkMade(value.constant->numElements(), value.dtype())))
+      return failure();
+    bytesLeft -= int64_t(value.constant->bytes.size());
+  }
   if (outputs.size() <= index)
     outputs.resize(index + 1);
   outputs[index] = std::move(value);

@@ -50,9 +50,9 @@ class NodeContext {
 public:
   NodeContext(const onnx::NodeProto &node, const OpRow &row, int64_t opset,
               llvm::StringRef modelPath, mlir::Location loc,
-              mlir::OpBuilder &builder)
+              mlir::OpBuilder &builder, int64_t &bytesLeft)
       : builder(builder), loc(loc), node(node), row(row), opset(opset),
-        modelPath(modelPath) {}
+        modelPath(modelPath), bytesLeft(bytesLeft) {}
 
   /// Checks the attributes against the row and remembers them.
   llvm::LogicalResult readAttributes();
@@ -109,7 +109,11 @@ public:
   mlir::LogicalResult checkShape(llvm::ArrayRef<int64_t> shape,
                                  llvm::StringRef what);
 
-  // Outputs.
+  /// Whether so many elements may be made at import, beside the constants that
+  /// were made before: a few bytes of a file can ask for any number.
+  mlir::LogicalResult checkMade(int64_t elements, DType dtype);
+
+  // Outputs. A constant is one that was made.
   size_t numOutputs() const;
   bool usesOutput(size_t index) const;
   mlir::LogicalResult setOutput(GraphValue value, size_t index = 0);
@@ -125,6 +129,7 @@ private:
   const OpRow &row;
   int64_t opset;
   llvm::StringRef modelPath;
+  int64_t &bytesLeft;
   llvm::StringMap<const onnx::AttributeProto *> attributes;
   llvm::SmallVector<GraphValue, 4> inputs;
   llvm::SmallVector<GraphValue, 1> outputs;

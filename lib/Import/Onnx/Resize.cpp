@@ -116,25 +116,28 @@ static LogicalResult buildNearest(NodeContext &context,
   FailureOr<Value> x = context.tensor(0);
   if (failed(x))
     return failure();
-  int64_t rank = int64_t(resized.size());
-  // Images are resized channels last, everything else as it is.
-  bool isImage = rank >= 3 && resized[0].size == resized[0].newSize &&
-                 resized[1].size == resized[1].newSize;
   SmallVector<int64_t> dims, factors;
   SmallVector<SmallVector<int64_t>> tables;
   bool repeats = true;
   for (auto [dim, size] : llvm::enumerate(resized)) {
+    if (failed(context.checkMade(size.newSize, DType::I64)))
+      return failure();
     SmallVector<int64_t> positions = sourcePositions(rule, size);
     if (llvm::equal(positions, llvm::seq<int64_t>(0, size.size)))
       continue;
     int64_t factor = repeatFactor(positions, size.size);
     repeats &= factor != 0;
-    dims.push_back(isImage ? int64_t(dim) - 1 : int64_t(dim));
+    dims.push_back(int64_t(dim));
     factors.push_back(factor);
     tables.push_back(std::move(positions));
   }
   if (dims.empty())
     return context.setOutput(*x);
+  // Images are resized channels last, everything else as it is.
+  bool isImage = resized.size() >= 3 && dims.front() >= 2;
+  if (isImage)
+    for (int64_t &dim : dims)
+      --dim;
   Value input = isImage ? toChannelsLast(context, *x) : *x;
   Value result =
       repeats ? createRepeat(context, input, dims, factors)

@@ -60,6 +60,8 @@ static LogicalResult importConstantOfShape(NodeContext &context) {
   } else {
     value = hostReshape(value, {});
   }
+  if (failed(context.checkMade(*countElements(*shape), value.dtype)))
+    return failure();
   return context.setOutput(hostBroadcast(value, *shape));
 }
 
@@ -127,8 +129,10 @@ static LogicalResult importRange(NodeContext &context) {
                          std::to_string(start) + " to " +
                          std::to_string(limit) + " by " +
                          std::to_string(delta));
-  HostTensor values(DType::F64,
-                    ArrayRef<int64_t>{std::max<int64_t>(int64_t(count), 0)});
+  int64_t size = std::max<int64_t>(int64_t(count), 0);
+  if (failed(context.checkMade(size, DType::F64)))
+    return failure();
+  HostTensor values(DType::F64, ArrayRef<int64_t>{size});
   for (auto [i, value] : llvm::enumerate(values.data<double>()))
     value = start + double(i) * delta;
   std::optional<HostTensor> result = hostCast(values, context.input(0).dtype());

@@ -24,6 +24,14 @@ func.func @observe_c3_pair(%x: tensor<8xf32>) -> tensor<8xf32> {
 
 // -----
 
+func.func @observe_c3_dynamic(%x: tensor<?xf32>) -> tensor<?xf32> {
+  // expected-error @below {{expects a static size of axis 0, which has ranges, got 'tensor<?xf32>'}}
+  %0 = qopt.observe %x {edge = "a", axis = 0, min = array<f32: 0.0>, max = array<f32: 1.0>} : tensor<?xf32> -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+
+// -----
+
 func.func @observe_c3_length(%x: tensor<8xf32>) -> tensor<8xf32> {
   // expected-error @below {{expects 8 min and max, got 1 and 1}}
   %0 = qopt.observe %x {edge = "a", axis = 0, min = array<f32: 0.0>, max = array<f32: 1.0>} : tensor<8xf32> -> tensor<8xf32>
@@ -177,6 +185,25 @@ func.func @requantize_c5_shift(%x: tensor<8xi32>, %m: tensor<i32>, %e: tensor<8x
 
 // -----
 
+func.func @requantize_c5_nan(%x: tensor<8xi32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  %m = arith.constant dense<0x7FC00000> : tensor<f32>
+  // expected-error @below {{expects finite multipliers, got}}
+  %0 = qopt.requantize ins(%x : tensor<8xi32>) multipliers(%m : tensor<f32>) outs(%e : tensor<8xi8>) range [0, 255] zero_point 0
+    {input_zero_points = array<i32: 0>, unsigned_inputs = array<i1: false>, params = [affine_map<(d0) -> ()>]} -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
+func.func @requantize_c6(%x: tensor<8xi8>, %m: tensor<f32>, %e: tensor<8xi8>) -> tensor<8xi8> {
+  // expected-error @below {{expects input_zero_points in [-128, 127] of 'tensor<8xi8>', got 100000}}
+  %0 = qopt.requantize ins(%x : tensor<8xi8>) multipliers(%m : tensor<f32>) outs(%e : tensor<8xi8>) range [0, 255] zero_point 0
+    {input_zero_points = array<i32: 100000>, unsigned_inputs = array<i1: false>, params = [affine_map<(d0) -> ()>]} -> tensor<8xi8>
+  return %0 : tensor<8xi8>
+}
+
+// -----
+
 func.func @lookup_c1(%x: tensor<8xi8>, %t: tensor<256xf32>, %e: tensor<8xi8>) -> tensor<8xi8> {
   // expected-error @below {{expects table and init of one element type, got 'f32' and 'i8'}}
   %0 = qopt.lookup ins(%x, %t : tensor<8xi8>, tensor<256xf32>) outs(%e : tensor<8xi8>) params affine_map<(d0) -> ()> -> tensor<8xi8>
@@ -210,9 +237,33 @@ func.func @pack_c1_tail(%x: tensor<2x3xi4>) -> tensor<2x1xi8> {
 // -----
 
 func.func @unpack_c1(%x: tensor<2x3xi8>) -> tensor<2x8xi4> {
-  // expected-error @below {{expects packed shape [2, 4] for 'tensor<2x8xi4>', got 'tensor<2x3xi8>'}}
+  // expected-error @below {{expects a packed type of 'tensor<2x4xi8>' for 'tensor<2x8xi4>', got 'tensor<2x3xi8>'}}
   %0 = qopt.unpack %x : tensor<2x3xi8> -> tensor<2x8xi4>
   return %0 : tensor<2x8xi4>
+}
+
+// -----
+
+func.func @pack_c1_dynamic(%x: tensor<4x?xi4>) -> tensor<4x8xi8> {
+  // expected-error @below {{expects a packed type of 'tensor<4x?xi8>' for 'tensor<4x?xi4>', got 'tensor<4x8xi8>'}}
+  %0 = qopt.pack %x : tensor<4x?xi4> -> tensor<4x8xi8>
+  return %0 : tensor<4x8xi8>
+}
+
+// -----
+
+func.func @dot_scalable(%acc: vector<[4]xi32>, %a: vector<[16]xi8>) -> vector<[4]xi32> {
+  // expected-error @below {{must be fixed-length vector of 32-bit signless integer values of ranks 1, but got 'vector<[4]xi32>'}}
+  %0 = qopt.dot %acc, %a, %a : vector<[4]xi32>, vector<[16]xi8>, vector<[16]xi8>
+  return %0 : vector<[4]xi32>
+}
+
+// -----
+
+func.func @dot_c2_negative(%acc: vector<16xi32>, %a: vector<64xi8>) -> vector<16xi32> {
+  // expected-error @below {{expects a pair_bound in [0, 510], got -3}}
+  %0 = qopt.dot %acc, %a, %a {pair_bound = -3 : i64} : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  return %0 : vector<16xi32>
 }
 
 // -----

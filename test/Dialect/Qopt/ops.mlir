@@ -54,6 +54,13 @@ func.func @lookup_codebook(%x: tensor<4x8xi4>, %t: tensor<4x16xf32>, %e: tensor<
   return %0 : tensor<4x8xf32>
 }
 
+// CHECK-LABEL: func.func @pack_dynamic
+func.func @pack_dynamic(%x: tensor<?x?xi4>) -> tensor<?x?xi8> {
+  // CHECK: qopt.pack %{{.*}} : tensor<?x?xi4> -> tensor<?x?xi8>
+  %0 = qopt.pack %x : tensor<?x?xi4> -> tensor<?x?xi8>
+  return %0 : tensor<?x?xi8>
+}
+
 // CHECK-LABEL: func.func @pack_unpack
 func.func @pack_unpack(%x: tensor<2x4xi4>) -> tensor<2x4xi4> {
   // CHECK: qopt.pack %{{.*}} : tensor<2x4xi4> -> tensor<2x2xi8>

@@ -216,10 +216,12 @@ static LogicalResult verifyObservedRange(ObserveOp op) {
            << (min ? "min" : "max");
   if (!min)
     return success();
-  size_t expected = 1;
-  if (op.getAxis())
-    expected = shapeOf(op.getInput())[*op.getAxis()];
-  if (min->size() != expected || max->size() != expected)
+  int64_t expected = op.getAxis() ? shapeOf(op.getInput())[*op.getAxis()] : 1;
+  if (ShapedType::isDynamic(expected))
+    return op.emitOpError("expects a static size of axis ")
+           << int64_t(*op.getAxis()) << ", which has ranges, got "
+           << op.getInput().getType();
+  if (int64_t(min->size()) != expected || int64_t(max->size()) != expected)
     return op.emitOpError("expects ") << expected << " min and max, got "
                                       << min->size() << " and " << max->size();
   for (auto [lo, hi] : llvm::zip_equal(*min, *max))
@@ -385,11 +387,28 @@ LogicalResult RequantizeOp::verify() {
     return emitOpError("expects a shift in [")
            << kLeastFixedPointShift << ", " << kMostFixedPointShift << "], got "
            << int32_t(*shift);
-  for (Value multiplier : getMultipliers())
+  for (Value multiplier : getMultipliers()) {
     if (getElementTypeOrSelf(multiplier).isInteger() != shift.has_value())
       return emitOpError("expects multipliers of ")
              << (shift ? "i32 with" : "f32 without") << " a shift, got "
              << getElementTypeOrSelf(multiplier);
+    DenseFPElementsAttr values;
+    if (!matchPattern(multiplier, m_Constant(&values)))
+      continue;
+    for (APFloat value : values)
+      if (!value.isFinite())
+        return emitOpError("expects finite multipliers, got ")
+               << value.convertToFloat();
+  }
+  // qopt_requantize_c6
+  for (auto [input, zeroPoint, isUnsigned] : llvm::zip_equal(
+           getInputs(), getInputZeroPoints(), getUnsignedInputs())) {
+    auto [least, most] = storageRange(isUnsigned ? 0 : -1, storageWidth(input));
+    if (zeroPoint < least || zeroPoint > most)
+      return emitOpError("expects input_zero_points in [")
+             << least << ", " << most << "] of " << input.getType() << ", got "
+             << zeroPoint;
+  }
   return success();
 }
 
@@ -497,15 +516,18 @@ static LogicalResult verifyPacking(Operation *op, Value unpacked,
                                    Value packed) {
   int64_t perByte = 8 / storageWidth(unpacked);
   SmallVector<int64_t> expected(shapeOf(unpacked));
-  if (expected.empty() || expected.back() % perByte != 0)
+  bool isWhole = !expected.empty() && (ShapedType::isDynamic(expected.back()) ||
+                                       expected.back() % perByte == 0);
+  if (!isWhole)
     return op->emitOpError("expects the last dimension of the unpacked tensor "
                            "to be a multiple of ")
            << perByte << ", got " << unpacked.getType();
-  expected.back() /= perByte;
+  if (!ShapedType::isDynamic(expected.back()))
+    expected.back() /= perByte;
   if (shapeOf(packed) != ArrayRef<int64_t>(expected))
-    return op->emitOpError("expects packed shape [")
-           << expected << "] for " << unpacked.getType() << ", got "
-           << packed.getType();
+    return op->emitOpError("expects a packed type of ")
+           << RankedTensorType::get(expected, getElementTypeOrSelf(packed))
+           << " for " << unpacked.getType() << ", got " << packed.getType();
   return success();
 }
 
@@ -574,7 +596,7 @@ LogicalResult DotOp::verify() {
   // qopt_dot_c2
   if (getPairBound() && (*getPairBound() < 0 || *getPairBound() > 510))
     return emitOpError("expects a pair_bound in [0, 510], got ")
-           << *getPairBound();
+           << int64_t(*getPairBound());
   return success();
 }
 

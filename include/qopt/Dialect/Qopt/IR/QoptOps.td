@@ -212,7 +212,8 @@ def Qopt_RequantizeOp : Qopt_ElementwiseOp<"requantize", [
       `lo < 0`. A clamp that does not contain real 0 puts the zero point
       outside of the range.
     - (C5) All multipliers are f32, or there is a `shift` in [8, 62] and all are
-      i32.
+      i32. Constant multipliers are finite.
+    - (C6) Each of `input_zero_points` fits the storage of its input.
 
     ```mlir
     %q = qopt.requantize ins(%acc, %res : tensor<1x4x4x16xi32>, tensor<1x4x4x16xi8>)
@@ -352,11 +353,11 @@ def Qopt_DotOp : Qopt_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
     ```
   }];
   let arguments = (ins
-    VectorOfRankAndType<[1], [I32]>:$acc,
-    VectorOfRankAndType<[1], [I8]>:$a, VectorOfRankAndType<[1], [I8]>:$b,
+    FixedVectorOfRankAndType<[1], [I32]>:$acc,
+    FixedVectorOfRankAndType<[1], [I8]>:$a, FixedVectorOfRankAndType<[1], [I8]>:$b,
     UnitAttr:$unsigned_a, UnitAttr:$unsigned_b,
     OptionalAttr<I64Attr>:$pair_bound);
-  let results = (outs VectorOfRankAndType<[1], [I32]>:$result);
+  let results = (outs FixedVectorOfRankAndType<[1], [I32]>:$result);
   let assemblyFormat = [{
     $acc `,` $a `,` $b (`unsigned_a` $unsigned_a^)? (`unsigned_b` $unsigned_b^)?
     attr-dict `:` type($acc) `,` type($a) `,` type($b)
@@ -410,7 +411,7 @@ def Qopt_TileDotOp : Qopt_Op<"tile_dot", [AttrSizedOperandSegments,
     UnitAttr:$unsigned_a, UnitAttr:$unsigned_b, I64Attr:$depth,
     DenseI64ArrayAttr:$row_step, DenseI64ArrayAttr:$segments,
     DenseI64ArrayAttr:$segment_steps, DenseI64ArrayAttr:$windows);
-  let results = (outs VectorOfRankAndType<[3], [I32]>:$result);
+  let results = (outs FixedVectorOfRankAndType<[3], [I32]>:$result);
   let assemblyFormat = [{
     $activations `[` $activation_indices `]` `,` $weights `[` $weight_indices `]`
     (`unsigned_a` $unsigned_a^)? (`unsigned_b` $unsigned_b^)? attr-dict
@@ -463,7 +464,7 @@ def Qopt_MmaTileOp : Qopt_Op<"mma_tile", [
     Index:$thread, AffineMapAttr:$rows, AffineMapAttr:$offsets,
     DenseI64ArrayAttr:$shape, DenseI64ArrayAttr:$tile,
     UnitAttr:$unsigned_lhs, UnitAttr:$unsigned_weights, UnitAttr:$packed4);
-  let results = (outs VectorOfRankAndType<[1], [I32]>:$result);
+  let results = (outs FixedVectorOfRankAndType<[1], [I32]>:$result);
   let assemblyFormat = [{
     $lhs `,` $weights `,` $thread attr-dict
     `:` type($lhs) `,` type($weights) `->` type($result)
@@ -503,10 +504,10 @@ def Qopt_RoundPackOp : Qopt_Op<"round_pack", [Pure, AllTypesMatch<["a", "b", "c"
     ```
   }];
   let arguments = (ins
-    VectorOfRankAndType<[1], [F32]>:$a, VectorOfRankAndType<[1], [F32]>:$b,
-    VectorOfRankAndType<[1], [F32]>:$c, VectorOfRankAndType<[1], [F32]>:$d,
+    FixedVectorOfRankAndType<[1], [F32]>:$a, FixedVectorOfRankAndType<[1], [F32]>:$b,
+    FixedVectorOfRankAndType<[1], [F32]>:$c, FixedVectorOfRankAndType<[1], [F32]>:$d,
     DenseI32ArrayAttr:$range, I32Attr:$zero_point);
-  let results = (outs VectorOfRankAndType<[1], [I8]>:$result);
+  let results = (outs FixedVectorOfRankAndType<[1], [I8]>:$result);
   let assemblyFormat = [{
     $a `,` $b `,` $c `,` $d `range` $range `zero_point` $zero_point
     attr-dict `:` type($a) `->` type($result)
