@@ -17,6 +17,15 @@
 using namespace mlir;
 
 namespace qopt {
+
+/// Whether the dimension of the root chooses the weights: the rows of a tile
+/// share theirs, so that it holds one group.
+static bool selectsWeights(const PlacedDot &placed, int64_t dim) {
+  return llvm::any_of(placed.dot.batchLoops, [&](unsigned loop) {
+    return placed.loops.getResult(loop).isFunctionOfDim(unsigned(dim));
+  });
+}
+
 namespace {
 
 /// What `qopt.tile_dot` costs for one contraction.
@@ -44,8 +53,13 @@ private:
 class TileDotChooser {
 public:
   TileDotChooser(ArrayRef<PlacedDot> placed, ArrayRef<int64_t> shape,
-                 int64_t lane, ArrayRef<int64_t> rowDims)
-      : shape(shape), lane(lane), rowDims(rowDims) {
+                 int64_t lane, ArrayRef<int64_t> outerDims)
+      : shape(shape), lane(lane) {
+    for (int64_t dim : outerDims)
+      if (llvm::none_of(placed, [&](const PlacedDot &dot) {
+            return selectsWeights(dot, dim);
+          }))
+        rowDims.push_back(dim);
     for (const PlacedDot &dot : placed)
       dots.emplace_back(dot, rowDims);
   }
@@ -60,7 +74,7 @@ private:
 
   ArrayRef<int64_t> shape;
   int64_t lane;
-  ArrayRef<int64_t> rowDims;
+  SmallVector<int64_t, 2> rowDims;
   std::vector<DotCosts> dots;
   std::optional<TileDotSchedule> best;
 };

@@ -44,3 +44,21 @@ func.func @vector(%x: tensor<1x128xi8>, %y: tensor<1x128xi32>) -> tensor<1x128xi
   } -> tensor<1x128xi32>
   return %r : tensor<1x128xi32>
 }
+
+// Groups have weights of their own, so that a tile has rows of one of them.
+// NEST-LABEL: func.func @groups
+// NEST: qopt.tile_dot {{.*}} row_step = array<i64: 128>, {{.*}} -> vector<16x1x16xi32>
+func.func @groups(%x: tensor<1x17x2x64xi8>, %y: tensor<1x16x2x16xi32>) -> tensor<1x16x2x16xi32> {
+  %w = arith.constant dense<3> : tensor<2x16x2x64xi8>
+  %r = linalg.generic {indexing_maps = [affine_map<(n, w, g, o, j, c) -> (n, w + j, g, c)>, affine_map<(n, w, g, o, j, c) -> (g, o, j, c)>,
+      affine_map<(n, w, g, o, j, c) -> (n, w, g, o)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<1x17x2x64xi8>, tensor<2x16x2x64xi8>) outs(%y : tensor<1x16x2x16xi32>) {
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<1x16x2x16xi32>
+  return %r : tensor<1x16x2x16xi32>
+}
