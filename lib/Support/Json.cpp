@@ -28,6 +28,18 @@ static int deepestNesting(StringRef text) {
   return deepest;
 }
 
+std::string qopt::describe(const json::Value *value) {
+  if (!value)
+    return "nothing";
+  if (value->getAsObject())
+    return "an object";
+  if (value->getAsArray())
+    return "a list";
+  std::string text;
+  raw_string_ostream(text) << *value;
+  return text;
+}
+
 Expected<json::Value> qopt::parseJson(StringRef text) {
   constexpr int kMaxDepth = 64;
   int depth = deepestNesting(text);
