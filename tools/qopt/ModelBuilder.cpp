@@ -139,8 +139,7 @@ std::vector<TensorSpec> inputSpecs(const ModelInfo &info) {
   return specs;
 }
 
-/// The phase of a module that is past `float`, by what is in it: the latest
-/// whose contract it keeps.
+/// The phase of a module that is past `float`, by what is in it.
 static std::optional<Phase> laterPhase(ModuleOp module) {
   bool isLater = module->hasAttr(QoptDialect::kModelAttrName);
   module.walk([&](Operation *op) {
@@ -150,9 +149,12 @@ static std::optional<Phase> laterPhase(ModuleOp module) {
     return std::nullopt;
   ScopedDiagnosticHandler quiet(module.getContext(),
                                 [](Diagnostic &) { return success(); });
-  for (const PhaseInfo &info : llvm::reverse(allPhases()))
-    if (info.phase > Phase::Float && succeeded(verifyPhase(module, info.phase)))
-      return info.phase;
+  // The strictest contracts first.
+  for (Phase phase :
+       {Phase::Calibrated, Phase::Observed, Phase::Qdq, Phase::Llvm,
+        Phase::Planned, Phase::Scheduled, Phase::Integer})
+    if (succeeded(verifyPhase(module, phase)))
+      return phase;
   return std::nullopt;
 }
 
