@@ -10,6 +10,8 @@
 #include "qopt/Support/DidYouMean.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringExtras.h"
+#include <string>
+#include <vector>
 
 namespace cl = llvm::cl;
 
@@ -71,15 +73,16 @@ static cl::Option *findOption(cl::SubCommand &command, llvm::StringRef name,
   return nullptr;
 }
 
-static llvm::Error unknownOption(cl::SubCommand &command, llvm::StringRef name,
+static llvm::Error unknownOption(cl::SubCommand &command, llvm::StringRef flag,
                                  llvm::StringRef argument) {
-  llvm::SmallVector<llvm::StringRef> names;
-  for (const auto &[known, option] : cl::getRegisteredOptions(command))
-    names.push_back(known);
-  llvm::sort(names);
+  std::vector<std::string> flags;
+  for (const auto &[name, option] : cl::getRegisteredOptions(command))
+    flags.push_back(((name.size() > 1 ? "--" : "-") + name).str());
+  llvm::sort(flags);
+  llvm::SmallVector<llvm::StringRef> names(flags.begin(), flags.end());
   return usageError("expected an option of `qopt " + command.getName() +
                     " --help`, got '" + argument + "'" +
-                    didYouMean(name, names));
+                    didYouMean(flag, names));
 }
 
 /// Whether the whole line is for LLVM's parser: a call for help, or one that it
@@ -114,7 +117,7 @@ llvm::Error checkArguments(llvm::ArrayRef<const char *> arguments) {
     llvm::StringRef name = flag.ltrim('-');
     cl::Option *option = findOption(*command, name, hasValue);
     if (!option)
-      return unknownOption(*command, name, argument);
+      return unknownOption(*command, flag, argument);
     if (!hasValue && option->getValueExpectedFlag() == cl::ValueRequired) {
       if (++i == arguments.size())
         return usageError(

@@ -10,7 +10,6 @@
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
-#include <algorithm>
 #include <string>
 
 namespace qopt {
@@ -19,7 +18,8 @@ namespace qopt {
 /// none of `names` is near. Case does not count.
 inline std::string didYouMean(llvm::StringRef got,
                               llvm::ArrayRef<llvm::StringRef> names) {
-  unsigned least = std::max<size_t>(1, got.size() / 4) + 1;
+  // One slip in a short name, two in others: letters that changed places.
+  unsigned least = got.size() < 5 ? 2 : 3;
   llvm::StringRef nearest;
   for (llvm::StringRef name : names) {
     unsigned distance = got.edit_distance_insensitive(name);
