@@ -97,7 +97,7 @@ static int openDriver(const qopt_cuda_model *model) {
   if (!handle)
     FAIL(QOPT_ERROR_NO_CUDA,
          "%s: expected the CUDA driver, which runs models for sm_%d, got none: "
-         "%s",
+         "%s; it comes with NVIDIA's driver, QOPT_LIBCUDA names another file",
          model->name, model->sm, dlerror());
 #define LOAD(function, parameters)                                             \
   *(void **)&driver->function = dlsym(handle, #function);                      \

@@ -35,6 +35,27 @@ extern int QOPT_RUN(const void *const *inputs, void *const *outputs,
 extern const char *QOPT_ERROR(void);
 #endif
 
+/* What a run returned, in words. */
+static const char *describe(int code) {
+#ifdef QOPT_ERROR
+  (void)code;
+  return QOPT_ERROR();
+#else
+  switch (code) {
+  case QOPT_ERROR_NULL_POINTER:
+    return "an argument, an input or an output is null";
+  case QOPT_ERROR_ARENA_ALIGNMENT:
+    return "the arena is not aligned to 64 bytes";
+  case QOPT_ERROR_UNSUPPORTED_CPU:
+    return "this CPU, or its operating system, can run none of the targets "
+           "that "
+           "the model was compiled for";
+  default:
+    return "unknown error";
+  }
+#endif
+}
+
 static int run(const void *const *inputs, void *const *outputs, void *arena) {
 #ifdef QOPT_THREADS
   return QOPT_RUN(inputs, outputs, arena, qopt_pool_parallel_for, pool);
@@ -281,16 +302,15 @@ int main(int argc, char **argv) {
       readNpy(given.inputs[at * info->n_inputs + i], &info->inputs[i],
               (void *)inputs[i]);
     int code = run(inputs, outputs, arena);
-#ifdef QOPT_ERROR
     if (code != QOPT_OK)
-      fail("%s", QOPT_ERROR());
-#endif
-    if (code != QOPT_OK)
-      fail("the model returned %d", code);
+      fail("%s", describe(code));
     for (int i = 0; i < info->n_outputs && at < written; ++i)
       writeNpy(given.outputs[at * info->n_outputs + i], &info->outputs[i],
                outputs[i]);
   }
+
+  if (!written && !given.bench_runs && info->n_outputs)
+    printf("inferences: %d; --output FILE.npy... keeps what they give\n", runs);
 
   if (given.bench_runs)
     bench(inputs, outputs, arena, given.bench_runs);

@@ -61,7 +61,7 @@ Error Node::checkKeys(ArrayRef<StringRef> required,
                       ArrayRef<StringRef> optional) const {
   const json::Object *object = value->getAsObject();
   if (!object)
-    return fail("expected an object");
+    return fail("expected an object, got " + describe(value));
   for (StringRef name : required)
     if (!object->get(name))
       return fail("expected the key '" + name + "', got none");
@@ -88,7 +88,7 @@ Node Node::operator[](StringRef name) const {
 Expected<std::vector<Node>> Node::elements() const {
   const json::Array *array = value->getAsArray();
   if (!array)
-    return fail("expected a list");
+    return fail("expected a list, got " + describe(value));
   std::vector<Node> nodes;
   for (auto [i, element] : enumerate(*array))
     nodes.emplace_back(&element, origin, (key + "[" + Twine(i) + "]").str());
@@ -98,13 +98,13 @@ Expected<std::vector<Node>> Node::elements() const {
 Expected<std::string> Node::string() const {
   if (std::optional<StringRef> text = value->getAsString())
     return text->str();
-  return fail("expected a string");
+  return fail("expected a string, got " + describe(value));
 }
 
 Expected<int64_t> Node::integer(int64_t least, int64_t most) const {
   std::optional<int64_t> found = value->getAsInteger();
   if (!found)
-    return fail("expected an integer");
+    return fail("expected an integer, got " + describe(value));
   if (*found < least || *found > most)
     return fail("expected an integer from " + Twine(least) + " to " +
                 Twine(most) + ", got " + Twine(*found));
@@ -114,7 +114,7 @@ Expected<int64_t> Node::integer(int64_t least, int64_t most) const {
 Expected<double> Node::number(double least, double most) const {
   std::optional<double> found = value->getAsNumber();
   if (!found)
-    return fail("expected a number");
+    return fail("expected a number, got " + describe(value));
   if (!(*found >= least && *found <= most))
     return fail("expected a number from " + shortestDigits(least) + " to " +
                 shortestDigits(most) + ", got " + shortestDigits(*found));
@@ -124,9 +124,9 @@ Expected<double> Node::number(double least, double most) const {
 Expected<float> Node::real() const {
   std::optional<double> found = value->getAsNumber();
   if (!found)
-    return fail("expected a number");
+    return fail("expected a number, got " + describe(value));
   if (!std::isfinite(float(*found)))
-    return fail("expected a number within f32");
+    return fail("expected a number within f32, got " + describe(value));
   return float(*found);
 }
 

@@ -154,6 +154,8 @@ static LogicalResult buildFromText(OpPassManager &pm, Phase phase,
   options.schedule = parsed.schedule;
   options.threads = parsed.threads;
   buildPhase(pm, phase, options);
+  // A module of a wrong phase may pass through unchanged.
+  pm.addPass(createVerifyPhasePass({phaseInfo(phase).name.str()}));
   return success();
 }
 

@@ -202,7 +202,7 @@ DepthwiseEmitter::Packed &DepthwiseEmitter::packedFor(const DepthwiseDot &dot,
   OpBuilder::InsertionGuard guard(b);
   access.setInsertionPointToTop(root);
   packed.constant = arith::ConstantOp::create(
-      b, access.loc, packTaps(dot, TapQuad{-1, -1, -1, -1}, lanes, 0, 1));
+      b, dot.op->getLoc(), packTaps(dot, TapQuad{-1, -1, -1, -1}, lanes, 0, 1));
   return packed;
 }
 

@@ -250,7 +250,8 @@ Value DotEmitter::packedConstant(const DotContraction &dot) {
   if (flips(dot))
     corrections[dot.op] =
         arith::ConstantOp::create(b, access.loc, flipCorrections(packed, dot));
-  return tensor = arith::ConstantOp::create(b, access.loc, packed);
+  // The contraction's own, not the nest's: the report counts its weights there.
+  return tensor = arith::ConstantOp::create(b, dot.op->getLoc(), packed);
 }
 
 /// sum a * b - sum (a ^ 0x80) * b, which depends on the channel only.

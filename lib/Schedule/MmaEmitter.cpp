@@ -39,7 +39,7 @@ Value MmaEmitter::emitTile(AffineExpr thread) {
     if (dot.kLoops.size() == 2)
       lhs = collapseColumns(access, lhs);
     weights = arith::ConstantOp::create(
-        b, access.loc, packMmaWeights(mma, schedule.mmaTile[1]));
+        b, dot.op->getLoc(), packMmaWeights(mma, schedule.mmaTile[1]));
   }
   auto type = VectorType::get({schedule.mmaTile[2] * schedule.mmaTile[3] / 32},
                               b.getI32Type());

@@ -39,7 +39,7 @@ TileEmitter::Operands &TileEmitter::operandsOf(const DotContraction &dot) {
     result.activations = tensor::CollapseShapeOp::create(
         b, access.loc, result.view.type, dot.lhs, result.view.groups);
   result.weights = arith::ConstantOp::create(
-      b, access.loc, packWeights(dot, kTileLanes, dot.chunkBytes()));
+      b, dot.op->getLoc(), packWeights(dot, kTileLanes, dot.chunkBytes()));
   return result;
 }
 

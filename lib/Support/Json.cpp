@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Support/Json.h"
+#include "qopt/Support/NumberFormat.h"
 
 using namespace llvm;
 using namespace qopt;
@@ -26,6 +27,21 @@ static int deepestNesting(StringRef text) {
       --depth;
   }
   return deepest;
+}
+
+std::string qopt::describe(const json::Value *value) {
+  if (!value)
+    return "nothing";
+  if (value->getAsObject())
+    return "an object";
+  if (value->getAsArray())
+    return "a list";
+  if (std::optional<double> number = value->getAsNumber();
+      number && !value->getAsInteger())
+    return shortestDigits(*number);
+  std::string text;
+  raw_string_ostream(text) << *value;
+  return text;
 }
 
 Expected<json::Value> qopt::parseJson(StringRef text) {

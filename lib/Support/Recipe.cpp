@@ -12,6 +12,7 @@
 
 #include "qopt/Support/Recipe.h"
 
+#include "qopt/Support/DidYouMean.h"
 #include "qopt/Support/Json.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -354,7 +355,8 @@ static Error readOverrides(ObjectReader &root, Recipe &recipe) {
     const json::Value *match = reader.get("match");
     std::optional<StringRef> glob = match ? match->getAsString() : std::nullopt;
     if (!glob)
-      return reader.error("match", "expected a glob of node names");
+      return reader.error("match", "expected a glob of node names, got ",
+                          describe(match));
     choice.match = glob->str();
     Expected<GlobPattern> pattern = GlobPattern::create(choice.match);
     if (!pattern)
@@ -386,7 +388,8 @@ static Error readActivations(ObjectReader &root, Recipe &recipe) {
 static Error readHeader(ObjectReader &root, Recipe &recipe) {
   const json::Value *schema = root.get("schema");
   if (!schema || schema->getAsString() != StringRef(kSchema))
-    return root.error("schema", "expected \"", kSchema, "\"");
+    return root.error("schema", "expected \"", kSchema, "\", got ",
+                      describe(schema));
   int64_t version = 0;
   if (!root.get("version"))
     return root.error("version", "expected ", kVersion, ", got nothing");
@@ -417,11 +420,12 @@ static Error readHeader(ObjectReader &root, Recipe &recipe) {
 Expected<Recipe> qopt::parseRecipe(StringRef text, StringRef file) {
   Expected<json::Value> value = parseJson(text);
   if (!value)
-    return createStringError(file +
-                             ": expected JSON: " + toString(value.takeError()));
+    return createStringError(file + ": expected JSON, got " +
+                             toString(value.takeError()));
   const json::Object *object = value->getAsObject();
   if (!object)
-    return createStringError(file + ": expected a JSON object");
+    return createStringError(file + ": expected a JSON object, got " +
+                             describe(&*value));
   ObjectReader root(*object, file, "");
   Recipe recipe;
   if (Error error = readHeader(root, recipe))
@@ -460,7 +464,8 @@ Expected<Recipe> qopt::loadRecipe(StringRef nameOrFile) {
   if (!buffer)
     return createStringError(
         nameOrFile + ": expected a preset (" + join(recipePresetNames(), ", ") +
-        ") or a readable recipe file: " + buffer.getError().message());
+        ") or a readable recipe file: " + buffer.getError().message() +
+        didYouMean(nameOrFile, recipePresetNames()));
   return parseRecipe((*buffer)->getBuffer(), nameOrFile);
 }
 

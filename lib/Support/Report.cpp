@@ -86,6 +86,11 @@ std::string formatCount(int64_t count) {
   return formatScaled(count, 1000, {"", " k", " M", " G", " T"});
 }
 
+std::string formatPercent(int64_t part, int64_t whole) {
+  int64_t tenths = whole ? static_cast<int64_t>(1000.0L * part / whole) : 0;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " %";
+}
+
 /// One line for each reason, with the nodes that share it.
 static void printFloatNodes(llvm::raw_ostream &os, const Report &report) {
   std::vector<const ReportNode *> left;
@@ -144,8 +149,7 @@ static void printMacs(llvm::raw_ostream &os, const Report &report) {
   int64_t macs = report.totalMacs();
   os << "  MACs     " << formatCount(macs);
   if (macs)
-    os << llvm::format(", %.1f %% on integers",
-                       100.0 * report.integerMacs() / macs);
+    os << ", " << formatPercent(report.integerMacs(), macs) << " on integers";
   os << '\n';
 }
 
@@ -191,7 +195,7 @@ static void printTensorsJson(llvm::json::OStream &json, llvm::StringRef key,
             json.value(size);
         });
         if (tensor.scale) {
-          json.attribute("scale", *tensor.scale);
+          printJsonNumber(json, "scale", *tensor.scale);
           json.attribute("zero_point", tensor.zeroPoint);
         }
         json.attribute("detail", tensor.detail);
@@ -212,7 +216,7 @@ static void printNodeJson(llvm::json::OStream &json, const ReportNode &node) {
     json.attribute("granularity", node.granularity);
     json.attribute("output_bytes", node.outputBytes);
     if (node.scale) {
-      json.attribute("scale", *node.scale);
+      printJsonNumber(json, "scale", *node.scale);
       json.attribute("zero_point", node.zeroPoint);
     }
   });

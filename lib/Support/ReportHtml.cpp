@@ -66,13 +66,6 @@ static void printCard(llvm::raw_ostream &os, llvm::StringRef value,
   os << "</span></div>\n";
 }
 
-static std::string percent(int64_t part, int64_t whole) {
-  std::string text;
-  llvm::raw_string_ostream(text)
-      << llvm::format("%.1f%%", whole ? 100.0 * part / whole : 0.0);
-  return text;
-}
-
 static void printCards(llvm::raw_ostream &os, const Report &report) {
   int64_t macs = report.totalMacs();
   os << "<div class=cards>\n";
@@ -81,7 +74,8 @@ static void printCards(llvm::raw_ostream &os, const Report &report) {
   printCard(os, formatBytes(report.arenaBytes),
             "arena; largest live set " + formatBytes(report.liveBytes));
   printCard(os, formatCount(macs), "multiply-accumulates");
-  printCard(os, percent(report.integerMacs(), macs), "of them on integers");
+  printCard(os, formatPercent(report.integerMacs(), macs),
+            "of them on integers");
   printCard(os, llvm::utostr(report.count(NodeStatus::Float)), "float nodes");
   if (report.objectBytes)
     printCard(os, formatBytes(report.objectBytes),
@@ -158,7 +152,11 @@ static void printArena(llvm::raw_ostream &os, const Report &report) {
      << "step " << first << "</text>"
      << llvm::format("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
                      kWidth - 10, kHeight - 6)
-     << "step " << last << "</text>\n</svg>\n";
+     << "step " << last
+     << "</text>\n</svg>\n<p class=sub>Steps count the operations of the "
+        "model's "
+        "function after memory planning, from left to right; a buffer is drawn "
+        "from the step that first writes it to the last that reads it.</p>\n";
 }
 
 static void printTensors(llvm::raw_ostream &os, llvm::StringRef what,

@@ -355,7 +355,7 @@ CompiledModel::run(ArrayRef<HostTensor> inputs, ObserveFn observe) const {
   int code = runRaw(inputPointers.data(), outputPointers.data(), arena.data());
   currentObserver = nullptr;
   if (code != QOPT_OK && library->error)
-    return createStringError("model " + Twine(library->error()));
+    return createStringError(library->error());
   if (code != QOPT_OK)
     return createStringError("model '" + model.name + "': the run returned " +
                              Twine(code));

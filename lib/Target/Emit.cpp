@@ -361,10 +361,14 @@ static void prepareFirmware(Module &module, const TargetInfo &target) {
     return;
   if (!target.hasLongMultiply)
     shortenMultiplies(module);
-  // Flash is scarcer than time: no unrolling, no alignment of loops.
+  // Flash is scarcer than time: no unrolling, no alignment of loops. Nothing
+  // unwinds there, not even a parallel_for: tables for it would ask for a
+  // function of the compiler's library.
   for (Function &function : module)
-    if (!function.isDeclaration())
+    if (!function.isDeclaration()) {
       function.addFnAttr(Attribute::OptimizeForSize);
+      function.addFnAttr(Attribute::NoUnwind);
+    }
   // Tag_ABI_VFP_args: no exported function takes floats, so the object goes
   // with either convention for them.
   module.setModuleInlineAsm(".eabi_attribute 28, 3\n");

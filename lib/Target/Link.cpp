@@ -86,8 +86,17 @@ static Error runTool(ArrayRef<StringRef> command, StringRef input = "") {
                                  redirects, 0, 0, &message);
   if (code == 0)
     return Error::success();
-  if (auto text = MemoryBuffer::getFile(log->path()))
-    message += (*text)->getBuffer().trim().split('\n').first;
+  if (auto text = MemoryBuffer::getFile(log->path())) {
+    // Warnings come first and are not why.
+    StringRef all = (*text)->getBuffer().trim();
+    StringRef line = all.split('\n').first;
+    for (StringRef one : split(all, '\n'))
+      if (one.contains("error:")) {
+        line = one;
+        break;
+      }
+    message += line;
+  }
   return createStringError(command.front() + " failed: " + message);
 }
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Target/TargetInfo.h"
+#include "qopt/Support/DidYouMean.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
@@ -87,8 +88,9 @@ SmallVector<StringRef> TargetInfo::knownNames() {
 }
 
 static Error unknownTarget(StringRef name) {
+  SmallVector<StringRef> known = TargetInfo::knownNames();
   return createStringError("unknown target '" + name + "', expected one of " +
-                           join(TargetInfo::knownNames(), ", "));
+                           join(known, ", ") + didYouMean(name, known));
 }
 
 static std::string tripleOf(const Row &row) {
@@ -184,6 +186,10 @@ bool TargetInfo::runsOnHost() const {
   return row != std::end(kRows) && hostMeets(*row, host, extra);
 }
 
+bool TargetInfo::hasPrograms() const {
+  return arch != Arch::CortexM && (!Triple(triple).isAndroid() || runsOnHost());
+}
+
 std::optional<TargetInfo> TargetInfo::formForHost() const {
   if (runsOnHost())
     return *this;
@@ -239,7 +245,7 @@ Expected<std::vector<TargetInfo>> TargetInfo::getList(StringRef names) {
   names.split(parts, ',');
   std::vector<TargetInfo> targets;
   for (StringRef part : parts) {
-    Expected<TargetInfo> target = get(part);
+    Expected<TargetInfo> target = get(part.trim());
     if (!target)
       return target.takeError();
     if (any_of(targets, [&](const TargetInfo &other) {
@@ -250,6 +256,9 @@ Expected<std::vector<TargetInfo>> TargetInfo::getList(StringRef names) {
     targets.push_back(*target);
   }
   const TargetInfo &first = targets.front();
+  if (targets.size() > 1 && first.isGpu())
+    return createStringError("expected one target where it is a GPU, got '" +
+                             first.name + "' and '" + targets[1].name + "'");
   for (const TargetInfo &target : drop_begin(targets))
     if (target.triple != first.triple ||
         !is_contained({Arch::X86_64, Arch::AArch64}, first.arch))

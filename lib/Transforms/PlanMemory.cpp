@@ -94,8 +94,10 @@ static FailureOr<Buffers> collectBuffers(func::FuncOp func) {
   return buffers;
 }
 
+/// The nodes whose value it holds. What no node computes is a quantized input.
 static std::string nameOf(memref::AllocOp alloc) {
-  return llvm::join(sourceNames(alloc.getLoc()), "+");
+  SmallVector<StringRef> names = sourceNames(alloc.getLoc());
+  return names.empty() ? "the model's input" : llvm::join(names, "+");
 }
 
 /// What the report draws.

@@ -4,10 +4,10 @@
   inputs = [], outputs = [], edges = []}
 
 // a and c never live together: c takes a's place. b ends at 1152 + 64 bytes of
-// slack.
+// slack. What no node computes is a quantized input.
 
 // CHECK: qopt.arena_map = [
-// CHECK-SAME: {bytes = 1024 : i64, first = {{[0-9]+}} : i64, last = [[#LAST:]] : i64, {{[^}]*}}offset = 0 : i64}
+// CHECK-SAME: {bytes = 1024 : i64, first = {{[0-9]+}} : i64, last = [[#LAST:]] : i64, name = "the model's input", offset = 0 : i64}
 // CHECK-SAME: {bytes = 100 : i64, first = {{[0-9]+}} : i64, {{[^}]*}}offset = 1024 : i64}
 // CHECK-SAME: {bytes = 1000 : i64, {{[^}]*}}offset = 0 : i64}
 // CHECK-SAME: qopt.model = {arena_bytes = 1216 : i64

@@ -11,6 +11,7 @@
 
 #include "Executor.h"
 #include "qopt/Support/Metrics.h"
+#include "qopt/Support/NumberFormat.h"
 #include "qopt/Support/Report.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
@@ -47,13 +48,13 @@ private:
       "level",
       cl::desc("Of a shared object with several versions, run this one"),
       cl::value_desc("NAME"), cl::sub(subCommand)};
-  cl::opt<double> seconds{"seconds",
-                          cl::desc("How long to measure (default: 1)"),
-                          cl::init(1.0), cl::sub(subCommand)};
-  cl::opt<int64_t> maxRuns{
+  NumberOption<double> seconds{"seconds",
+                               cl::desc("How long to measure (default: 1)"),
+                               cl::init(1.0), cl::sub(subCommand)};
+  NumberOption<long long> maxRuns{
       "runs", cl::desc("Stop after N runs (default: 100000)"),
       cl::value_desc("N"), cl::init(100000), cl::sub(subCommand)};
-  cl::opt<unsigned> threads{
+  NumberOption<unsigned> threads{
       "threads",
       cl::desc("Run on N threads; a .so must have been compiled for several"),
       cl::value_desc("N"), cl::init(1), cl::sub(subCommand)};
@@ -150,8 +151,8 @@ void BenchCommand::print(const CompiledModel &compiled, const Timing &timing) {
         out.attribute("level", level.getValue());
       out.attribute("threads", used);
       out.attribute("runs", timing.runs);
-      out.attribute("median_us", timing.median);
-      out.attribute("min_us", timing.min);
+      printJsonNumber(out, "median_us", timing.median);
+      printJsonNumber(out, "min_us", timing.min);
       out.attribute("arena_bytes", info.arenaBytes);
       out.attribute("weight_bytes", info.weightBytes);
     });
@@ -168,8 +169,12 @@ void BenchCommand::print(const CompiledModel &compiled, const Timing &timing) {
 }
 
 llvm::Error BenchCommand::run() {
-  if (!(seconds > 0) || maxRuns < 1)
-    return usageError("--seconds, --runs: expected more than 0");
+  if (!(seconds > 0))
+    return usageError("--seconds: expected more than 0, got " +
+                      shortestDigits(seconds.getValue()));
+  if (maxRuns < 1)
+    return usageError("--runs: expected at least 1, got " +
+                      llvm::Twine(maxRuns.getValue()));
   build.level = level;
   if (llvm::Error error = build.useThreads(threads))
     return error;

@@ -93,7 +93,13 @@ llvm::Error CalibrateCommand::run() {
   auto merged = CalibrationTable::merge(*tables);
   if (!merged)
     return merged.takeError();
-  return merged->write(output, histograms);
+  if (llvm::Error error = merged->write(output, histograms))
+    return error;
+  if (output != "-")
+    llvm::outs() << merged->model << ": ranges of " << merged->edges.size()
+                 << " edges from " << merged->samples << " samples, wrote "
+                 << output << '\n';
+  return llvm::Error::success();
 }
 
 std::unique_ptr<Command> createCalibrateCommand() {

@@ -6,10 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "CalibrationRun.h"
-#include "Cli.h"
 #include "qopt/Calibration/Calibrate.h"
 #include "qopt/Calibration/Runners.h"
 #include "qopt/Pipelines/Pipelines.h"
+#include "qopt/Support/NumberFormat.h"
 #include "qopt/Transforms/BiasCorrection.h"
 #include "qopt/Transforms/Passes.h"
 #include "qopt/Transforms/Structured.h"
@@ -56,7 +56,8 @@ CalibrationRunOptions::observerOptions(llvm::StringRef fallback) const {
     return usageError("--percentile: expected --observer percentile, got '" +
                       name + "'");
   if (!(percentile > 50.0 && percentile <= 100.0))
-    return usageError("--percentile: expected more than 50, at most 100");
+    return usageError("--percentile: expected more than 50, at most 100, got " +
+                      shortestDigits(percentile.getValue()));
   options.percentile = percentile;
   return options;
 }

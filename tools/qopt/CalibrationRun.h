@@ -8,6 +8,7 @@
 #ifndef QOPT_TOOLS_QOPT_CALIBRATIONRUN_H
 #define QOPT_TOOLS_QOPT_CALIBRATIONRUN_H
 
+#include "Cli.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "qopt/Calibration/CalibrationTable.h"
 #include "qopt/Calibration/InputMeans.h"
@@ -30,8 +31,8 @@ struct CalibrationRunOptions {
   bool any() const;
 
   llvm::cl::opt<std::string> observer;
-  llvm::cl::opt<double> percentile;
-  llvm::cl::opt<int64_t> samples;
+  NumberOption<double> percentile;
+  NumberOption<long long> samples;
 };
 
 /// Compiles a copy of `observed`, which is in that phase, for this host and

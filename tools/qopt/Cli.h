@@ -64,6 +64,38 @@ inline llvm::Error internalError(const llvm::Twine &message) {
 /// for good.
 llvm::cl::desc keptDesc(std::string text);
 
+/// Keeps why the value of an option is no number; it becomes the one error of
+/// the command line.
+void noteBadNumber(llvm::StringRef option, llvm::StringRef expected,
+                   llvm::StringRef got);
+
+/// Reads a number, as LLVM's parser does, which prints what it refuses.
+template <typename T>
+class NumberParser : public llvm::cl::parser<T> {
+public:
+  using llvm::cl::parser<T>::parser;
+
+  bool parse(llvm::cl::Option &option, llvm::StringRef /*name*/,
+             llvm::StringRef text, T &value) {
+    bool failed;
+    if constexpr (std::is_floating_point_v<T>)
+      failed = text.getAsDouble(value);
+    else
+      failed = text.getAsInteger(0, value);
+    if (failed)
+      noteBadNumber(option.ArgStr,
+                    std::is_floating_point_v<T> ? "a number"
+                    : std::is_unsigned_v<T>     ? "a number of 0 or more"
+                                                : "a whole number",
+                    text);
+    return failed;
+  }
+};
+/// Of long long for int64_t: LLVM's parser of long cannot be derived from.
+template <typename T>
+using NumberOption =
+    llvm::cl::opt<T, /*ExternalStorage=*/false, NumberParser<T>>;
+
 /// One line on stderr: `qopt: warning: MESSAGE`.
 void printWarning(const llvm::Twine &message);
 

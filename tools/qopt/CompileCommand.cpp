@@ -62,6 +62,14 @@ static std::string emitKindNames() {
       ", ");
 }
 
+/// The kind that an extension stands for; null if it stands for none.
+static const EmitKindInfo *kindOfExtension(llvm::StringRef extension) {
+  const auto *info = llvm::find_if(kEmitKinds, [&](const EmitKindInfo &info) {
+    return !extension.empty() && info.extension == extension;
+  });
+  return info == std::end(kEmitKinds) ? nullptr : info;
+}
+
 namespace {
 class CompileCommand : public Command {
 public:
@@ -70,11 +78,16 @@ public:
 
 private:
   llvm::Expected<EmitKind> chooseKind() const;
+  llvm::Error checkExtension(EmitKind kind) const;
   std::string outputPath(EmitKind kind, StringRef name) const;
   llvm::Error checkOptions(EmitKind kind, Phase to) const;
   llvm::Error prepareDestinations(EmitKind kind) const;
   std::string dumpPath(Phase phase) const;
+  std::string floatNodes(llvm::StringRef why);
   llvm::Error checkNoFloat();
+  std::string howToAvoidFloat(Phase from) const;
+  llvm::Error checkTargetFloat(Session &session, ModuleOp module,
+                               const TargetInfo &target);
   llvm::Error writePhase(Session &session, Phase to, PhaseFn atPhase);
   llvm::Error writeVersions(Session &session, EmitKind kind, PhaseFn atPhase);
   llvm::Error emit(llvm::ArrayRef<ModelVersion> versions, EmitKind kind);
@@ -112,14 +125,14 @@ private:
       "no-float-fallback",
       cl::desc("Fail if a node of the model would compute in float"),
       cl::sub(subCommand)};
-  cl::opt<int64_t> maxFlash{
+  NumberOption<long long> maxFlash{
       "max-flash",
       cl::desc("Fail if the object's code and constants take more bytes"),
       cl::value_desc("BYTES"), cl::init(0), cl::sub(subCommand)};
-  cl::opt<int64_t> maxRam{
+  NumberOption<long long> maxRam{
       "max-ram", cl::desc("Fail if the arena takes more bytes"),
       cl::value_desc("BYTES"), cl::init(0), cl::sub(subCommand)};
-  cl::opt<unsigned> threads{
+  NumberOption<unsigned> threads{
       "threads",
       cl::desc("Cut long loops into N tasks, which NAME_run_parallel shares "
                "out (default: 1, none)"),
@@ -142,10 +155,31 @@ llvm::Expected<EmitKind> CompileCommand::chooseKind() const {
   if (!compileTo.empty())
     return EmitKind::Mlir;
   StringRef extension = llvm::sys::path::extension(output);
-  for (const EmitKindInfo &info : kEmitKinds)
-    if (!extension.empty() && info.extension == extension)
-      return info.kind;
-  return EmitKind::Object;
+  if (extension.empty())
+    return EmitKind::Object;
+  if (const EmitKindInfo *info = kindOfExtension(extension))
+    return info->kind;
+  return usageError("-o: expected one of .o, .so, .s, .ll, .mlir and .ptx, or "
+                    "--emit KIND, got '" +
+                    output + "'");
+}
+
+/// A file's name must not say that it is another kind of file.
+llvm::Error CompileCommand::checkExtension(EmitKind kind) const {
+  if (output.getNumOccurrences() && output.empty())
+    return usageError("-o: expected a file, or - for stdout, got ''");
+  const EmitKindInfo *named =
+      kindOfExtension(llvm::sys::path::extension(output));
+  if (!named || named->kind == kind)
+    return llvm::Error::success();
+  std::string why =
+      compileTo.empty() ? "--emit " + emitName : "--compile-to " + compileTo;
+  const EmitKindInfo &wanted = kEmitKinds[static_cast<size_t>(kind)];
+  return usageError("-o: expected a name " +
+                    (wanted.extension.empty()
+                         ? "without extension"
+                         : "that ends in " + wanted.extension.str()) +
+                    " for " + why + ", got '" + output + "'");
 }
 
 std::string CompileCommand::outputPath(EmitKind kind, StringRef name) const {
@@ -196,23 +230,29 @@ llvm::Error CompileCommand::prepareDestinations(EmitKind kind) const {
   return checkDestinations(outputs, inputs);
 }
 
-/// An error that names the first node that would compute in float.
-llvm::Error CompileCommand::checkNoFloat() {
+/// "node 'X' (Softmax): expected integer arithmetic, WHY, got float: REASON" of
+/// the first node that would compute in float; empty if none would.
+std::string CompileCommand::floatNodes(llvm::StringRef why) {
   std::vector<const ReportNode *> culprits;
   for (const ReportNode &node : collector.getReport().nodes)
     if (node.status == NodeStatus::Float)
       culprits.push_back(&node);
   if (culprits.empty())
-    return llvm::Error::success();
+    return "";
   const ReportNode &first = *culprits.front();
   std::string more;
   if (culprits.size() > 1)
     more = "; " + std::to_string(culprits.size() - 1) +
            " more nodes are float, too";
-  return inputError(
-      model.path + ": node '" + first.name + "' (" + first.op +
-      "): expected integer arithmetic (--no-float-fallback), got float: " +
-      first.detail + more);
+  return "node '" + first.name + "' (" + first.op +
+         "): expected integer arithmetic" + why.str() +
+         ", got float: " + first.detail + more;
+}
+
+llvm::Error CompileCommand::checkNoFloat() {
+  std::string nodes = floatNodes(" (--no-float-fallback)");
+  return nodes.empty() ? llvm::Error::success()
+                       : inputError(model.path + ": " + nodes);
 }
 
 /// Whether `op` computes with floats, or compares or converts them; a constant
@@ -227,10 +267,28 @@ static bool computesInFloat(Operation *op) {
           llvm::any_of(op->getResultTypes(), isFloat));
 }
 
+/// What would take floats away that are in no node: the multipliers between
+/// them, and the model's border. Empty where all of it is done.
+std::string CompileCommand::howToAvoidFloat(Phase from) const {
+  if (from >= Phase::Qdq)
+    return "the multipliers and the border are those of phase 'qdq', which is "
+           "to be made with --recipe int8-fixed-point and --io quantized";
+  auto recipe = loadRecipe(build.recipe);
+  std::vector<std::string> ways;
+  if (!recipe)
+    llvm::consumeError(recipe.takeError());
+  else if (!recipe->fixedPoint)
+    ways.push_back("--recipe int8-fixed-point (or \"arithmetic\": "
+                   "\"fixed-point\" in a recipe)");
+  if (build.io != "quantized")
+    ways.push_back("--io quantized");
+  return ways.empty() ? "" : "give " + llvm::join(ways, " and ");
+}
+
 /// An error that names the first node that computes in float on a target that
-/// cannot.
-static llvm::Error checkTargetFloat(Session &session, ModuleOp module,
-                                    const TargetInfo &target) {
+/// cannot, and says what the command line lacks.
+llvm::Error CompileCommand::checkTargetFloat(Session &session, ModuleOp module,
+                                             const TargetInfo &target) {
   if (target.hasFloat)
     return llvm::Error::success();
   Operation *culprit = nullptr;
@@ -240,11 +298,18 @@ static llvm::Error checkTargetFloat(Session &session, ModuleOp module,
   });
   if (!culprit)
     return llvm::Error::success();
+  auto from = parsePhaseOption("compile-from", model.compileFrom);
+  if (!from)
+    return from.takeError();
+  std::string why = ", as " + target.name + " has no floating point";
+  std::string advice = howToAvoidFloat(*from);
+  if (!advice.empty())
+    advice = "; " + advice;
+  if (std::string nodes = floatNodes(why); !nodes.empty())
+    return inputError(model.path + ": " + nodes + advice);
   emitError(culprit->getLoc())
-      << "expected integer arithmetic, as " << target.name
-      << " has no floating point, got '" << culprit->getName()
-      << "'; a recipe with \"requantize\": \"fixed-point\" and --io quantized "
-         "leave floats to nodes without an integer form only";
+      << "expected integer arithmetic" << why << ", got '" << culprit->getName()
+      << "'" << advice;
   return session.takeError(ExitCode::Input, "float arithmetic is left");
 }
 
@@ -371,6 +436,8 @@ llvm::Error CompileCommand::reportTo() {
 
 /// What can be said against the command line without the model.
 llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
+  if (llvm::Error error = checkExtension(kind))
+    return error;
   if (kind != EmitKind::Mlir && to != Phase::Llvm)
     return usageError("--emit " + emitName +
                       ": expected --compile-to llvm, got '" + compileTo + "'");
@@ -381,17 +448,22 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
   auto options = build.emitOptions("");
   if (!options)
     return options.takeError();
-  if ((kind == EmitKind::Executable || kind == EmitKind::SharedObject) &&
-      options->target.arch == TargetInfo::Arch::CortexM)
-    return usageError(llvm::Twine("--emit ") +
-                      kEmitKinds[static_cast<size_t>(kind)].name +
-                      ": expected a target with an operating system, got '" +
-                      options->target.name + "', which takes --emit obj");
-  for (const cl::opt<int64_t> *limit : {&maxFlash, &maxRam}) {
+  bool isProgram = kind == EmitKind::Executable;
+  if ((isProgram && !options->target.hasPrograms()) ||
+      (kind == EmitKind::SharedObject &&
+       options->target.arch == TargetInfo::Arch::CortexM))
+    return usageError(
+        llvm::Twine("--emit ") + kEmitKinds[static_cast<size_t>(kind)].name +
+        ": expected a target with an operating system" +
+        (isProgram ? " whose programs qopt can link" : "") + ", got '" +
+        options->target.name + "', which takes --emit obj");
+  for (const NumberOption<long long> *limit : {&maxFlash, &maxRam}) {
     if (limit->getNumOccurrences() == 0)
       continue;
     if (*limit < 1)
-      return usageError("--" + limit->ArgStr + ": expected at least 1 byte");
+      return usageError("--" + limit->ArgStr +
+                        ": expected at least 1 byte, got " +
+                        llvm::Twine(limit->getValue()));
     if (kind == EmitKind::Mlir || kind == EmitKind::LlvmIr ||
         kind == EmitKind::Assembly || kind == EmitKind::Ptx)
       return usageError("--" + limit->ArgStr +
@@ -439,8 +511,8 @@ llvm::Error CompileCommand::writeVersions(Session &session, EmitKind kind,
   return emit(versionsOf(*built), kind);
 }
 
-/// The files under their names, and then the report: not of what could not be
-/// written.
+/// The files under their names, then the report and where they are: not of what
+/// could not be written.
 llvm::Error CompileCommand::finish(EmitKind kind, bool reports) {
   if (llvm::Error error = AtomicFile::commitAll(files))
     return error;
@@ -450,6 +522,13 @@ llvm::Error CompileCommand::finish(EmitKind kind, bool reports) {
     return llvm::Error::success();
   if (reports)
     printReportText(llvm::outs(), collector.getReport());
+  llvm::outs() << "  wrote    "
+               << llvm::join(llvm::map_range(files,
+                                             [](const AtomicFile &file) {
+                                               return file.path();
+                                             }),
+                             ", ")
+               << '\n';
   if (kind == EmitKind::SharedObject || kind == EmitKind::Executable)
     return makeExecutable(artifact);
   return llvm::Error::success();

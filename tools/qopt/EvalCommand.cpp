@@ -14,6 +14,7 @@
 #include "qopt/Support/DataSet.h"
 #include "qopt/Support/Metrics.h"
 #include "qopt/Support/Npy.h"
+#include "qopt/Support/NumberFormat.h"
 #include "qopt/Support/Progress.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
@@ -39,7 +40,7 @@ private:
   llvm::Error bindSamples(const ModelInfo &info, DataSet &data);
   llvm::Error prepare(const ModelInfo &info, DataSet &data);
   llvm::Error loadLabels(const ModelInfo &info, int64_t available);
-  llvm::Error loadAgainst(const ModelInfo &info);
+  llvm::Error loadAgainst(const ModelInfo &info, int64_t available);
   llvm::Error chooseMetrics(const TensorInfo &output);
   llvm::Error evaluateAll(DataSet &data);
   llvm::Error evaluate(int64_t index, std::vector<HostTensor> sample);
@@ -64,20 +65,20 @@ private:
       cl::desc("top1, agreement, mse, psnr, max-diff (default: all that the "
                "given files allow but psnr)"),
       cl::value_desc("NAME"), cl::CommaSeparated, cl::sub(subCommand)};
-  cl::opt<double> peak{"peak",
-                       cl::desc("Largest true value, for psnr (default: 1)"),
-                       cl::init(1.0), cl::sub(subCommand)};
+  NumberOption<double> peak{
+      "peak", cl::desc("Largest true value, for psnr (default: 1)"),
+      cl::init(1.0), cl::sub(subCommand)};
   cl::opt<bool> residual{
       "residual",
       cl::desc("Measure clip(input - output, 0, peak): a denoiser's answer"),
       cl::sub(subCommand)};
-  cl::opt<int64_t> limit{"samples", cl::desc("Only the first N samples"),
-                         cl::value_desc("N"), cl::sub(subCommand)};
+  NumberOption<long long> limit{"samples", cl::desc("Only the first N samples"),
+                                cl::value_desc("N"), cl::sub(subCommand)};
   cl::opt<bool> useReference{
       "reference",
       cl::desc("Run MODEL with the reference interpreter, not compiled"),
       cl::sub(subCommand)};
-  cl::opt<int64_t> verify{
+  NumberOption<long long> verify{
       "verify-reference",
       cl::desc("Compare the first N answers bit for bit with the reference "
                "interpreter; MODEL must be a model file"),
@@ -87,11 +88,11 @@ private:
       cl::desc("Run MODEL as a program for --target under this command: "
                "'qemu-aarch64 -cpu max'"),
       cl::value_desc("COMMAND"), cl::sub(subCommand)};
-  cl::opt<unsigned> threads{"threads",
-                            cl::desc("Samples at once (default: "
-                                     "one for each core)"),
-                            cl::value_desc("N"), cl::init(0),
-                            cl::sub(subCommand)};
+  NumberOption<unsigned> threads{"threads",
+                                 cl::desc("Samples at once (default: "
+                                          "one for each core)"),
+                                 cl::value_desc("N"), cl::init(0),
+                                 cl::sub(subCommand)};
   cl::opt<bool> json{"json", cl::desc("Print JSON"), cl::sub(subCommand)};
 
   /// Owns what the executors refer to, so it goes after them.
@@ -145,7 +146,8 @@ llvm::Error EvalCommand::loadLabels(const ModelInfo &info, int64_t available) {
   return llvm::Error::success();
 }
 
-llvm::Error EvalCommand::loadAgainst(const ModelInfo &info) {
+/// One row for each sample of the data, or, with --samples, at least for those.
+llvm::Error EvalCommand::loadAgainst(const ModelInfo &info, int64_t available) {
   if (againstPath.empty())
     return llvm::Error::success();
   // The name of the one array does not matter: it need not be this model's.
@@ -180,9 +182,11 @@ llvm::Error EvalCommand::loadAgainst(const ModelInfo &info) {
   if (llvm::Error error =
           data->bind({TensorSpec{output.name, DType::F32, output.shape}}))
     return inputError(againstPath + ": " + llvm::toString(std::move(error)));
-  if (data->numSamples() < numSamples)
-    return inputError(againstPath + ": expected " + llvm::Twine(numSamples) +
-                      " samples, got " + llvm::Twine(data->numSamples()));
+  int64_t got = data->numSamples();
+  if (got != available && (limit.getNumOccurrences() == 0 || got < numSamples))
+    return inputError(againstPath + ": expected one row for each of " +
+                      llvm::Twine(available) + " samples, got " +
+                      llvm::Twine(got));
   against.emplace(std::move(*data));
   return llvm::Error::success();
 }
@@ -251,6 +255,10 @@ llvm::Error EvalCommand::prepare(const ModelInfo &info, DataSet &data) {
     if (limit < 1)
       return usageError("--samples: expected at least 1, got " +
                         llvm::Twine(limit.getValue()));
+    if (limit > numSamples)
+      printWarning("--samples: the data has " + llvm::Twine(numSamples) +
+                   " samples, of which all are taken, got " +
+                   llvm::Twine(limit.getValue()));
     numSamples = std::min<int64_t>(numSamples, limit);
   }
   if (residual && info.inputs.front().shape != info.outputs.front().shape)
@@ -261,7 +269,7 @@ llvm::Error EvalCommand::prepare(const ModelInfo &info, DataSet &data) {
   scores = ClassScores::ofShape(info.outputs.front().shape);
   if (llvm::Error error = loadLabels(info, data.numSamples()))
     return error;
-  if (llvm::Error error = loadAgainst(info))
+  if (llvm::Error error = loadAgainst(info, data.numSamples()))
     return error;
   return chooseMetrics(info.outputs.front());
 }
@@ -390,7 +398,7 @@ void EvalCommand::printResult() {
       out.attribute("model", executor->getInfo().name);
       out.attribute("samples", numSamples);
       for (const Metric &metric : metrics)
-        out.attribute(metricInfo(metric.getKind()).name, metric.value());
+        printJsonNumber(out, metricInfo(metric.getKind()).name, metric.value());
       if (verify)
         out.attribute("bit_equal_samples",
                       std::min<int64_t>(verify, numSamples));

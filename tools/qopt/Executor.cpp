@@ -155,12 +155,23 @@ emulate(Session &session, const ModelOptions &model, const BuildOptions &build,
   if (StringRef(model.path).ends_with(".so"))
     return usageError("--emulator: expected a model file, got '" + model.path +
                       "'");
+  if (!build.target.getNumOccurrences())
+    return usageError("--emulator: expected --target NAME beside it, the "
+                      "machine that '" +
+                      emulator + "' stands for, got none");
   auto loadOptions = model.loadOptions();
   if (!loadOptions)
     return loadOptions.takeError();
   auto options = build.emitOptions(loadOptions->name);
   if (!options)
     return options.takeError();
+  if (!options->target.hasPrograms())
+    return usageError("--emulator: expected a target whose programs qopt can "
+                      "link, got '" +
+                      options->target.name + "'" +
+                      (options->target.arch == TargetInfo::Arch::CortexM
+                           ? "; examples/cortex-m/run runs firmware in QEMU"
+                           : ""));
   auto built = buildVersions(session, model, build, atPhase);
   if (!built)
     return built.takeError();

@@ -52,7 +52,9 @@ BuildOptions::BuildOptions(cl::SubCommand &command)
                  cl::desc("Plain loops instead of scheduled ones: slow, for "
                           "comparison"),
                  cl::sub(command)),
-      remarks("remarks", cl::desc("Print what the passes remark, node by node"),
+      remarks("remarks",
+              cl::desc("Print what the passes remark: which nodes "
+                       "stay in float, and why"),
               cl::sub(command)),
       calibrationRun(command) {}
 
@@ -79,6 +81,13 @@ BuildOptions::emitOptions(llvm::StringRef name) const {
 }
 
 llvm::Error BuildOptions::useThreads(unsigned count) {
+  auto list = targets();
+  if (!list)
+    return list.takeError();
+  if (count > 1 && list->back().isGpu())
+    return usageError("--threads: expected a CPU, whose loops are cut into "
+                      "tasks, got '" +
+                      list->back().name + "', whose kernels run in parallel");
   constexpr unsigned kMaxThreads = 256;
   if (count < 1 || count > kMaxThreads)
     return usageError("--threads: expected 1 to " + llvm::Twine(kMaxThreads) +
@@ -130,6 +139,25 @@ std::vector<TensorSpec> inputSpecs(const ModelInfo &info) {
   return specs;
 }
 
+/// The phase of a module that is past `float`, by what is in it.
+static std::optional<Phase> laterPhase(ModuleOp module) {
+  bool isLater = module->hasAttr(QoptDialect::kModelAttrName);
+  module.walk([&](Operation *op) {
+    isLater |= isa_and_present<QoptDialect>(op->getDialect());
+  });
+  if (!isLater)
+    return std::nullopt;
+  ScopedDiagnosticHandler quiet(module.getContext(),
+                                [](Diagnostic &) { return success(); });
+  // The strictest contracts first.
+  for (Phase phase :
+       {Phase::Calibrated, Phase::Observed, Phase::Qdq, Phase::Llvm,
+        Phase::Planned, Phase::Scheduled, Phase::Integer})
+    if (succeeded(verifyPhase(module, phase)))
+      return phase;
+  return std::nullopt;
+}
+
 /// The user answers for what the user gave: the module in the phase `from`,
 /// which the step after it is the first to look at closely, and the ranges on
 /// the observed edges. Whatever else fails is ours.
@@ -156,6 +184,13 @@ buildToPhase(Session &session, const ModelOptions &model, Phase to,
   auto module = session.load(model.path, *loadOptions);
   if (!module)
     return module.takeError();
+
+  if (*from < Phase::Observed)
+    if (std::optional<Phase> later = laterPhase(**module))
+      return inputError(model.path + ": expected a model in phase '" +
+                        phaseInfo(*from).name +
+                        "', got a module past 'float'; give --compile-from " +
+                        phaseInfo(*later).name);
 
   std::optional<Phase> reached;
   std::optional<llvm::Error> error;
@@ -248,15 +283,13 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
   auto quantizedIo = build.quantizedIo();
   if (!quantizedIo)
     return quantizedIo.takeError();
-  // A wrong model is worth more words than what else is missing.
-  if (llvm::Error error = checkModelFile(model.path))
-    return std::move(error);
   bool hasRanges = !build.calibrate.empty() || !build.calibration.empty();
-  if (recipe->quantize && recipe->quantizeActivations && !hasRanges &&
-      *from < Phase::Calibrated && to >= Phase::Calibrated)
-    return usageError("recipe '" + build.recipe +
-                      "': expected --calibrate DATA or --calibration FILE, got "
-                      "neither (--recipe float needs none)");
+  bool lacksRanges = recipe->quantize && recipe->quantizeActivations &&
+                     !hasRanges && *from < Phase::Calibrated &&
+                     to >= Phase::Calibrated;
+  if (!recipe->quantize && (hasRanges || build.calibrationRun.any()))
+    printWarning("recipe '" + build.recipe +
+                 "' quantizes nothing: samples and ranges have no effect");
 
   if (build.remarks)
     session.enableRemarks();
@@ -266,6 +299,11 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildModel(Session &session,
   std::unique_ptr<InputMeans> means;
   bool correctsBiases = recipe->biasCorrection && to > Phase::Calibrated;
   auto step = [&](ModuleOp module, Phase phase) -> llvm::Error {
+    // Not before the model is read: a wrong one is worth more words.
+    if (lacksRanges)
+      return usageError("recipe '" + build.recipe +
+                        "': expected --calibrate DATA or --calibration FILE, "
+                        "got neither (--recipe float needs none)");
     if (atPhase)
       if (llvm::Error error = atPhase(module, phase))
         return error;

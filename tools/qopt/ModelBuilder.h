@@ -55,7 +55,7 @@ struct BuildOptions {
   llvm::cl::opt<std::string> calibration;
   llvm::cl::opt<std::string> target;
   llvm::cl::opt<std::string> io;
-  llvm::cl::opt<unsigned> optLevel;
+  NumberOption<unsigned> optLevel;
   llvm::cl::opt<bool> noSchedule;
   llvm::cl::opt<bool> remarks;
   CalibrationRunOptions calibrationRun;

@@ -13,6 +13,7 @@
 #include "qopt/Support/Metrics.h"
 #include "qopt/Support/Npy.h"
 #include "qopt/Support/NumberFormat.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 
 namespace cl = llvm::cl;
@@ -50,7 +51,7 @@ private:
       cl::desc("Run MODEL as a program for --target under this command: "
                "'qemu-aarch64 -cpu max'"),
       cl::value_desc("COMMAND"), cl::sub(subCommand)};
-  cl::opt<unsigned> threads{
+  NumberOption<unsigned> threads{
       "threads",
       cl::desc("Run on N threads; a .so must have been compiled for several"),
       cl::value_desc("N"), cl::init(1), cl::sub(subCommand)};
@@ -79,26 +80,57 @@ static std::string howToQuantize(const TensorInfo &info) {
          ", between 0 and 255";
 }
 
+/// One file for each tensor.
+static llvm::Error checkCount(llvm::StringRef flag, llvm::StringRef what,
+                              llvm::ArrayRef<TensorInfo> tensors, size_t got) {
+  if (got == tensors.size())
+    return llvm::Error::success();
+  std::string names = llvm::join(
+      llvm::map_range(tensors,
+                      [](const TensorInfo &t) { return "'" + t.name + "'"; }),
+      ", ");
+  llvm::StringRef plural = tensors.size() == 1 ? "" : "s";
+  return usageError(flag + ": expected " + llvm::Twine(tensors.size()) +
+                    " file" + plural + ", for the model's " + what + plural +
+                    " " + names + ", got " + llvm::Twine(got));
+}
+
+/// The array as the model takes it: without the first dimension where that is
+/// 1, of f16 or f64 for f32, as --data takes samples.
+static HostTensor convertInput(HostTensor tensor, const TensorInfo &info) {
+  llvm::ArrayRef<int64_t> shape = info.shape;
+  if (!shape.empty() && shape.front() == 1 &&
+      llvm::ArrayRef(tensor.shape) == shape.drop_front())
+    tensor.shape.assign(shape.begin(), shape.end());
+  bool isReal = tensor.dtype == DType::F16 || tensor.dtype == DType::F64;
+  if (!isReal || info.dtype != DType::F32)
+    return tensor;
+  HostTensor rounded(DType::F32, tensor.shape);
+  for (auto [i, value] : llvm::enumerate(rounded.data<float>()))
+    value = static_cast<float>(elementAsDouble(tensor, i));
+  return rounded;
+}
+
 llvm::Expected<std::vector<HostTensor>>
 RunCommand::readInputs(const ModelInfo &info) {
-  if (inputs.size() != info.inputs.size())
-    return usageError("--input: expected " + llvm::Twine(info.inputs.size()) +
-                      " files, one for each input of '" + info.name +
-                      "', got " + llvm::Twine(inputs.size()));
+  if (llvm::Error error =
+          checkCount("--input", "input", info.inputs, inputs.size()))
+    return std::move(error);
   std::vector<HostTensor> tensors;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    auto tensor = readNpy(inputs[i]);
-    if (!tensor)
-      return tensor.takeError();
+    auto file = readNpy(inputs[i]);
+    if (!file)
+      return file.takeError();
     const TensorInfo &expected = info.inputs[i];
-    if (tensor->dtype != expected.dtype ||
-        llvm::ArrayRef(tensor->shape) != llvm::ArrayRef(expected.shape))
+    HostTensor tensor = convertInput(*file, expected);
+    if (tensor.dtype != expected.dtype ||
+        llvm::ArrayRef(tensor.shape) != llvm::ArrayRef(expected.shape))
       return inputError(inputs[i] + ": expected input '" + expected.name +
                         "' as " + dtypeName(expected.dtype) + " " +
                         shapeToString(expected.shape) + ", got " +
-                        dtypeName(tensor->dtype) + " " +
-                        shapeToString(tensor->shape) + howToQuantize(expected));
-    tensors.push_back(std::move(*tensor));
+                        dtypeName(file->dtype) + " " +
+                        shapeToString(file->shape) + howToQuantize(expected));
+    tensors.push_back(std::move(tensor));
   }
   return tensors;
 }
@@ -134,10 +166,10 @@ llvm::Error RunCommand::run() {
   if (!executor)
     return executor.takeError();
   const ModelInfo &info = (*executor)->getInfo();
-  if (!outputs.empty() && outputs.size() != info.outputs.size())
-    return usageError("--output: expected " + llvm::Twine(info.outputs.size()) +
-                      " files, one for each output of '" + info.name +
-                      "', got " + llvm::Twine(outputs.size()));
+  if (!outputs.empty())
+    if (llvm::Error error =
+            checkCount("--output", "output", info.outputs, outputs.size()))
+      return error;
   auto tensors = readInputs(info);
   if (!tensors)
     return tensors.takeError();

@@ -42,23 +42,48 @@ Session::Session()
         if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
           errors.push_back(format(diagnostic));
         else if (diagnostic.getSeverity() == DiagnosticSeverity::Warning)
-          printWarning(format(diagnostic));
-        else if (diagnostic.getSeverity() == DiagnosticSeverity::Remark)
-          llvm::errs() << "qopt: remark: " << format(diagnostic) << '\n';
+          printOnce("warning: " + format(diagnostic));
         return success();
       }) {
   // An operation's text in a message helps nobody but us.
   context.printOpOnDiagnostic(false);
 }
 
+void Session::printOnce(StringRef line) {
+  if (printed.insert(line).second)
+    llvm::errs() << "qopt: " << line << '\n';
+}
+
+namespace {
+/// Hands each remark on as its location and its text.
+class RemarkPrinter : public remark::detail::MLIRRemarkStreamerBase {
+public:
+  using PrintFn = std::function<void(Location, StringRef)>;
+  explicit RemarkPrinter(PrintFn print) : print(std::move(print)) {}
+
+  void streamOptimizationRemark(const remark::detail::Remark &remark) override {
+    std::string text = remark.getRemarkName().str() + ": ";
+    for (const remark::detail::Remark::Arg &argument : remark.getArgs())
+      text += argument.val;
+    print(remark.getLocation(), text);
+  }
+
+private:
+  PrintFn print;
+};
+} // namespace
+
 void Session::enableRemarks() {
   remark::RemarkCategories categories;
   categories.passed = categories.missed = ".*";
   categories.analysis = categories.failed = ".*";
+  auto printer =
+      std::make_unique<RemarkPrinter>([this](Location loc, StringRef text) {
+        printOnce("remark: " + format(loc, text));
+      });
   if (failed(remark::enableOptimizationRemarks(
-          context, nullptr, std::make_unique<remark::RemarkEmittingPolicyAll>(),
-          categories,
-          /*printAsEmitRemarks=*/true)))
+          context, std::move(printer),
+          std::make_unique<remark::RemarkEmittingPolicyAll>(), categories)))
     printWarning("remarks are not available");
 }
 
@@ -79,27 +104,30 @@ static void readLocation(Location loc, StringRef &node, FileLineColLoc &file) {
   }
 }
 
-std::string Session::format(Diagnostic &diagnostic) const {
+/// "FILE:LINE:COLUMN: node 'X': MESSAGE". A position in another file, of which
+/// MLIR can hold the locations, is none in the file that the user gave.
+std::string Session::format(Location loc, StringRef message) const {
   StringRef node;
   FileLineColLoc position;
-  readLocation(diagnostic.getLocation(), node, position);
+  readLocation(loc, node, position);
   std::string line;
   llvm::raw_string_ostream os(line);
-  bool isText = position && position.getLine() != 0;
-  if (position && !position.getFilename().empty())
-    os << position.getFilename().getValue();
-  else
-    os << file;
-  if (isText)
+  os << file;
+  if (position && position.getLine() != 0 && position.getFilename() == file)
     os << ':' << position.getLine() << ':' << position.getColumn();
   os << ": ";
   if (!node.empty())
     os << "node '" << node << "': ";
-  os << diagnostic.str();
-  for (Diagnostic &note : diagnostic.getNotes())
-    os << " (" << note.str() << ")";
+  os << message;
   llvm::replace(line, '\n', ' ');
   return line;
+}
+
+std::string Session::format(Diagnostic &diagnostic) const {
+  std::string message = diagnostic.str();
+  for (Diagnostic &note : diagnostic.getNotes())
+    message += " (" + note.str() + ")";
+  return format(diagnostic.getLocation(), message);
 }
 
 llvm::Error Session::takeError(ExitCode code, const Twine &fallback) {
@@ -126,9 +154,11 @@ llvm::Error checkModelFile(StringRef path) {
   if (std::error_code code = llvm::identify_magic(path, magic))
     return inputError(path + ": cannot be read: " + code.message());
   using Kind = llvm::file_magic;
+  if (magic == Kind::elf_shared_object)
+    return inputError(path + ": expected a name that ends in .so for a shared "
+                             "object that qopt compiled");
   if (llvm::is_contained({Kind::elf, Kind::elf_relocatable,
-                          Kind::elf_executable, Kind::elf_shared_object,
-                          Kind::archive},
+                          Kind::elf_executable, Kind::archive},
                          static_cast<Kind::Impl>(magic)))
     return inputError(path + ": expected an ONNX or MLIR model, got compiled "
                              "code; of that, only a shared object, NAME.so, "

@@ -14,6 +14,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include <vector>
 
 namespace qopt::cli {
@@ -52,11 +53,15 @@ public:
 
 private:
   static mlir::DialectRegistry makeRegistry();
+  std::string format(mlir::Location loc, llvm::StringRef message) const;
   std::string format(mlir::Diagnostic &diagnostic) const;
+  void printOnce(llvm::StringRef line);
 
   mlir::MLIRContext context;
   mlir::ScopedDiagnosticHandler handler;
   std::vector<std::string> errors;
+  /// Warnings and remarks: a pass that runs twice says them once.
+  llvm::StringSet<> printed;
   std::string file;
 };
 

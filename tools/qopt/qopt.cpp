@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Arguments.h"
 #include "Cli.h"
 #include "qopt/Support/Version.h"
 #include "qopt/Target/Emit.h"
@@ -108,15 +109,6 @@ static void finishStandardStreams() {
   ::_exit(static_cast<int>(ExitCode::Input));
 }
 
-/// What the option parser wrote, as one line.
-static llvm::Error parseError(llvm::StringRef text) {
-  llvm::StringRef line = text.take_until([](char c) { return c == '\n'; });
-  line.consume_front("qopt: ");
-  line = line.substr(0, line.find("  Try:"));
-  line = line.rtrim("!.");
-  return usageError(line + "; `qopt --help` and `qopt COMMAND --help` help");
-}
-
 /// The options of the LLVM libraries, --inline-threshold and the like, are not
 /// the driver's: it keeps LLVM's --help and --version and nothing else.
 static void removeForeignOptions() {
@@ -145,16 +137,16 @@ int main(int argc, char **argv) {
   std::unique_ptr<Command> commands[] = {
       createCompileCommand(), createCalibrateCommand(), createRunCommand(),
       createEvalCommand(), createBenchCommand()};
+  if (llvm::Error error =
+          checkArguments(llvm::ArrayRef(argv, argc).drop_front()))
+    return report(std::move(error));
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
   if (!cl::ParseCommandLineOptions(
           argc, argv,
           "qopt compiles float models to calibrated, quantized native code\n",
-          &errorStream)) {
-    // What is wrong with a value, LLVM's parser has printed itself.
-    return errors.empty() ? static_cast<int>(ExitCode::Usage)
-                          : report(parseError(errors));
-  }
+          &errorStream))
+    return report(parseError(errors));
   for (std::unique_ptr<Command> &command : commands)
     if (command->isSelected())
       return report(command->run());

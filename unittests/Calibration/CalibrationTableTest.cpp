@@ -127,7 +127,7 @@ TEST(CalibrationTableTest, RefusesEverythingUnexpected) {
   };
   EXPECT_EQ(StringRef(errorOf("{")).take_front(27),
             "c.json: expected JSON, got ");
-  EXPECT_EQ(errorOf("[]"), "c.json: the file: expected an object");
+  EXPECT_EQ(errorOf("[]"), "c.json: the file: expected an object, got a list");
   EXPECT_EQ(changed("qopt-calibration", "other"),
             "c.json: schema: expected 'qopt-calibration', got 'other'");
   EXPECT_EQ(changed("\"version\": 1", "\"version\": 2"),
@@ -143,9 +143,9 @@ TEST(CalibrationTableTest, RefusesEverythingUnexpected) {
   EXPECT_EQ(changed("\"min\": -0.1", "\"min\": 1"),
             "c.json: edges[0].max: expected at least 'min', 1, got 1e-05");
   EXPECT_EQ(changed("\"min\": -0.1", "\"min\": 1e99"),
-            "c.json: edges[0].min: expected a number within f32");
+            "c.json: edges[0].min: expected a number within f32, got 1e+99");
   EXPECT_EQ(changed("\"min\": -0.1", "\"min\": null"),
-            "c.json: edges[0].min: expected a number");
+            "c.json: edges[0].min: expected a number, got null");
   EXPECT_EQ(changed("\"max\": [3, 16777216]", "\"max\": [3]"),
             "c.json: edges[1].max: expected as many channels as 'min' has, 2, "
             "got 1");

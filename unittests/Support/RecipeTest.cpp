@@ -47,8 +47,9 @@ TEST(Recipe, ErrorsNameFileAndKey) {
   auto with = [&](const char *rest) {
     return messageOf(std::string(head) + rest);
   };
-  EXPECT_EQ(messageOf("{}"), "r.json: schema: expected \"qopt-recipe\"");
-  EXPECT_EQ(messageOf("[1]"), "r.json: expected a JSON object");
+  EXPECT_EQ(messageOf("{}"),
+            "r.json: schema: expected \"qopt-recipe\", got nothing");
+  EXPECT_EQ(messageOf("[1]"), "r.json: expected a JSON object, got a list");
   EXPECT_EQ(messageOf(R"({"schema": "qopt-recipe", "version": 2})"),
             "r.json: version: expected one of 1, got 2");
   EXPECT_EQ(with(R"("weights": {"bits": 5}})"),
@@ -61,7 +62,8 @@ TEST(Recipe, ErrorsNameFileAndKey) {
       "r.json: overrides[1].flaot: unknown key; expected one of match, "
       "float, weights");
   EXPECT_EQ(with(R"("overrides": [{"float": true}]})"),
-            "r.json: overrides[0].match: expected a glob of node names");
+            "r.json: overrides[0].match: expected a glob of node names, got "
+            "nothing");
   EXPECT_EQ(with(R"("arithmetic": "fixed"})"),
             "r.json: arithmetic: expected one of \"float\", "
             "\"fixed-point\", got \"fixed\"");
@@ -69,7 +71,8 @@ TEST(Recipe, ErrorsNameFileAndKey) {
             "r.json: base: expected on");
   EXPECT_EQ(with(R"("first_layer": {"weights": 3}})"),
             "r.json: first_layer.weights: expected an object, got 3");
-  EXPECT_NE(messageOf("{").find("r.json: expected JSON"), std::string::npos);
+  EXPECT_NE(messageOf("{").find("r.json: expected JSON, got "),
+            std::string::npos);
 }
 
 TEST(Recipe, LoadNamesThePresets) {

@@ -58,6 +58,9 @@ TEST(Report, figuresForPeople) {
   EXPECT_EQ(formatBytes(int64_t(3) << 20), "3.0 MiB");
   EXPECT_EQ(formatCount(999), "999");
   EXPECT_EQ(formatCount(12500000), "12.5 M");
+  EXPECT_EQ(formatPercent(3, 3), "100.0 %");
+  EXPECT_EQ(formatPercent(12499360, 12500000), "99.9 %");
+  EXPECT_EQ(formatPercent(0, 0), "0.0 %");
 }
 
 TEST(Report, text) {

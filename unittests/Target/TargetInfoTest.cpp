@@ -101,7 +101,26 @@ TEST(TargetInfo, ImpossibleLists) {
   EXPECT_EQ(message("x86-64-v2,aarch64+dotprod"),
             "expected a list of targets of one architecture, x86-64 or "
             "AArch64, got 'x86-64-v2' and 'aarch64+dotprod'");
+  EXPECT_EQ(message("sm_80,sm_90"),
+            "expected one target where it is a GPU, got 'sm_80' and 'sm_90'");
   EXPECT_NE(message("x86-64-v2,").find("unknown target ''"), std::string::npos);
+  EXPECT_EQ(message("x86-64-v2, x86-64-v3"), "");
+}
+
+TEST(TargetInfo, TheNameThatWasMeant) {
+  auto ending = [](llvm::StringRef name) {
+    return llvm::toString(TargetInfo::get(name).takeError())
+        .substr(std::string("unknown target '").size() + name.size());
+  };
+  EXPECT_TRUE(llvm::StringRef(ending("X86-64-V3"))
+                  .ends_with("; did you mean 'x86-64-v3'?"));
+  EXPECT_FALSE(llvm::StringRef(ending("z80")).contains("did you mean"));
+}
+
+TEST(TargetInfo, Programs) {
+  EXPECT_TRUE(getOrFail("aarch64").hasPrograms());
+  EXPECT_FALSE(getOrFail("cortex-m4").hasPrograms());
+  EXPECT_FALSE(getOrFail("aarch64-android").hasPrograms());
 }
 
 TEST(TargetInfo, CortexM) {

@@ -22,6 +22,10 @@ namespace qopt {
 /// another deeper than any file of ours.
 llvm::Expected<llvm::json::Value> parseJson(llvm::StringRef text);
 
+/// A value for messages: `"u8"`, `3`, "an object", "nothing" where there is
+/// none.
+std::string describe(const llvm::json::Value *value);
+
 } // namespace qopt
 
 #endif // QOPT_SUPPORT_JSON_H

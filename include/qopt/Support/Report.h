@@ -121,6 +121,8 @@ void printReportHtml(llvm::raw_ostream &os, const Report &report);
 /// "1.5 KiB", "12.5 M": figures for people.
 std::string formatBytes(int64_t bytes);
 std::string formatCount(int64_t count);
+/// "99.9 %": rounded down, so that only all of it is 100.0 %.
+std::string formatPercent(int64_t part, int64_t whole);
 
 } // namespace qopt
 

@@ -80,6 +80,10 @@ struct TargetInfo {
 
   bool runsOnHost() const;
 
+  /// Whether qopt can link programs for it: not firmware, and not what needs a
+  /// C library that only the vendor's kit has, unless the host is such.
+  bool hasPrograms() const;
+
   /// What code for this target is generated for to run on this host: the target
   /// itself; for AVX-VNNI, the same instructions on 256 bits in the encoding of
   /// AVX-512 VNNI, where the host has only that; else nothing.

@@ -76,20 +76,21 @@ static Error explainParseFailure(StringRef bytes) {
     return makeError("expected a complete ONNX model, got a truncated or "
                      "damaged one (" +
                      Twine(bytes.size()) + " bytes)");
-  return makeError("expected an ONNX model, got a file of another format");
+  return makeError(
+      "expected an ONNX or MLIR model, got a file of another format");
 }
 
 Expected<std::unique_ptr<onnx::ModelProto>>
 onnximport::readModel(StringRef path) {
   if (sys::fs::is_directory(path))
-    return makeError("expected an ONNX model, got a directory");
+    return makeError("expected an ONNX or MLIR model, got a directory");
   auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false,
                                       /*RequiresNullTerminator=*/false);
   if (!buffer)
     return makeError("cannot read the file: " + buffer.getError().message());
   StringRef bytes = (*buffer)->getBuffer();
   if (bytes.empty())
-    return makeError("expected an ONNX model, got an empty file");
+    return makeError("expected an ONNX or MLIR model, got an empty file");
   if (bytes.size() > size_t(INT_MAX))
     return makeError("expected at most 2 GiB of protobuf, got " +
                      Twine(bytes.size()) +
