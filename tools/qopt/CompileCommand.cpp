@@ -80,6 +80,7 @@ private:
   llvm::Expected<EmitKind> chooseKind() const;
   llvm::Error checkExtension(EmitKind kind) const;
   std::string outputPath(EmitKind kind, StringRef name) const;
+  llvm::Error checkLimits(EmitKind kind) const;
   llvm::Error checkOptions(EmitKind kind, Phase to) const;
   llvm::Error prepareDestinations(EmitKind kind) const;
   std::string dumpPath(Phase phase) const;
@@ -434,6 +435,25 @@ llvm::Error CompileCommand::reportTo() {
   return write(reportPath, text);
 }
 
+/// --max-flash and --max-ram.
+llvm::Error CompileCommand::checkLimits(EmitKind kind) const {
+  for (const NumberOption<long long> *limit : {&maxFlash, &maxRam}) {
+    if (limit->getNumOccurrences() == 0)
+      continue;
+    if (*limit < 1)
+      return usageError("--" + limit->ArgStr +
+                        ": expected at least 1 byte, got " +
+                        llvm::Twine(limit->getValue()));
+    if (kind == EmitKind::Mlir || kind == EmitKind::LlvmIr ||
+        kind == EmitKind::Assembly || kind == EmitKind::Ptx)
+      return usageError("--" + limit->ArgStr +
+                        ": expected machine code to measure (--emit obj, so or "
+                        "exe), got --emit " +
+                        kEmitKinds[static_cast<size_t>(kind)].name);
+  }
+  return llvm::Error::success();
+}
+
 /// What can be said against the command line without the model.
 llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
   if (llvm::Error error = checkExtension(kind))
@@ -457,20 +477,8 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
         ": expected a target with an operating system" +
         (isProgram ? " whose programs qopt can link" : "") + ", got '" +
         options->target.name + "', which takes --emit obj");
-  for (const NumberOption<long long> *limit : {&maxFlash, &maxRam}) {
-    if (limit->getNumOccurrences() == 0)
-      continue;
-    if (*limit < 1)
-      return usageError("--" + limit->ArgStr +
-                        ": expected at least 1 byte, got " +
-                        llvm::Twine(limit->getValue()));
-    if (kind == EmitKind::Mlir || kind == EmitKind::LlvmIr ||
-        kind == EmitKind::Assembly || kind == EmitKind::Ptx)
-      return usageError("--" + limit->ArgStr +
-                        ": expected machine code to measure (--emit obj, so or "
-                        "exe), got --emit " +
-                        kEmitKinds[static_cast<size_t>(kind)].name);
-  }
+  if (llvm::Error error = checkLimits(kind))
+    return error;
   if (kind == EmitKind::Ptx && !options->target.isGpu())
     return usageError("--emit ptx: expected a target sm_75, sm_80 or sm_90, "
                       "got '" +
