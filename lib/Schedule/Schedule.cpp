@@ -207,6 +207,8 @@ private:
   std::optional<DepthwiseSchedule> chooseDepthwise() const;
   void chooseLanes(Schedule &schedule) const;
   void chooseTile(Schedule &schedule) const;
+  int64_t accumulatorBudget(const Schedule &schedule) const;
+  int64_t numReductions() const;
   void chooseOrder(Schedule &schedule) const;
   void chooseTileDot(Schedule &schedule) const;
   SmallVector<int64_t, 2> rowDims(int64_t lane) const;
@@ -464,28 +466,35 @@ SmallVector<int64_t, 2> ScheduleChooser::rowDims(int64_t lane) const {
   return dims;
 }
 
+/// How many vectors of a tile are alive at once.
+int64_t ScheduleChooser::accumulatorBudget(const Schedule &schedule) const {
+  if (!heaviest()->isReduction())
+    return 4;
+  // Accumulators leave four registers for operands. Reductions inside one
+  // another, or one after the other, are alive together.
+  int64_t budget =
+      std::max<int64_t>(1, (target.numVectorRegisters - 4) / numReductions());
+  // Short reductions have no loop, so that the size of the code limits them.
+  int64_t taps = heaviest()->trips;
+  if (taps <= 25 && schedule.kernel == Schedule::Kernel::Vector)
+    budget = std::min<int64_t>(
+        budget, std::max<int64_t>(4, (schedule.lanes == 1 ? 36 : 96) / taps));
+  return budget;
+}
+
+int64_t ScheduleChooser::numReductions() const {
+  return std::max<int64_t>(1, llvm::count_if(members, [](const Member &member) {
+                             return member.isReduction();
+                           }));
+}
+
 void ScheduleChooser::chooseTile(Schedule &schedule) const {
   schedule.tile.assign(type.getRank(), 1);
   if (schedule.laneDim < 0)
     return;
   int64_t lane = schedule.laneDim;
   int64_t vectors = llvm::divideCeil(type.getDimSize(lane), schedule.lanes);
-  int64_t taps = heaviest()->trips;
-  bool elementwise = !heaviest()->isReduction();
-  // Accumulators leave four registers for operands; short reductions have no
-  // loop, so that their tiles are limited by the size of the code.
-  // Reductions inside one another, or one after the other, are alive together.
-  int64_t reductions =
-      std::max<int64_t>(1, llvm::count_if(members, [](const Member &member) {
-                          return member.isReduction();
-                        }));
-  int64_t budget =
-      std::max<int64_t>(1, (target.numVectorRegisters - 4) / reductions);
-  if (elementwise)
-    budget = 4;
-  else if (taps <= 25 && schedule.kernel == Schedule::Kernel::Vector)
-    budget = std::min<int64_t>(
-        budget, std::max<int64_t>(4, (schedule.lanes == 1 ? 36 : 96) / taps));
+  int64_t budget = accumulatorBudget(schedule);
   SmallVector<int64_t, 2> outer = rowDims(lane);
 
   Schedule best = schedule;
@@ -509,7 +518,7 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
         rows * blocks + blocks + 1 > target.numVectorRegisters)
       return false;
     return rows * blocks <= budget && inBlocks &&
-           (schedule.kernel != Schedule::Kernel::Dot || reductions > 1 ||
+           (schedule.kernel != Schedule::Kernel::Dot || numReductions() > 1 ||
             rows * blocks == 1 ||
             form.registers(rows, blocks) <= target.numVectorRegisters);
   };
