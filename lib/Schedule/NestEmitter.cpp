@@ -40,7 +40,11 @@ public:
       : b(rewriter), region(region), schedule(schedule), root(region.root),
         loc(root.getLoc()), access(rewriter, loc),
         depthwise(access, root, schedule), products(access, root, schedule),
-        tiles(access, root) {}
+        tiles(access, root) {
+    // Threads of a GPU that are neighbours read neighbouring elements.
+    if (schedule.threads == 0)
+      access.blockLanes = schedule.lanes;
+  }
 
   FailureOr<Value> run();
 

@@ -246,15 +246,10 @@ Value TensorAccess::read(Value tensor, const Position &at) {
   if (at.group)
     return remember(key, readGrouped(tensor, at));
   std::optional<int64_t> unit = unitDim(at);
+  if (unit && isConstant)
+    return remember(key, readConstant(tensor, at, *unit));
   if (unit && *unit == last)
     return remember(key, readContiguous(tensor, at));
-  if (unit && isConstant) {
-    Position moved = at;
-    AffineExpr lane = moved.index[*unit];
-    moved.index.erase(moved.index.begin() + *unit);
-    moved.index.push_back(lane);
-    return remember(key, readContiguous(movedLast(tensor, *unit), moved));
-  }
   return remember(key, gather(tensor, at));
 }
 
@@ -264,6 +259,30 @@ Value TensorAccess::readContiguous(Value tensor, const Position &at) {
   return vector::TransferReadOp::create(
       b, loc, VectorType::get({at.lanes}, element), tensor,
       indices(at.atLane(0)), padding, ArrayRef<bool>{true});
+}
+
+/// Vectors along `dim` of a constant, which is moved so that they are
+/// contiguous, and follow one another as a reduction reads them.
+Value TensorAccess::readConstant(Value tensor, const Position &at,
+                                 int64_t dim) {
+  auto type = cast<ShapedType>(tensor.getType());
+  int64_t extent = type.getDimSize(dim);
+  Position there = at;
+  AffineExpr lane = there.index[dim];
+  there.index.erase(there.index.begin() + dim);
+  AffineExpr first = at.atLane(0)[dim];
+  if (blockLanes > 1 && at.lanes == blockLanes && extent % blockLanes == 0 &&
+      type.getNumElements() > extent &&
+      simplified(first % blockLanes) == b.getAffineConstantExpr(0)) {
+    there.index.insert(there.index.begin(),
+                       simplified(first.floorDiv(blockLanes)));
+    there.index.push_back(b.getAffineSymbolExpr(0));
+    return readContiguous(inBlocks(tensor, dim), there);
+  }
+  if (dim + 1 == type.getRank())
+    return readContiguous(tensor, at);
+  there.index.push_back(lane);
+  return readContiguous(movedLast(tensor, dim), there);
 }
 
 /// The places along `dim` of a constant that the lanes of all groups read, part
@@ -354,6 +373,32 @@ Value TensorAccess::movedLast(Value constant, int64_t dim,
     setInsertionPointToTop(nullptr);
   return result =
              arith::ConstantOp::create(b, loc, takeLast(values, dim, places));
+}
+
+/// `constant` in blocks of `blockLanes` along `dim`: [blocks][others][lanes].
+Value TensorAccess::inBlocks(Value constant, int64_t dim) {
+  Value &result =
+      moved[{constant.getAsOpaquePointer(), SmallVector<int64_t>{~dim}}];
+  if (result)
+    return result;
+  DenseElementsAttr values;
+  matchPattern(constant, m_Constant(&values));
+  SmallVector<int64_t> shape(values.getType().getShape());
+  SmallVector<int64_t> perm{dim};
+  for (int64_t i = 0, e = shape.size() + 1; i != e; ++i)
+    if (i != dim)
+      perm.push_back(i);
+  // The lanes come right behind their block, and go last.
+  std::rotate(perm.begin() + 1 + dim, perm.begin() + 2 + dim, perm.end());
+  shape[dim] /= blockLanes;
+  shape.insert(shape.begin() + dim + 1, blockLanes);
+  OpBuilder::InsertionGuard guard(b);
+  if (!counters.empty())
+    setInsertionPointToTop(nullptr);
+  return result = arith::ConstantOp::create(
+             b, loc,
+             transposeElements(values.reshape(values.getType().clone(shape)),
+                               perm));
 }
 
 Value TensorAccess::readQuad(Value tensor, const Position &at, int64_t depth,

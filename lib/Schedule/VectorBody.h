@@ -119,6 +119,8 @@ public:
 
   mlir::RewriterBase &b;
   mlir::Location loc;
+  /// With more than one, constants are stored in blocks of as many lanes.
+  int64_t blockLanes = 1;
 
   /// What was made before in this scope or one around it, by who made it from
   /// what.
@@ -132,6 +134,8 @@ private:
   mlir::Value readContiguous(mlir::Value tensor, const Position &at);
   mlir::Value gather(mlir::Value tensor, const Position &at);
   mlir::Value readGrouped(mlir::Value tensor, const Position &at);
+  mlir::Value readConstant(mlir::Value tensor, const Position &at, int64_t dim);
+  mlir::Value inBlocks(mlir::Value constant, int64_t dim);
   mlir::Value movedLast(mlir::Value constant, int64_t dim);
   mlir::Value movedLast(mlir::Value constant, int64_t dim,
                         llvm::ArrayRef<int64_t> places);
