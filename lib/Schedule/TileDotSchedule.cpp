@@ -7,7 +7,8 @@
 //
 // Measured on Emerald Rapids: a product of tiles takes 16 cycles whatever is in
 // it, and hides the loads of its operands, aligned or not, from the first-level
-// cache. What counts is therefore how full the tiles are.
+// cache. What counts is therefore how full the tiles are, and that what comes
+// from further away is shared by several products.
 //
 //===----------------------------------------------------------------------===//
 
@@ -35,19 +36,25 @@ public:
 
   /// The rows of a tile of as many positions along each of the dimensions.
   std::optional<TileRows> rows(ArrayRef<int64_t> extents) const;
-  /// Vector instructions for one tile. Two run in a cycle; sums go through
-  /// memory.
-  double tile(const TileRows &rows, int64_t blocks) const {
-    constexpr double kProduct = 32, kStore = 32, kStart = 40;
+  /// Vector instructions for one tile of a result with as many `positions`. Two
+  /// run in a cycle; sums go through memory.
+  double tile(const TileRows &rows, int64_t blocks, double positions) const {
+    constexpr double kStore = 32, kStart = 40;
     double products = double(rows.windows.size()) * blocks;
-    return products * (chunks * kProduct + kStore) + kStart;
+    return products * (chunks * product(rows, blocks, positions) + kStore) +
+           kStart;
   }
 
 private:
+  double product(const TileRows &rows, int64_t blocks, double positions) const;
+
   int64_t rank;
   /// How far the next position along each row dimension is, in the view.
   SmallVector<SmallVector<int64_t>, 2> steps;
-  int64_t chunks;
+  /// Tiles along the depth, and the bytes that they hold of a channel.
+  int64_t chunks, weightBytes;
+  /// Bytes of activations that one more position adds.
+  int64_t positionBytes;
 };
 
 class TileDotChooser {
@@ -111,6 +118,37 @@ DotCosts::DotCosts(const PlacedDot &placed, ArrayRef<int64_t> rowDims) {
   chunks = llvm::divideCeil(dot.depth(), dot.chunkBytes());
   for (unsigned loop : dot.segmentLoops)
     chunks *= dot.extents[loop];
+  weightBytes = chunks * dot.chunkBytes();
+  // The next column of an image shares most of its window.
+  positionBytes = dot.depth();
+  if (!steps.empty() && steps.front().back() > 0)
+    positionBytes = std::min(positionBytes, steps.front().back());
+}
+
+/// One product of tiles, with its share of the loads: two windows by two blocks
+/// are computed at a time, or four windows by one block
+/// (convert-qopt-tile-dot). Channels are the outermost loop: weights are read
+/// again for the next rows, the activations of all `positions` for the next
+/// channels.
+double DotCosts::product(const TileRows &rows, int64_t blocks,
+                         double positions) const {
+  constexpr double kProduct = 32, kLatency = 104, kNear = 32;
+  // Weights lie in the order of reading, which the prefetcher follows.
+  constexpr double kFarWeights = 40, kFarRows = 64;
+  constexpr int64_t kNearBytes = 32 * 1024;
+  int64_t groupBlocks = std::min<int64_t>(blocks, 2);
+  int64_t groupRows =
+      std::min<int64_t>(rows.windows.size(), groupBlocks == 1 ? 4 : 2);
+  // Windows overlap, and the second pair of blocks finds the rows of the first.
+  double passes = double(llvm::divideCeil(blocks, groupBlocks));
+  double firstReads = double(positionBytes) / double(weightBytes) / passes;
+  bool farRows = positions * double(positionBytes) > kNearBytes,
+       farWeights = blocks * kTileLanes * weightBytes > kNearBytes;
+  double rowLoad = kNear + (farRows ? firstReads * (kFarRows - kNear) : 0);
+  double weightLoad = farWeights ? kFarWeights : kNear;
+  double products = double(groupRows * groupBlocks);
+  double loads = double(groupRows) * rowLoad + double(groupBlocks) * weightLoad;
+  return std::max({kProduct, kLatency / products, loads / products});
 }
 
 std::optional<TileRows> DotCosts::rows(ArrayRef<int64_t> extents) const {
@@ -161,7 +199,8 @@ std::optional<double> TileDotChooser::cost(ArrayRef<int64_t> tile) const {
             pieces[0].size() * pieces[1].size() > 1)
           cost += kConfigure * times;
         for (const Piece &width : piecesOf(vectors, blocks))
-          cost += times * width.count * dot.tile(*rows, width.extent);
+          cost +=
+              times * width.count * dot.tile(*rows, width.extent, positions);
       }
   return cost + kEpilogue * vectors * positions;
 }
