@@ -48,30 +48,32 @@ func.func @conv(%x: tensor<1x10x10x16xi8>) -> tensor<1x8x8x16xi8> {
 // -----
 
 // A float sum keeps its order: one accumulator, sixteen elements side by side.
-// The weights' output channels are moved to the end at compile time.
+// The weights are stored as they are read: blocks of output channels, steps,
+// channels of the block.
 // CHECK-LABEL: func.func @float_matmul
-// CHECK: arith.constant dense<{{.*}}> : tensor<2x16xf32>
+// CHECK: %[[W:.*]] = arith.constant dense<{{.*}}> : tensor<2x2x16xf32>
 // CHECK-NOT: linalg.
 // CHECK: %[[A:.*]] = tensor.extract
-// CHECK: %[[V:.*]] = vector.broadcast %[[A]] : f32 to vector<16xf32>
+// CHECK-DAG: %[[V:.*]] = vector.broadcast %[[A]] : f32 to vector<16xf32>
+// CHECK-DAG: vector.transfer_read %[[W]][%c1, %c0, %c0]
 // CHECK: arith.mulf
 // CHECK: arith.addf
 // CHECK-NOT: vector.reduction
 // CHECK: return
-func.func @float_matmul(%x: tensor<1x2xf32>, %e: tensor<1x16xf32>) -> tensor<1x16xf32> {
-  %w = arith.constant dense<[[0.0, 0.5], [1.0, 1.5], [2.0, 2.5], [3.0, 3.5], [4.0, 4.5], [5.0, 5.5], [6.0, 6.5], [7.0, 7.5], [8.0, 8.5], [9.0, 9.5], [10.0, 10.5], [11.0, 11.5], [12.0, 12.5], [13.0, 13.5], [14.0, 14.5], [15.0, 15.5]]> : tensor<16x2xf32>
+func.func @float_matmul(%x: tensor<1x2xf32>, %e: tensor<1x32xf32>) -> tensor<1x32xf32> {
+  %w = arith.constant dense<[[0.0, 0.5], [1.0, 1.5], [2.0, 2.5], [3.0, 3.5], [4.0, 4.5], [5.0, 5.5], [6.0, 6.5], [7.0, 7.5], [8.0, 8.5], [9.0, 9.5], [10.0, 10.5], [11.0, 11.5], [12.0, 12.5], [13.0, 13.5], [14.0, 14.5], [15.0, 15.5], [16.0, 16.5], [17.0, 17.5], [18.0, 18.5], [19.0, 19.5], [20.0, 20.5], [21.0, 21.5], [22.0, 22.5], [23.0, 23.5], [24.0, 24.5], [25.0, 25.5], [26.0, 26.5], [27.0, 27.5], [28.0, 28.5], [29.0, 29.5], [30.0, 30.5], [31.0, 31.5]]> : tensor<32x2xf32>
   %zero = arith.constant 0.0 : f32
-  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x16xf32>) -> tensor<1x16xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x32xf32>) -> tensor<1x32xf32>
   %r = linalg.generic {
     indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
     iterator_types = ["parallel", "parallel", "reduction"]}
-    ins(%x, %w : tensor<1x2xf32>, tensor<16x2xf32>) outs(%init : tensor<1x16xf32>) {
+    ins(%x, %w : tensor<1x2xf32>, tensor<32x2xf32>) outs(%init : tensor<1x32xf32>) {
   ^bb0(%a: f32, %b: f32, %acc: f32):
     %0 = arith.mulf %a, %b : f32
     %1 = arith.addf %acc, %0 : f32
     linalg.yield %1 : f32
-  } -> tensor<1x16xf32>
-  return %r : tensor<1x16xf32>
+  } -> tensor<1x32xf32>
+  return %r : tensor<1x32xf32>
 }
 
 // -----
