@@ -172,8 +172,8 @@ def markdown(found, names):
              "Peers: " + "; ".join(v for _, v in sorted(found["versions"].items())) + ".", "",
              "Made by `benchmarks/run`; how it measures is in [../README.md](../README.md). "
              "**1.50x**: qopt's int8 is 1.5 times as fast, the median of the rounds' ratios. The peak "
-             "is that of `vpdpbusd` in the same rounds: no model that multiplies 8-bit numbers "
-             "can use more than 100% of it.", ""]
+             "is that of `vpdpbusd` in the same rounds; only AMX, whose products of tiles are another "
+             "instruction, can use more than 100% of it.", ""]
     titles = [TITLES[p] for p in PEERS]
     if models:
         lines += ["## Models, int8", ""] + table(
