@@ -11,7 +11,7 @@ phase `qdq`, cores without floats that of the recipe `int8-fixed-point`. A cell 
   code + weights / arena [, instructions per inference]
 
 in KiB and millions; "-" where the model cannot be compiled for the target, for a reason that is printed. A target that this
-host can neither run nor emulate is compiled only: its sizes are compared, its answers are not.
+host can neither run nor emulate is compiled only: its sizes are compared, its answers are not. The code of a GPU is the kernels' text.
 """
 
 import argparse
@@ -91,8 +91,14 @@ class Model:
             options = ["--emulator", emulator] if emulator else []
             if self.answer("--target", target, *options) != self.expected:
                 sys.exit(f"{target}: the answer differs from the reference interpreter's")
-        code = size["object"] - size["weights"]
+        code = self.ptx_bytes(target) if target.startswith("sm_") else size["object"] - size["weights"]
         return f"{kib(code)} + {kib(size['weights'])} / {kib(size['arena'])}"
+
+    def ptx_bytes(self, target):
+        """An object holds the GPU's code, too, where ptxas is at hand: the kernels' text is the same everywhere."""
+        ptx = self.folder / "model.ptx"
+        run([self.qopt, "compile", self.qdq, "--compile-from", "qdq", "--target", target, "--emit", "ptx", "-o", ptx])
+        return ptx.stat().st_size
 
     def runs_here(self, target):
         """Whether the driver, which knows this host, would run it."""
