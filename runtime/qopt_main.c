@@ -48,8 +48,7 @@ static const char *describe(int code) {
     return "the arena is not aligned to 64 bytes";
   case QOPT_ERROR_UNSUPPORTED_CPU:
     return "this CPU, or its operating system, can run none of the targets "
-           "that "
-           "the model was compiled for";
+           "that the model was compiled for";
   default:
     return "unknown error";
   }

@@ -14,6 +14,7 @@
 
 #include "TileDotSchedule.h"
 #include "VectorBody.h"
+#include "qopt/Target/DotForm.h"
 
 using namespace mlir;
 
@@ -125,29 +126,26 @@ DotCosts::DotCosts(const PlacedDot &placed, ArrayRef<int64_t> rowDims) {
     positionBytes = std::min(positionBytes, steps.front().back());
 }
 
-/// One product of tiles, with its share of the loads: two windows by two blocks
-/// are computed at a time, or four windows by one block
-/// (convert-qopt-tile-dot). Channels are the outermost loop: weights are read
-/// again for the next rows, the activations of all `positions` for the next
-/// channels.
+/// One product of tiles, with its share of the loads of its group. Channels are
+/// the outermost loop: weights are read again for the next rows, the
+/// activations of all `positions` for the next channels.
 double DotCosts::product(const TileRows &rows, int64_t blocks,
                          double positions) const {
   constexpr double kProduct = 32, kLatency = 104, kNear = 32;
   // Weights lie in the order of reading, which the prefetcher follows.
   constexpr double kFarWeights = 40, kFarRows = 64;
   constexpr int64_t kNearBytes = 32 * 1024;
-  int64_t groupBlocks = std::min<int64_t>(blocks, 2);
-  int64_t groupRows =
-      std::min<int64_t>(rows.windows.size(), groupBlocks == 1 ? 4 : 2);
+  TileGroup group = TileGroup::of(rows.windows.size(), blocks);
   // Windows overlap, and the second pair of blocks finds the rows of the first.
-  double passes = double(llvm::divideCeil(blocks, groupBlocks));
+  double passes = double(llvm::divideCeil(blocks, group.blocks));
   double firstReads = double(positionBytes) / double(weightBytes) / passes;
   bool farRows = positions * double(positionBytes) > kNearBytes,
        farWeights = blocks * kTileLanes * weightBytes > kNearBytes;
   double rowLoad = kNear + (farRows ? firstReads * (kFarRows - kNear) : 0);
   double weightLoad = farWeights ? kFarWeights : kNear;
-  double products = double(groupRows * groupBlocks);
-  double loads = double(groupRows) * rowLoad + double(groupBlocks) * weightLoad;
+  double products = double(group.rows * group.blocks);
+  double loads =
+      double(group.rows) * rowLoad + double(group.blocks) * weightLoad;
   return std::max({kProduct, kLatency / products, loads / products});
 }
 

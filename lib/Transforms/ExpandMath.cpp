@@ -25,6 +25,19 @@ namespace qopt {
 using namespace mlir;
 using namespace qopt;
 
+/// Whether the expansions are for such operations.
+static bool isF32OrVector(Type type) {
+  return getElementTypeOrSelf(type).isF32() && isa<FloatType, VectorType>(type);
+}
+
+/// The scalar, or a vector of it where `type` is one.
+static Value createSplat(OpBuilder &builder, Location loc, TypedAttr scalar,
+                         Type type) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    scalar = DenseElementsAttr::get(vector, scalar);
+  return arith::ConstantOp::create(builder, loc, scalar);
+}
+
 namespace {
 
 /// Emits `arith` operations on f32 and i32, scalars or vectors like `like`.
@@ -42,10 +55,10 @@ public:
   }
 
   Value constant(float value) {
-    return splat(builder.getF32FloatAttr(value), floatType);
+    return createSplat(builder, loc, builder.getF32FloatAttr(value), floatType);
   }
   Value intConstant(int32_t value) {
-    return splat(builder.getI32IntegerAttr(value), intType);
+    return createSplat(builder, loc, builder.getI32IntegerAttr(value), intType);
   }
   Value add(Value a, Value b) { return create<arith::AddFOp>(a, b); }
   Value sub(Value a, Value b) { return create<arith::SubFOp>(a, b); }
@@ -79,12 +92,6 @@ private:
     return Op::create(builder, loc, std::forward<Args>(args)...);
   }
 
-  Value splat(TypedAttr scalar, Type type) {
-    if (auto vector = dyn_cast<VectorType>(type))
-      scalar = DenseElementsAttr::get(vector, scalar);
-    return arith::ConstantOp::create(builder, loc, scalar);
-  }
-
   OpBuilder &builder;
   Location loc;
   Type floatType, intType;
@@ -98,8 +105,7 @@ struct ElementaryFunctionExpand : OpRewritePattern<Op> {
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
     Type type = op.getType();
-    if (!getElementTypeOrSelf(type).isF32() ||
-        !isa<FloatType, VectorType>(type))
+    if (!isF32OrVector(type))
       return rewriter.notifyMatchFailure(op, "neither f32 nor a vector of it");
     BuilderArith arith(rewriter, op.getLoc(), type);
     rewriter.replaceOp(op, expand(arith, op.getOperand()));
@@ -114,8 +120,7 @@ struct RsqrtExpand : OpRewritePattern<math::RsqrtOp> {
   LogicalResult matchAndRewrite(math::RsqrtOp op,
                                 PatternRewriter &rewriter) const override {
     Type type = op.getType();
-    if (!getElementTypeOrSelf(type).isF32() ||
-        !isa<FloatType, VectorType>(type))
+    if (!isF32OrVector(type))
       return rewriter.notifyMatchFailure(op, "neither f32 nor a vector of it");
     BuilderArith arith(rewriter, op.getLoc(), type);
     Value root = math::SqrtOp::create(rewriter, op.getLoc(), op.getOperand());
@@ -137,8 +142,7 @@ struct ExtremumExpand : OpRewritePattern<Op> {
                                 PatternRewriter &rewriter) const override {
     using Predicate = mlir::arith::CmpFPredicate;
     Type type = op.getType();
-    if (!getElementTypeOrSelf(type).isF32() ||
-        !isa<FloatType, VectorType>(type))
+    if (!isF32OrVector(type))
       return rewriter.notifyMatchFailure(op, "neither f32 nor a vector of it");
     BuilderArith arith(rewriter, op.getLoc(), type);
     Value a = op.getLhs(), b = op.getRhs();
@@ -164,20 +168,12 @@ struct ExtremumExpand : OpRewritePattern<Op> {
   }
 };
 
-/// A constant of the type `like`, a scalar's or a vector's.
-static Value constantLike(ImplicitLocOpBuilder &b, TypedAttr scalar,
-                          Type like) {
-  if (auto vector = dyn_cast<VectorType>(like))
-    scalar = DenseElementsAttr::get(vector, scalar);
-  return arith::ConstantOp::create(b, scalar);
-}
-
 /// Of the two f64 around the exact `sum + error`, the one with an odd last bit;
 /// `sum`, which is the nearest, where the error is 0.
 static Value roundToOdd(ImplicitLocOpBuilder &b, Value sum, Value error,
                         Type bits) {
   auto integer = [&](int64_t value) {
-    return constantLike(b, b.getI64IntegerAttr(value), bits);
+    return createSplat(b, b.getLoc(), b.getI64IntegerAttr(value), bits);
   };
   // One step away from zero if the error has the sum's sign, else towards it.
   Value sumBits = arith::BitcastOp::create(b, bits, sum);
@@ -190,7 +186,7 @@ static Value roundToOdd(ImplicitLocOpBuilder &b, Value sum, Value error,
   Value isEven =
       arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lastBit, integer(0));
   // Ordered: of infinities the error is NaN, and nothing is to be mended.
-  Value zero = constantLike(b, b.getF64FloatAttr(0), sum.getType());
+  Value zero = createSplat(b, b.getLoc(), b.getF64FloatAttr(0), sum.getType());
   Value isInexact =
       arith::CmpFOp::create(b, arith::CmpFPredicate::ONE, error, zero);
   Value rounded = arith::SelectOp::create(
@@ -211,8 +207,7 @@ struct FmaExpand : OpRewritePattern<math::FmaOp> {
   LogicalResult matchAndRewrite(math::FmaOp op,
                                 PatternRewriter &rewriter) const override {
     Type type = op.getType();
-    if (!getElementTypeOrSelf(type).isF32() ||
-        !isa<FloatType, VectorType>(type))
+    if (!isF32OrVector(type))
       return rewriter.notifyMatchFailure(op, "neither f32 nor a vector of it");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     auto like = [&](Type element) -> Type {

@@ -14,6 +14,7 @@
 #define QOPT_TARGET_DOTFORM_H
 
 #include "qopt/Target/TargetInfo.h"
+#include <algorithm>
 
 namespace qopt {
 
@@ -94,6 +95,18 @@ inline int64_t exactPairSteps(int64_t pairBound) {
 /// at most 128 * (|b0| + |b1|), which is 32768 for two weights of -128, whose
 /// bound is 256, and at most 128 * 255 = 32640 for all others.
 inline bool isExactWidePair(int64_t pairBound) { return pairBound <= 255; }
+
+/// Windows of 16 rows and blocks of 16 channels whose products of tiles (AMX)
+/// are computed at the same time: four sums of eight tile registers, so that
+/// what is loaded serves several of them.
+struct TileGroup {
+  int64_t rows, blocks;
+
+  static TileGroup of(int64_t windows, int64_t blocks) {
+    int64_t rows = std::min<int64_t>(windows, blocks == 1 ? 4 : 2);
+    return {rows, std::min<int64_t>(blocks, 4 / rows)};
+  }
+};
 
 } // namespace qopt
 

@@ -22,6 +22,7 @@
 #include "qopt/Conversion/LoopAnnotations.h"
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Target/DotForm.h"
 #include "qopt/Target/TargetInfo.h"
 
 using namespace mlir;
@@ -106,12 +107,9 @@ private:
 /// AMX.
 class AmxTileDot : public TileDotLowering {
 public:
-  AmxTileDot(RewriterBase &b, TileDotOp op) : TileDotLowering(b, op) {
-    int64_t windows = op.getWindows().size();
-    groupRows = blocks() == 1 ? std::min<int64_t>(windows, 4)
-                              : std::min<int64_t>(windows, 2);
-    groupBlocks = std::min<int64_t>(blocks(), 4 / groupRows);
-  }
+  AmxTileDot(RewriterBase &b, TileDotOp op)
+      : TileDotLowering(b, op),
+        group(TileGroup::of(op.getWindows().size(), blocks())) {}
 
   /// The 64 bytes that the instruction ldtilecfg loads.
   SmallVector<int8_t> configuration() const;
@@ -125,13 +123,12 @@ private:
   // Tile registers: sums, then two for activations and two for weights. Two,
   // so that one can be loaded while the other is used.
   int64_t sumTile(int64_t row, int64_t block) const {
-    return row * groupBlocks + block;
+    return row * group.blocks + block;
   }
   int64_t rowTile(int64_t row) const { return 4 + row % 2; }
   int64_t blockTile(int64_t block) const { return 6 + block % 2; }
 
-  /// Windows and blocks whose sums are in registers at the same time.
-  int64_t groupRows, groupBlocks;
+  TileGroup group;
 };
 
 } // namespace
@@ -331,10 +328,10 @@ void AmxTileDot::call(StringRef intrinsic, ArrayRef<int64_t> tiles,
 void AmxTileDot::emitProducts() {
   ArrayRef<int64_t> windows = op.getWindows();
   while (!windows.empty()) {
-    int64_t rows = std::min<int64_t>(groupRows, windows.size());
-    for (int64_t block = 0; block < blocks(); block += groupBlocks)
+    int64_t rows = std::min<int64_t>(group.rows, windows.size());
+    for (int64_t block = 0; block < blocks(); block += group.blocks)
       emitGroup(windows.take_front(rows), block,
-                std::min(groupBlocks, blocks() - block));
+                std::min(group.blocks, blocks() - block));
     windows = windows.drop_front(rows);
   }
 }
