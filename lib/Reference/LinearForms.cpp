@@ -465,6 +465,49 @@ static Rule reduceForm(linalg::LinalgOp op, bool isMax,
 }
 
 //===----------------------------------------------------------------------===//
+// Softmax
+//===----------------------------------------------------------------------===//
+
+/// Softmax of the `count` elements from `row` on, `step` apart.
+static void softmaxRow(MutableArrayRef<int32_t> values, int64_t row,
+                       int64_t count, int64_t step, ArrayRef<int32_t> table) {
+  int32_t largest = values[row];
+  for (int64_t i = 1; i < count; ++i)
+    largest = std::max(largest, values[row + i * step]);
+  int32_t sum = 0;
+  for (int64_t i = 0; i != count; ++i) {
+    int32_t &value = values[row + i * step];
+    value = table[largest - value];
+    sum += value;
+  }
+  for (int64_t i = 0; i != count; ++i)
+    values[row + i * step] = softmaxQuotient(values[row + i * step], sum);
+}
+
+/// Softmax of 8-bit integers in fixed point.
+static Rule softmaxForm(linalg::SoftmaxOp op,
+                        const FormEnvironment &environment) {
+  const LinearForm *input = environment.form(op.getInput());
+  if (!environment.fixedPoint || !isEightBit(op.getInput()) || !input ||
+      !input->isPlain() || !input->terms[0].scales.isPerTensor())
+    return std::nullopt;
+  const LinearTerm &term = input->terms[0];
+  int64_t dim = op.getDimension();
+  int64_t count = term.integers->shape[dim];
+  int64_t step = rowMajorStrides(term.integers->shape)[dim];
+  std::vector<int32_t> table = softmaxTable(term.scales.values[0], count);
+  auto integers = std::make_shared<HostTensor>(*term.integers);
+  MutableArrayRef<int32_t> values = integers->data<int32_t>();
+  for (int64_t outer = 0, e = values.size(); outer < e; outer += count * step)
+    for (int64_t row = outer; row != outer + step; ++row)
+      softmaxRow(values, row, count, step, table);
+  LinearForm form;
+  form.terms.push_back(
+      {integers, {term.scales.map, {}, {std::ldexp(1.0, -kSoftmaxBits)}}});
+  return asValue(std::move(form));
+}
+
+//===----------------------------------------------------------------------===//
 // Movement
 //===----------------------------------------------------------------------===//
 
@@ -598,6 +641,8 @@ Rule reference::applyLinearRules(Operation *op,
     return reduceForm(cast<linalg::LinalgOp>(op), *kind == PoolingKind::Max,
                       environment);
   }
+  if (auto softmax = dyn_cast<linalg::SoftmaxOp>(op))
+    return softmaxForm(softmax, environment);
   if (isMovement(op))
     return moveForm(op, environment);
   auto generic = dyn_cast<linalg::GenericOp>(op);

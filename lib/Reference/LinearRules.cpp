@@ -61,6 +61,20 @@ bool qopt::isDequantizedWeight(Value value) {
                       [](const APInt &zero) { return zero.isZero(); });
 }
 
+bool qopt::isEightBit(Value value) {
+  if (auto dequantize = value.getDefiningOp<DequantizeOp>())
+    return getElementTypeOrSelf(dequantize.getInput()).isInteger(8);
+  Operation *def = value.getDefiningOp();
+  if (auto concat = dyn_cast_or_null<tensor::ConcatOp>(def))
+    return llvm::all_of(concat.getInputs(), isEightBit);
+  if (!def)
+    return false;
+  if (matchPoolingOrReduction(def) == PoolingKind::Max)
+    return isEightBit(cast<linalg::LinalgOp>(def).getDpsInputs()[0]);
+  Value moved = isMovement(def) ? movedOperand(def) : Value();
+  return moved && isEightBit(moved);
+}
+
 std::optional<ParamLayout> qopt::contractParams(const Contraction &contraction,
                                                 const ParamLayout &weight) {
   SmallVector<int64_t> target =

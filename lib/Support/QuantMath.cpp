@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Support/QuantMath.h"
+#include "qopt/Support/FloatMath.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
 #include <cmath>
@@ -84,4 +86,20 @@ int32_t qopt::roundFixedPoint(int64_t sum, int shift, int32_t zeroPoint,
   int64_t rounded = int64_t(uint64_t(sum) + uint64_t(half)) >> shift;
   int64_t low = int64_t(lo) - zeroPoint, high = int64_t(hi) - zeroPoint;
   return int32_t(std::min(std::max(rounded, low), high)) + zeroPoint;
+}
+
+std::vector<int32_t> qopt::softmaxTable(double scale, int64_t count) {
+  int bits = std::min(23, 30 - int(llvm::Log2_64_Ceil(uint64_t(count))));
+  std::vector<int32_t> table;
+  ScalarArith arith;
+  for (int distance = 0; distance != 256; ++distance) {
+    float exponential = expApprox(arith, -(float(distance) * float(scale)));
+    table.push_back(
+        int32_t(std::nearbyint(std::ldexp(double(exponential), bits))));
+  }
+  return table;
+}
+
+int32_t qopt::softmaxQuotient(int32_t part, int32_t sum) {
+  return int32_t((int64_t(part) << kSoftmaxBits) / sum);
 }

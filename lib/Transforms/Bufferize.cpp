@@ -38,20 +38,6 @@ using namespace mlir;
 using namespace qopt;
 
 namespace {
-struct DecomposeAggregate
-    : public OpInterfaceRewritePattern<linalg::AggregatedOpInterface> {
-  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
-  // softmax(x) -> its maximum, exponential, sum and division
-  LogicalResult matchAndRewrite(linalg::AggregatedOpInterface op,
-                                PatternRewriter &rewriter) const override {
-    FailureOr<SmallVector<Value>> values = op.decomposeOperation(rewriter);
-    if (failed(values))
-      return rewriter.notifyMatchFailure(op, "cannot be decomposed");
-    rewriter.replaceOp(op, *values);
-    return success();
-  }
-};
-
 struct BufferizePass : public qopt::impl::BufferizePassBase<BufferizePass> {
   void runOnOperation() override;
 };
@@ -140,7 +126,6 @@ static LogicalResult turnResultsIntoArguments(func::FuncOp func) {
 /// What the schedule has left whole.
 static LogicalResult decomposeMovement(ModuleOp module) {
   RewritePatternSet patterns(module.getContext());
-  patterns.add<DecomposeAggregate>(module.getContext());
   linalg::populateDecomposePadPatterns(patterns);
   tensor::populateDecomposeTensorConcatPatterns(patterns);
   return applyPatternsGreedily(module, std::move(patterns));

@@ -47,19 +47,6 @@ struct CopyForward : OpRewritePattern<linalg::CopyOp> {
   }
 };
 
-/// softmax(x) -> exp(x - max(x)) / sum(exp(x - max(x)))
-struct SoftmaxDecompose : OpRewritePattern<linalg::SoftmaxOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(linalg::SoftmaxOp op,
-                                PatternRewriter &rewriter) const override {
-    FailureOr<SmallVector<Value>> results = op.decomposeOperation(rewriter);
-    if (failed(results))
-      return rewriter.notifyMatchFailure(op, "no decomposition");
-    rewriter.replaceOp(op, *results);
-    return success();
-  }
-};
-
 /// Interchanges the loops so that the result's map is the identity.
 struct OutputMapNormalize : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -171,7 +158,7 @@ struct SplatInline : OpRewritePattern<linalg::GenericOp> {
 } // namespace
 
 void populateNormalizeElementwisePatterns(RewritePatternSet &patterns) {
-  patterns.add<NamedGeneralize, CopyForward, SoftmaxDecompose,
+  patterns.add<NamedGeneralize, CopyForward,
                OutputMapNormalize, BroadcastDimCollapse, SplatInline>(
       patterns.getContext());
 }

@@ -328,8 +328,9 @@ static bool hasIntegerBorder(tensor::PadOp pad) {
 }
 
 static constexpr StringLiteral kSoftmaxReason =
-    "softmax has no integer form; leave it out of the model where only the "
-    "order of its results matters: it keeps the order of its inputs";
+    "softmax has an integer form only with \"arithmetic\": \"fixed-point\"; "
+    "leave it out of the model where only the order of its results matters: it "
+    "keeps the order of its inputs";
 
 Role Planner::classify(Operation *op, std::string &reason) {
   if (op->getNumResults() != 1 || op->hasTrait<OpTrait::ConstantLike>() ||
@@ -357,7 +358,10 @@ Role Planner::classify(Operation *op, std::string &reason) {
   if (auto generic = dyn_cast<linalg::GenericOp>(op);
       generic && isElementwiseOp(op))
     return classifyElementwise(generic, reason);
-  reason = isa<linalg::SoftmaxOp>(op)
+  bool isSoftmax = isa<linalg::SoftmaxOp>(op);
+  if (isSoftmax && recipe.fixedPoint)
+    return Role::Softmax;
+  reason = isSoftmax
                ? kSoftmaxReason.str()
                : ("'" + op->getName().getStringRef() +
                   "' has no integer form; move it to the border of the model, "
@@ -366,28 +370,10 @@ Role Planner::classify(Operation *op, std::string &reason) {
   return Role::Float;
 }
 
-/// The nodes of the source model that compute a softmax.
-static SmallVector<StringRef> findSoftmaxes(Block &block) {
-  SmallVector<StringRef> names;
-  auto module = block.getParentOp()->getParentOfType<ModuleOp>();
-  auto nodes =
-      module
-          ? module->getAttrOfType<ArrayAttr>(QoptDialect::kSourceNodesAttrName)
-          : ArrayAttr();
-  if (!nodes)
-    return names;
-  for (auto node : nodes.getAsRange<DictionaryAttr>())
-    if (node.getAs<StringAttr>("op") == "Softmax")
-      names.push_back(node.getAs<StringAttr>("name"));
-  return names;
-}
-
-/// Half of a softmax on integers helps nobody: what a source node expands to is
-/// quantized as a whole or not at all.
+/// Half of a node on integers helps nobody: what it expands to is quantized as
+/// a whole or not at all.
 void Planner::keepSourceNodesWhole() {
   llvm::StringMap<std::string> floatNodes;
-  for (StringRef name : findSoftmaxes(block))
-    floatNodes[name] = kSoftmaxReason.str();
   for (Operation &op : block)
     if (plan.roleOf(&op) == Role::Float && !contractions.contains(&op))
       for (StringRef name : sourceNames(op.getLoc()))
@@ -547,6 +533,9 @@ Form Planner::formOf(Operation *op) const {
       return Form::Clamped;
     return form;
   }
+  case Role::Softmax:
+    return plan.wanted.lookup(op) && allEdges() ? Form::Accumulator
+                                                : Form::Float;
   case Role::Sum:
   case Role::Product:
     // Its constants are integers only where the result is to be.

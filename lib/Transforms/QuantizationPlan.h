@@ -42,6 +42,8 @@ enum class Role {
   /// A function of one activation, alone or with operations before it, and of
   /// constants per channel at most: a table.
   Unary,
+  /// Softmax in fixed point.
+  Softmax,
   /// Anything else.
   Float,
 };

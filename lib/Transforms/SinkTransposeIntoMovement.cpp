@@ -94,6 +94,28 @@ struct ConcatSinkTranspose : OpRewritePattern<tensor::ConcatOp> {
   }
 };
 
+/// softmax(transpose(x)) -> transpose(softmax'(x))
+struct SoftmaxSinkTranspose : OpRewritePattern<linalg::SoftmaxOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(linalg::SoftmaxOp op,
+                                PatternRewriter &rewriter) const override {
+    linalg::TransposeOp transpose = getTranspose(op.getInput());
+    if (!transpose || !op.hasPureTensorSemantics())
+      return rewriter.notifyMatchFailure(op, "no transposition");
+    ArrayRef<int64_t> perm = transpose.getPermutation();
+    Value input = transpose.getInput();
+    auto type = cast<RankedTensorType>(input.getType());
+    Value init = tensor::EmptyOp::create(rewriter, op.getLoc(), type.getShape(),
+                                         type.getElementType());
+    Value result = linalg::SoftmaxOp::create(rewriter, op.getLoc(), type, input,
+                                             init, perm[op.getDimension()])
+                       .getResult()[0];
+    rewriter.replaceOp(
+        op, createTranspose(rewriter, transpose.getLoc(), result, perm));
+    return success();
+  }
+};
+
 /// extract_slice(transpose(x)) -> transpose(extract_slice'(x)), the dimensions
 /// that the slice drops dropped afterwards.
 struct SliceSinkTranspose : OpRewritePattern<tensor::ExtractSliceOp> {
@@ -404,9 +426,10 @@ struct MatmulAbsorbFlatten : OpRewritePattern<linalg::MatmulOp> {
 
 void populateSinkTransposeIntoMovementPatterns(RewritePatternSet &patterns) {
   patterns.add<TransposeSimplify, PadSinkTranspose, ConcatSinkTranspose,
-               SliceSinkTranspose, ExpandSinkTranspose, CollapseSinkTranspose,
-               CollapseSplitTranspose, ElementwiseHoistAboveFlatten,
-               MatmulAbsorbFlatten>(patterns.getContext());
+               SliceSinkTranspose, SoftmaxSinkTranspose, ExpandSinkTranspose,
+               CollapseSinkTranspose, CollapseSplitTranspose,
+               ElementwiseHoistAboveFlatten, MatmulAbsorbFlatten>(
+      patterns.getContext());
 }
 
 } // namespace qopt

@@ -292,3 +292,53 @@ func.func @product_scales(%x: tensor<4xi8>) -> (tensor<4xf32>, tensor<4xf32>) at
   } -> tensor<4xf32>
   return %ss, %ll : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+#none = affine_map<(d0, d1) -> ()>
+
+// Softmax in fixed point: the distance to the row's maximum selects the
+// exponential; the quotient by the row's sum is made of 17 bits. With floats
+// (below) it reads and gives reals.
+// CHECK-LABEL: func.func @softmax_fixed_point
+// CHECK-NOT:     f32
+// CHECK:         %[[MAX:.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]} ins(%arg0 : tensor<2x5xi8>)
+// CHECK:           arith.extui
+// CHECK:           arith.maxsi
+// CHECK:         %[[DISTANCE:.*]] = linalg.generic {{.*}} ins(%arg0, %[[MAX]] :
+// CHECK:           arith.subi
+// CHECK:         %[[TABLE:.*]] = arith.constant dense<{{.*}}> : tensor<256xi32>
+// CHECK:         %[[E:.*]] = qopt.lookup ins(%[[DISTANCE]], %[[TABLE]] : {{.*}} unsigned
+// CHECK:         %[[SUM:.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]} ins(%[[E]] :
+// CHECK:         %[[QUOTIENT:.*]] = linalg.generic {{.*}} ins(%[[E]], %[[SUM]] :
+// CHECK-COUNT-17:  arith.cmpi uge
+// CHECK-NOT:       arith.cmpi
+// CHECK:         qopt.requantize ins(%[[QUOTIENT]] : tensor<2x5xi32>)
+func.func @softmax_fixed_point(%q: tensor<2x5xi8>) -> tensor<2x5xi8> attributes {qopt.linear_forms, qopt.fixed_point} {
+  %s = arith.constant dense<0.125> : tensor<f32>
+  %z = arith.constant dense<128> : tensor<i32>
+  %so = arith.constant dense<0.00390625> : tensor<f32>
+  %zo = arith.constant dense<0> : tensor<i32>
+  %e = tensor.empty() : tensor<2x5xf32>
+  %ei = tensor.empty() : tensor<2x5xi8>
+  %x = qopt.dequantize ins(%q, %s, %z : tensor<2x5xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<2x5xf32>) unsigned params #none -> tensor<2x5xf32>
+  %y = linalg.softmax dimension(1) ins(%x : tensor<2x5xf32>) outs(%e : tensor<2x5xf32>) -> tensor<2x5xf32>
+  %r = qopt.quantize ins(%y, %so, %zo : tensor<2x5xf32>, tensor<f32>, tensor<i32>) outs(%ei : tensor<2x5xi8>) range [0, 255] params #none -> tensor<2x5xi8>
+  return %r : tensor<2x5xi8>
+}
+
+// CHECK-LABEL: func.func @softmax_float
+// CHECK:         linalg.softmax dimension(1) ins(%{{.*}} : tensor<2x5xf32>)
+// CHECK:         qopt.quantize
+func.func @softmax_float(%q: tensor<2x5xi8>) -> tensor<2x5xi8> attributes {qopt.linear_forms} {
+  %s = arith.constant dense<0.125> : tensor<f32>
+  %z = arith.constant dense<128> : tensor<i32>
+  %so = arith.constant dense<0.00390625> : tensor<f32>
+  %zo = arith.constant dense<0> : tensor<i32>
+  %e = tensor.empty() : tensor<2x5xf32>
+  %ei = tensor.empty() : tensor<2x5xi8>
+  %x = qopt.dequantize ins(%q, %s, %z : tensor<2x5xi8>, tensor<f32>, tensor<i32>) outs(%e : tensor<2x5xf32>) unsigned params #none -> tensor<2x5xf32>
+  %y = linalg.softmax dimension(1) ins(%x : tensor<2x5xf32>) outs(%e : tensor<2x5xf32>) -> tensor<2x5xf32>
+  %r = qopt.quantize ins(%y, %so, %zo : tensor<2x5xf32>, tensor<f32>, tensor<i32>) outs(%ei : tensor<2x5xi8>) range [0, 255] params #none -> tensor<2x5xi8>
+  return %r : tensor<2x5xi8>
+}

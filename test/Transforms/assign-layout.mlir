@@ -371,3 +371,20 @@ func.func @channel_shuffle(%x: tensor<1x4x5x6xf32>) -> tensor<1x4x5x6xf32> {
   %t2 = linalg.transpose ins(%c : tensor<1x6x4x5xf32>) outs(%e2 : tensor<1x4x5x6xf32>) permutation = [0, 2, 3, 1]
   return %t2 : tensor<1x4x5x6xf32>
 }
+
+// -----
+
+// Softmax over the channels of NCHW, between transpositions: over the last
+// dimension of NHWC.
+// CHECK-LABEL: func.func @softmax
+// CHECK-NOT:     linalg.transpose
+// CHECK:         linalg.softmax dimension(3) ins(%arg0 : tensor<1x4x5x6xf32>)
+// CHECK-NOT:     linalg.transpose
+func.func @softmax(%x: tensor<1x4x5x6xf32>) -> tensor<1x4x5x6xf32> {
+  %e0 = tensor.empty() : tensor<1x6x4x5xf32>
+  %t0 = linalg.transpose ins(%x : tensor<1x4x5x6xf32>) outs(%e0 : tensor<1x6x4x5xf32>) permutation = [0, 3, 1, 2]
+  %s = linalg.softmax dimension(1) ins(%t0 : tensor<1x6x4x5xf32>) outs(%e0 : tensor<1x6x4x5xf32>) -> tensor<1x6x4x5xf32>
+  %e2 = tensor.empty() : tensor<1x4x5x6xf32>
+  %t2 = linalg.transpose ins(%s : tensor<1x6x4x5xf32>) outs(%e2 : tensor<1x4x5x6xf32>) permutation = [0, 2, 3, 1]
+  return %t2 : tensor<1x4x5x6xf32>
+}

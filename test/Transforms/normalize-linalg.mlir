@@ -210,20 +210,6 @@ func.func @elementwise(%x: tensor<2x3xf32>, %y: tensor<2x1xf32>) -> tensor<2x3xf
 
 // -----
 
-// CHECK-LABEL: func.func @softmax
-// CHECK-NOT:     linalg.softmax
-// CHECK:         arith.maxnumf
-// CHECK:         math.exp
-// CHECK:         arith.addf
-// CHECK:         arith.divf
-func.func @softmax(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
-  %e = tensor.empty() : tensor<2x3xf32>
-  %0 = linalg.softmax dimension(1) ins(%x : tensor<2x3xf32>) outs(%e : tensor<2x3xf32>) -> tensor<2x3xf32>
-  return %0 : tensor<2x3xf32>
-}
-
-// -----
-
 // Must not fire: an integer convolution with zero points, a dynamic shape, a
 // volume; names that are there stay.
 // CHECK-LABEL: func.func @left_alone

@@ -352,6 +352,49 @@ TEST(LinearForm, MaxPoolingAndMovementKeepIntegers) {
                                   1, 7, 7, 255, 255, 7, 255, 255, 0}));
 }
 
+// In fixed point the softmax of an edge is integers in steps of 2^-16; without
+// it, or where more than 8 bits come in, it is that of floats.
+TEST(LinearForm, SoftmaxInFixedPoint) {
+  auto source = [](llvm::StringRef operations) {
+    return linear("(%q: tensor<1x4xi8>) -> tensor<1x4xf32>", R"(
+      %x = qopt.dequantize ins(%q, %tenth, %z3 : tensor<1x4xi8>, tensor<f32>, tensor<i32>) outs(%e4 : tensor<1x4xf32>) unsigned params #one -> tensor<1x4xf32>
+      )" + operations.str());
+  };
+  std::string softmax = source(R"(
+      %y = linalg.softmax dimension(1) ins(%x : tensor<1x4xf32>) outs(%e4 : tensor<1x4xf32>) -> tensor<1x4xf32>
+      return %y : tensor<1x4xf32>)");
+  std::string summed = source(R"(
+      %s = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%x, %x : tensor<1x4xf32>, tensor<1x4xf32>) outs(%e4 : tensor<1x4xf32>) {
+      ^bb0(%a: f32, %b: f32, %o: f32):
+        %p = arith.mulf %a, %b : f32
+        linalg.yield %p : f32
+      } -> tensor<1x4xf32>
+      %y = linalg.softmax dimension(1) ins(%s : tensor<1x4xf32>) outs(%e4 : tensor<1x4xf32>) -> tensor<1x4xf32>
+      return %y : tensor<1x4xf32>)");
+  auto inFixedPoint = [](std::string text) {
+    size_t at = text.find("qopt.linear_forms");
+    return text.insert(at, "qopt.fixed_point, ");
+  };
+  HostTensor codes = bytes({1, 4}, {50, 53, 51, 52});
+  std::vector<int32_t> table = softmaxTable(0.1f, 4);
+  int32_t sum = table[3] + table[0] + table[2] + table[1];
+
+  TestModule fixed(inFixedPoint(softmax));
+  HostTensor got = fixed.run({codes});
+  llvm::ArrayRef<float> values = got.data<float>();
+  const int distances[] = {3, 0, 2, 1};
+  for (int i = 0; i != 4; ++i)
+    EXPECT_EQ(values[i],
+              materialized(softmaxQuotient(table[distances[i]], sum), 0x1p-16));
+
+  for (const std::string &text : {softmax, inFixedPoint(summed)}) {
+    TestModule module(text);
+    HostTensor real = module.run({codes});
+    float last = real.data<float>()[3];
+    EXPECT_NE(std::ldexp(last, 16), std::floor(std::ldexp(last, 16)));
+  }
+}
+
 // A unary chain runs in float on the materialized value.
 TEST(LinearForm, UnaryChainMaterializesFirst) {
   TestModule module(linear("(%q: tensor<1x4xi8>) -> tensor<1x4xf32>", R"(

@@ -225,3 +225,33 @@ TEST(QuantMath, FixedPointIsCloseToTheRatio) {
                 0.5 + std::ldexp(double(std::abs(x)), -shift - 1));
   }
 }
+
+// Of a row, in double: within the stated bound of the softmax of the reals that
+// the integers stand for.
+TEST(QuantMath, SoftmaxIsCloseToTheReals) {
+  std::mt19937 random(11);
+  for (int64_t count : {1, 2, 10, 128, 1000, 70000})
+    for (double scale : {1e-6, 0.01, 0.1, 0.5, 3.0, 1e30}) {
+      std::vector<int32_t> table = softmaxTable(scale, count);
+      std::vector<int> distances(count);
+      for (int &distance : distances)
+        distance = int(random() % 256);
+      distances[random() % count] = 0;
+      int64_t sum = 0;
+      double reals = 0;
+      for (int distance : distances) {
+        sum += table[distance];
+        reals += std::exp(-distance * double(float(scale)));
+      }
+      ASSERT_LE(sum, int64_t(1) << 30);
+      // A step of the quotient, and half a step of each exponential.
+      double bound = std::ldexp(1.0, -kSoftmaxBits) +
+                     double(count + 1) / (2.0 * table[0]) + 1e-6;
+      for (int distance : distances)
+        ASSERT_NEAR(
+            std::ldexp(softmaxQuotient(table[distance], sum), -kSoftmaxBits),
+            std::exp(-distance * double(float(scale))) / reals, bound)
+            << count << " " << scale;
+    }
+  EXPECT_EQ(softmaxQuotient(1 << 30, 1 << 30), 1 << kSoftmaxBits);
+}

@@ -47,6 +47,11 @@ std::optional<ParamLayout> moveParams(mlir::Operation *op, mlir::Value operand,
 /// cannot wrap.
 bool isDequantizedWeight(mlir::Value value);
 
+/// Whether the integers of the form of `value` are those of 8-bit storage less
+/// its zero point: `value` is dequantized from it, by way of movement and maxima
+/// at most.
+bool isEightBit(mlir::Value value);
+
 /// The layout over the result of a contraction of the weight's parameters;
 /// empty where they vary along a reduced dimension (grouped weights).
 std::optional<ParamLayout> contractParams(const Contraction &contraction,

@@ -15,6 +15,7 @@
 
 #include "llvm/ADT/ArrayRef.h"
 #include <cstdint>
+#include <vector>
 
 namespace qopt {
 
@@ -72,6 +73,18 @@ int32_t fixedPointMultiplier(double ratio, int shift);
 /// clamp(floor(sum / 2^shift + 1/2) + zeroPoint, lo, hi) of a sum of products.
 int32_t roundFixedPoint(int64_t sum, int shift, int32_t zeroPoint, int32_t lo,
                         int32_t hi);
+
+/// The softmax of a row of 8-bit integers gives integers in steps of
+/// 2^-kSoftmaxBits.
+constexpr int kSoftmaxBits = 16;
+
+/// rne(exp(-d * scale) * 2^t) of the distances d from 0 to 255 between the
+/// largest element of a row and another, with the largest t up to 23 for which
+/// `count` of them, the elements of a row, add up to at most 2^30.
+std::vector<int32_t> softmaxTable(double scale, int64_t count);
+
+/// floor(part * 2^kSoftmaxBits / sum), with 0 <= part <= sum and 0 < sum.
+int32_t softmaxQuotient(int32_t part, int32_t sum);
 
 } // namespace qopt
 

@@ -59,10 +59,10 @@ def BufferizePass : Pass<"qopt-bufferize", "::mlir::ModuleOp"> {
   let summary = "Tensors to buffers; results go to buffers of the caller";
   let description = [{
     Gives the model's function one `memref` argument per result, splits
-    `tensor.pad`, `tensor.concat` and `linalg.softmax` that the schedule left
-    whole, eliminates empty tensors and runs one-shot bufferization over the
-    function boundary. Arguments and results get row-major memrefs without
-    gaps; inputs are never written.
+    `tensor.pad` and `tensor.concat` that the schedule left whole, eliminates
+    empty tensors and runs one-shot bufferization over the function boundary.
+    Arguments and results get row-major memrefs without gaps; inputs are never
+    written.
 
     Records the signature (names, element types, shapes, observed edges) in
     the module attribute `qopt.model`, from which the C interface is made.
@@ -259,7 +259,6 @@ def NormalizeLinalgPass : Pass<"qopt-normalize-linalg", "::mlir::ModuleOp"> {
     - Elementwise named operations, maps and reductions become generics with an
       identity output map; dimensions of size 1 that are read at 0 are
       collapsed, operands with one value everywhere become scalars.
-    - `linalg.softmax` is decomposed.
     - Operations without a name get one from their kind and a number, arguments
       and results `input_N` and `output_N`; without `qopt.source_nodes` the list
       is made from the names.

@@ -101,6 +101,10 @@ mlir::Value contractGroups(mlir::OpBuilder &builder, const Contraction &match,
 FormResult reduceForm(mlir::OpBuilder &builder, mlir::linalg::LinalgOp op,
                       bool isMax, const IntegerForm &input);
 
+/// Softmax of 8-bit integers in fixed point.
+FormResult softmaxForm(mlir::OpBuilder &builder, mlir::linalg::SoftmaxOp op,
+                       const IntegerForm &input);
+
 /// Movement of one operand.
 FormResult moveForm(mlir::OpBuilder &builder, mlir::Operation *op,
                     mlir::Value moved, const IntegerForm &input);

@@ -235,6 +235,11 @@ FormResult Lowering::applyRule(Operation *op) {
     return input ? reduceForm(builder, structured, isMax, *input)
                  : std::nullopt;
   }
+  if (auto softmax = dyn_cast<linalg::SoftmaxOp>(op)) {
+    const IntegerForm *input = formOf(softmax.getInput());
+    return input && fixedPoint ? softmaxForm(builder, softmax, *input)
+                               : std::nullopt;
+  }
   if (isMovement(op))
     return lowerMovement(op);
   if (auto generic = dyn_cast<linalg::GenericOp>(op))

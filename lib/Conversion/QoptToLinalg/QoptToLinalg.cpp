@@ -401,6 +401,19 @@ struct ConvertToLinalg : OpRewritePattern<OpTy> {
   }
 };
 
+/// softmax(x) -> exp(x - max(x)) / sum(exp(x - max(x)))
+struct SoftmaxDecompose : OpRewritePattern<linalg::SoftmaxOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(linalg::SoftmaxOp op,
+                                PatternRewriter &rewriter) const override {
+    FailureOr<SmallVector<Value>> results = op.decomposeOperation(rewriter);
+    if (failed(results))
+      return rewriter.notifyMatchFailure(op, "no decomposition");
+    rewriter.replaceOp(op, *results);
+    return success();
+  }
+};
+
 struct ConvertQoptToLinalg
     : qopt::impl::ConvertQoptToLinalgPassBase<ConvertQoptToLinalg> {
   void runOnOperation() override {
@@ -414,7 +427,7 @@ struct ConvertQoptToLinalg
     RewritePatternSet patterns(&getContext());
     patterns.add<ConvertToLinalg<QuantizeOp>, ConvertToLinalg<FakeQuantizeOp>,
                  ConvertToLinalg<DequantizeOp>, ConvertToLinalg<RequantizeOp>,
-                 ConvertToLinalg<LookupOp>>(&getContext());
+                 ConvertToLinalg<LookupOp>, SoftmaxDecompose>(&getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

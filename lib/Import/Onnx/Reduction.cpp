@@ -86,33 +86,21 @@ static LogicalResult importReduceSum(NodeContext &context) {
 // Softmax
 //===----------------------------------------------------------------------===//
 
-// exp(x - max(x)) / sum(exp(x - max(x))) over `axes`.
-static Value createSoftmax(NodeContext &context, Value x,
-                           ArrayRef<int64_t> axes) {
+// softmax over the dimensions [first, end), which become one for it.
+static Value createSoftmax(NodeContext &context, Value x, int64_t first,
+                           int64_t end) {
   OpBuilder &builder = context.builder;
   Location loc = context.loc;
-  ArrayRef<int64_t> shape = shapeOf(x);
-  ElementwiseOperand whole{
-      x, llvm::to_vector(llvm::seq<int64_t>(0, int64_t(shape.size())))};
-  ElementwiseOperand reduced;
-  for (int64_t dim : whole.dims) {
-    if (!is_contained(axes, dim))
-      reduced.dims.push_back(dim);
-  }
-  reduced.tensor = createReduction(builder, loc, x, axes, Reduction::Max);
-  whole.tensor =
-      createElementwise(builder, loc, shape, {whole, reduced},
-                        [](OpBuilder &b, Location l, ValueRange args) -> Value {
-                          Value shifted = arith::SubFOp::create(b, l, args);
-                          return math::ExpOp::create(b, l, shifted);
-                        });
-  reduced.tensor =
-      createReduction(builder, loc, whole.tensor, axes, Reduction::Sum);
-  return createElementwise(
-      builder, loc, shape, {whole, reduced},
-      [](OpBuilder &b, Location l, ValueRange args) -> Value {
-        return arith::DivFOp::create(b, l, args);
-      });
+  SmallVector<int64_t> shape(shapeOf(x));
+  SmallVector<int64_t> flat(ArrayRef(shape).take_front(first));
+  flat.push_back(llvm::product_of(ArrayRef(shape).slice(first, end - first)));
+  llvm::append_range(flat, ArrayRef(shape).drop_front(end));
+  Value rows = createReshape(builder, loc, x, flat);
+  Value init = createEmpty(builder, loc, flat);
+  Value result =
+      linalg::SoftmaxOp::create(builder, loc, rows.getType(), rows, init, first)
+          .getResult()[0];
+  return createReshape(builder, loc, result, shape);
 }
 
 static LogicalResult importSoftmax(NodeContext &context) {
@@ -126,9 +114,8 @@ static LogicalResult importSoftmax(NodeContext &context) {
       context.normalizeAxis(context.intAttr("axis", flattens ? 1 : -1), rank);
   if (failed(axis))
     return failure();
-  auto axes =
-      llvm::to_vector(llvm::seq<int64_t>(*axis, flattens ? rank : *axis + 1));
-  return context.setOutput(createSoftmax(context, *x, axes));
+  return context.setOutput(
+      createSoftmax(context, *x, *axis, flattens ? rank : *axis + 1));
 }
 
 ArrayRef<OpRow> onnximport::reductionOps() {
