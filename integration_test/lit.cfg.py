@@ -33,6 +33,11 @@ for arch in ("aarch64", "riscv64"):
     if shutil.which(f"qemu-{arch}") and os.path.isdir(f"/usr/{arch}-linux-gnu"):
         config.available_features.add(f"qemu-{arch}")
 
+# Programs for WebAssembly run in Node.js.
+node = shutil.which("node")
+if node and os.path.isdir("/usr/lib/wasm32-wasi"):
+    config.available_features.add("wasm")
+
 if shutil.which("qemu-system-arm"):
     config.available_features.add("qemu-system-arm")
 
@@ -56,6 +61,8 @@ benchmarks = os.path.join(config.qopt_src_root, "benchmarks")
 config.substitutions += [
     ("%cortex_m_run", f"{sys.executable} {config.qopt_src_root}/examples/cortex-m/run "
                       f"--qopt {config.qopt_obj_root}/bin/qopt"),
+    ("%wasi", f"{node} --no-warnings --experimental-wasi-unstable-preview1 {config.qopt_src_root}/examples/webassembly/wasi.mjs"),
+    ("%wasm_run", f"{node} {config.qopt_src_root}/examples/webassembly/run.mjs"),
     ("%benchmarks_run", f"{sys.executable} {benchmarks}/run"),
     ("%benchmarks", benchmarks),
     ("%python", sys.executable),

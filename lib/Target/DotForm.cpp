@@ -64,15 +64,16 @@ DotForm DotForm::choose(const TargetInfo &target, const DotShape &shape) {
     return form;
   }
   // Plain arithmetic is all that qopt knows of others.
+  bool isX86 = target.arch == TargetInfo::Arch::X86_64;
   bool isWhole = shape.lanes == 4 || shape.lanes == 8 || shape.lanes == 16;
-  if (target.arch != TargetInfo::Arch::X86_64 || !isWhole ||
-      shape.lanes * 32 > target.vectorBits)
+  if (!isWhole || shape.lanes * 32 > target.vectorBits ||
+      !(isX86 || target.arch == TargetInfo::Arch::Wasm))
     return form;
   // More steps would save less than the registers that their weights take.
   constexpr int64_t kMostSteps = 2;
   int64_t steps = std::min(kMostSteps, exactPairSteps(shape.pairBound));
   form.kind = Kind::Pairs;
-  if (shape.unsignedA && !shape.unsignedB && steps > 0) {
+  if (isX86 && shape.unsignedA && !shape.unsignedB && steps > 0) {
     form.kind = Kind::PairSums;
     form.steps = steps;
   }

@@ -155,10 +155,12 @@ qopt::createTargetMachine(const TargetInfo &info, unsigned optLevel) {
                           : optLevel == 1 ? CodeGenOptLevel::Less
                           : optLevel == 2 ? CodeGenOptLevel::Default
                                           : CodeGenOptLevel::Aggressive;
+  // Firmware, and modules of WebAssembly.
+  bool hasFixedAddresses = info.arch == TargetInfo::Arch::CortexM ||
+                           info.arch == TargetInfo::Arch::Wasm;
   std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
       triple, info.cpu, info.features, targetOptions,
-      // Firmware is linked to fixed addresses.
-      info.arch == TargetInfo::Arch::CortexM ? Reloc::Static : Reloc::PIC_,
+      hasFixedAddresses ? Reloc::Static : Reloc::PIC_,
       /*CM=*/std::nullopt, level));
   if (!machine)
     return createStringError("this LLVM cannot generate code for " + info.name);
@@ -245,8 +247,9 @@ Expected<std::string> qopt::generateCode(Module &module, TargetMachine &machine,
 }
 
 /// What the object may leave to the linker: the two functions of the C
-/// library, the host's hook of a calibration build, and where versions for Arm
-/// are chosen between what asks Linux for the CPU's features.
+/// library, the host's hook of a calibration build, where versions for Arm are
+/// chosen between what asks Linux for the CPU's features, and the stack of
+/// WebAssembly, which the linker places.
 static Error checkUndefinedSymbols(StringRef bytes) {
   Expected<std::unique_ptr<object::ObjectFile>> object =
       object::ObjectFile::createObjectFile(MemoryBufferRef(bytes, "object"));
@@ -262,7 +265,8 @@ static Error checkUndefinedSymbols(StringRef bytes) {
     if (!name)
       return name.takeError();
     // The null symbol of ELF is undefined and has no name.
-    if (!is_contained({"", "memcpy", "memset", "qopt_observe", "getauxval"},
+    if (!is_contained({"", "memcpy", "memset", "qopt_observe", "getauxval",
+                       "__stack_pointer"},
                       *name))
       return make_error<InternalError>(
           "expected code that calls only memcpy and memset, got a call of '" +

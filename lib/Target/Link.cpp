@@ -151,9 +151,30 @@ Expected<std::string> qopt::assemblePtx(StringRef ptx,
   return readFile(output->path());
 }
 
+/// The linker's command for a shared library.
+static Expected<SmallVector<std::string>>
+sharedLinkCommand(const ModelInfo &info, const TargetInfo &target) {
+  bool isWasm = target.arch == TargetInfo::Arch::Wasm;
+  SmallVector<std::string> command;
+  Expected<std::string> linker =
+      isWasm ? findTool({"wasm-ld", "wasm-ld-22"}, "lld-22")
+             : findTool({"ld.lld", "ld.lld-22"}, "lld-22");
+  if (!linker)
+    return linker.takeError();
+  if (isWasm)
+    // What is beyond __heap_base is the caller's.
+    command = {*linker, "--no-entry", "--export-dynamic",
+               "--export=__heap_base", "--strip-all"};
+  else
+    command = {*linker, "-shared", "--build-id=none", "--hash-style=gnu",
+               "-z",    "relro",   "-soname",         info.name + ".so"};
+  return command;
+}
+
 Expected<std::string> qopt::linkSharedObject(StringRef object,
-                                             const ModelInfo &info) {
-  Expected<std::string> linker = findTool({"ld.lld", "ld.lld-22"}, "lld-22");
+                                             const ModelInfo &info,
+                                             const TargetInfo &target) {
+  Expected<SmallVector<std::string>> linker = sharedLinkCommand(info, target);
   if (!linker)
     return linker.takeError();
   Expected<TemporaryFile> input = TemporaryFile::create("o", object);
@@ -162,10 +183,9 @@ Expected<std::string> qopt::linkSharedObject(StringRef object,
   Expected<TemporaryFile> output = TemporaryFile::create("so", "");
   if (!output)
     return output.takeError();
-  std::string soname = info.name + ".so";
-  if (Error error = runTool({*linker, "-shared", "--build-id=none",
-                             "--hash-style=gnu", "-z", "relro", "-soname",
-                             soname, "-o", output->path(), input->path()}))
+  SmallVector<StringRef> command(linker->begin(), linker->end());
+  command.append({"-o", output->path(), input->path()});
+  if (Error error = runTool(command))
     return error;
   return readFile(output->path());
 }

@@ -35,6 +35,7 @@ static constexpr TargetInfo::Arch kX86 = TargetInfo::Arch::X86_64;
 static constexpr TargetInfo::Arch kArm = TargetInfo::Arch::AArch64;
 static constexpr TargetInfo::Arch kCortexM = TargetInfo::Arch::CortexM;
 static constexpr TargetInfo::Arch kGpu = TargetInfo::Arch::Nvptx;
+static constexpr TargetInfo::Arch kWasm = TargetInfo::Arch::Wasm;
 static constexpr TargetInfo::Arch kPlain = TargetInfo::Arch::Plain;
 
 // Strongest first within an architecture: "native" takes the first row whose
@@ -74,6 +75,9 @@ static constexpr Row kRows[] = {
     {"aarch64-android", kArm, "generic", "", 128, 32, ""},
     // Registers of 128 bits are the least that V has.
     {"rv64gcv", kPlain, "generic-rv64", "+m,+a,+f,+d,+c,+v", 128, 32, ""},
+    // Memory is copied and filled by instructions, so nothing is called. The
+    // registers are those of the machines that engines compile for.
+    {"wasm32", kWasm, "generic", "+simd128,+bulk-memory", 128, 16, ""},
 };
 
 // Features that may follow an aarch64 name, in canonical order.
@@ -112,6 +116,8 @@ static std::string tripleOf(const Row &row) {
   }
   case TargetInfo::Arch::Nvptx:
     return "nvptx64-nvidia-cuda";
+  case TargetInfo::Arch::Wasm:
+    return "wasm32-unknown-wasi";
   case TargetInfo::Arch::Plain:
     return "riscv64-unknown-linux-gnu";
   }
@@ -149,7 +155,9 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
     info.hasFloat = info.name != "cortex-m0" && info.name != "cortex-m3";
     info.hasDsp = info.hasFloat;
   }
-  info.hasFma = info.hasFloat && info.name != "x86-64-v2";
+  if (row.arch == kWasm)
+    info.indexBits = 32;
+  info.hasFma = info.hasFloat && info.name != "x86-64-v2" && row.arch != kWasm;
   info.hasCpAsync = row.arch == kGpu && info.cpu != "sm_75";
   if (info.hasVnni512)
     info.l2Bytes = 1024 * 1024;

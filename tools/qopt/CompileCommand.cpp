@@ -361,7 +361,7 @@ llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
   }
   if (kind == EmitKind::SharedObject || kind == EmitKind::Executable) {
     bytes = kind == EmitKind::SharedObject
-                ? linkSharedObject(*bytes, *info)
+                ? linkSharedObject(*bytes, *info, options.target)
                 : linkExecutable(*bytes, *info, options.target);
     if (!bytes)
       return bytes.takeError();

@@ -236,7 +236,7 @@ TEST_F(CompiledModelTest, SharedObjectRoundTrip) {
   ModelInfo info = cantFail(getModelInfo(*module, options));
   auto object = cantFail(emitCode(*module, CodeKind::Object, options));
   EXPECT_EQ(object, cantFail(emitCode(*module, CodeKind::Object, options)));
-  auto library = linkSharedObject(object, info);
+  auto library = linkSharedObject(object, info, options.target);
   ASSERT_TRUE(!!library) << llvm::toString(library.takeError());
 
   llvm::SmallString<128> path;

@@ -134,6 +134,20 @@ TEST(TargetInfo, CortexM) {
   EXPECT_EQ(getOrFail("x86-64-v3").indexBits, 64u);
 }
 
+TEST(TargetInfo, WebAssembly) {
+  TargetInfo info = getOrFail("wasm32");
+  EXPECT_EQ(info.indexBits, 32u);
+  EXPECT_FALSE(info.hasFma);
+  EXPECT_TRUE(info.hasPrograms());
+  EXPECT_FALSE(info.runsOnHost());
+  // No instruction that saturates, whatever the weights prove.
+  DotShape shape;
+  shape.lanes = 4;
+  shape.unsignedA = true;
+  shape.pairBound = 16;
+  EXPECT_EQ(DotForm::choose(info, shape).kind, DotForm::Kind::Pairs);
+}
+
 TEST(DotForm, FollowsTheTarget) {
   DotShape shape;
   shape.unsignedA = true;

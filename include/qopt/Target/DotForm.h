@@ -39,7 +39,8 @@ struct DotForm {
     Matrix,
     /// `pmaddubsw` adds two products in 16 bits, `pmaddwd` those sums.
     PairSums,
-    /// `pmaddwd` on bytes that are extended to 16 bits.
+    /// `pmaddwd`, or `i32x4.dot_i16x8_s` of WebAssembly, on bytes that are
+    /// extended to 16 bits.
     Pairs,
     /// `smull` and `smull2` make products of 16 bits, `addp` adds neighbours in
     /// 16 bits, `sadalp` those sums.

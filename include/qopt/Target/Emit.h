@@ -96,9 +96,12 @@ llvm::Expected<ObjectSizes> measureObject(llvm::StringRef object);
 /// NAME.h for the model.
 std::string emitHeader(const ModelInfo &info);
 
-/// Links the bytes of an object into those of a shared library, with ld.lld.
+/// Links the bytes of an object into those of a shared library, with ld.lld; of
+/// WebAssembly, into a module that exports its memory and the C interface, with
+/// wasm-ld.
 llvm::Expected<std::string> linkSharedObject(llvm::StringRef object,
-                                             const ModelInfo &info);
+                                             const ModelInfo &info,
+                                             const TargetInfo &target);
 
 /// The bytes of an object of runtime/qopt_main.c for models of this name and
 /// number of threads.

@@ -27,7 +27,7 @@ namespace qopt {
 struct TargetInfo {
   /// Plain: no instruction that qopt would name itself, only the portable forms
   /// of LLVM's vectors.
-  enum class Arch { X86_64, AArch64, CortexM, Nvptx, Plain };
+  enum class Arch { X86_64, AArch64, CortexM, Nvptx, Wasm, Plain };
 
   /// Canonical name, never "native": the same name gives the same bytes on
   /// every host.

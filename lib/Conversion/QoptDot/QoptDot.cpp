@@ -296,7 +296,9 @@ Value DotLowering::lowerToWidePairs(DotOp op) {
   return arith::AddIOp::create(b, loc, op.getAcc(), sums);
 }
 
-static StringRef pairIntrinsic(int64_t lanes) {
+static StringRef pairIntrinsic(const TargetInfo &target, int64_t lanes) {
+  if (target.arch == TargetInfo::Arch::Wasm)
+    return "llvm.wasm.dot";
   return lanes == 16  ? "llvm.x86.avx512.pmaddw.d.512"
          : lanes == 8 ? "llvm.x86.avx2.pmadd.wd"
                       : "llvm.x86.sse2.pmadd.wd";
@@ -323,8 +325,8 @@ Value DotLowering::lowerToPairSums(ArrayRef<DotOp> chain) {
         call(loc, saturatingPairIntrinsic(count), type, {op.getA(), op.getB()});
     sum = sum ? arith::AddIOp::create(b, loc, sum, products) : products;
   }
-  Value wide = call(loc, pairIntrinsic(count), first.getAcc().getType(),
-                    {sum, splat(loc, type, 1)});
+  Value wide = call(loc, pairIntrinsic(*target, count),
+                    first.getAcc().getType(), {sum, splat(loc, type, 1)});
   return arith::AddIOp::create(b, loc, first.getAcc(), wide);
 }
 
@@ -338,8 +340,8 @@ Value DotLowering::lowerToPairs(DotOp op) {
   for (bool isOdd : {false, true}) {
     Value first = extend(op.getLoc(), op.getA(), op.getUnsignedA(), isOdd);
     Value second = extend(op.getLoc(), op.getB(), op.getUnsignedB(), isOdd);
-    Value pairs = call(op.getLoc(), pairIntrinsic(lanes(op)), sum.getType(),
-                       {first, second});
+    Value pairs = call(op.getLoc(), pairIntrinsic(*target, lanes(op)),
+                       sum.getType(), {first, second});
     sum = arith::AddIOp::create(b, op.getLoc(), sum, pairs);
   }
   return sum;
