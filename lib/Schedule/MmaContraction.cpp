@@ -90,7 +90,7 @@ std::optional<MmaContraction> matchMmaContraction(Operation *op) {
 SmallVector<int64_t> chooseMmaTile(const MmaContraction &mma) {
   // Widest first; the larger of equal width only where its blocks fill a GPU,
   // which has some hundred multiprocessors.
-  static constexpr int64_t kTiles[][4] = {{128, 128, 64, 32},
+  static constexpr int64_t kTiles[][4] = {{128, 128, 64, 64},
                                           {128, 64, 32, 32},
                                           {64, 64, 32, 32},
                                           {64, 32, 32, 16},

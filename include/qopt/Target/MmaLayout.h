@@ -35,6 +35,9 @@ constexpr int64_t swizzledPiece(int64_t row, int64_t piece, int64_t rowBytes) {
   return piece ^ (row / (8 / pieces) % pieces);
 }
 
+/// After so many rows the pieces are where they were.
+constexpr int64_t kMmaSwizzledRows = 8;
+
 } // namespace qopt
 
 #endif // QOPT_TARGET_MMALAYOUT_H
