@@ -74,7 +74,9 @@ std::optional<MmaContraction> matchMmaContraction(Operation *op) {
   int64_t bytes = cast<ShapedType>(dot->lhs.getType()).getShape().back();
   if (out.getResults().back() !=
           getAffineDimExpr(dot->outLoop, op->getContext()) ||
-      mma.rows < kLeastRows || mma.channels % 2 != 0 || bytes % kCopyBytes != 0)
+      mma.rows < kLeastRows || mma.channels % 2 != 0 ||
+      bytes % kCopyBytes != 0 ||
+      (dot->isPacked4() && mma.segments * dot->depth() > kMmaMostNibbles))
     return std::nullopt;
   SmallVector<AffineExpr> zeros(dot->extents.size(),
                                 getAffineConstantExpr(0, op->getContext()));

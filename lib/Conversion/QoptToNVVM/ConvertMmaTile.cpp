@@ -631,16 +631,12 @@ SmallVector<Value> MmaTileLowering::loadFragments(int64_t depthStep) {
   return words;
 }
 
-/// Two signed nibbles a byte -> bytes:
-///   x & 15, and 30 times its sign bit, 8, is 0xF0: no carry leaves a byte.
+/// Two signed nibbles a byte -> bytes of 16 times as much: no sign to extend.
 std::pair<Value, Value> MmaTileLowering::unpackNibbles(Value word) {
-  auto extend = [&](Value bits) {
-    Value low = arith::AndIOp::create(b, loc, bits, i32(0x0F0F0F0F));
-    Value sign = arith::AndIOp::create(b, loc, bits, i32(0x08080808));
-    return Value(arith::OrIOp::create(b, loc, low, mul(sign, i32(30))));
-  };
-  Value high = arith::ShRUIOp::create(b, loc, word, i32(4));
-  return {extend(word), extend(high)};
+  Value low = arith::ShLIOp::create(b, loc, word, i32(4));
+  Value mask = i32(int32_t(0xF0F0F0F0));
+  return {arith::AndIOp::create(b, loc, low, mask),
+          arith::AndIOp::create(b, loc, word, mask)};
 }
 
 /// 16 rows by 8 channels by 32 bytes; without m16n8k32, four of m8n8k16, whose
@@ -765,6 +761,10 @@ void MmaTileLowering::emitSteps() {
   for (int64_t step = inLoop; step + 1 < steps; ++step)
     emitStep({}, steps - 2 - step);
   emitStep({}, std::nullopt);
+  // Of nibbles, sums are 16 times too large (kMmaMostNibbles).
+  if (op.getPacked4())
+    for (Value &sum : state.sums)
+      sum = arith::ShRSIOp::create(b, loc, sum, i32(4));
 }
 
 LogicalResult MmaTileLowering::run() {
