@@ -74,7 +74,9 @@ std::optional<MmaContraction> matchMmaContraction(Operation *op) {
   int64_t bytes = cast<ShapedType>(dot->lhs.getType()).getShape().back();
   if (out.getResults().back() !=
           getAffineDimExpr(dot->outLoop, op->getContext()) ||
-      mma.rows < kLeastRows || mma.channels % 2 != 0 || bytes % kCopyBytes != 0)
+      mma.rows < kLeastRows || mma.channels % 2 != 0 ||
+      bytes % kCopyBytes != 0 ||
+      (dot->isPacked4() && mma.segments * dot->depth() > kMmaMostNibbles))
     return std::nullopt;
   SmallVector<AffineExpr> zeros(dot->extents.size(),
                                 getAffineConstantExpr(0, op->getContext()));
@@ -90,7 +92,7 @@ std::optional<MmaContraction> matchMmaContraction(Operation *op) {
 SmallVector<int64_t> chooseMmaTile(const MmaContraction &mma) {
   // Widest first; the larger of equal width only where its blocks fill a GPU,
   // which has some hundred multiprocessors.
-  static constexpr int64_t kTiles[][4] = {{128, 128, 64, 32},
+  static constexpr int64_t kTiles[][4] = {{128, 128, 64, 64},
                                           {128, 64, 32, 32},
                                           {64, 64, 32, 32},
                                           {64, 32, 32, 16},

@@ -22,6 +22,11 @@ namespace qopt {
 /// What one mma.sync takes of a row, and one ldmatrix of a matrix's row.
 constexpr int64_t kMmaDepth = 32, kMmaPiece = 16;
 
+/// Most products of 4-bit weights in a sum. They are multiplied in the upper
+/// half of a byte, as 16 times as much, and the sum is divided in the end:
+///   |activation| <= 255, |weight| <= 8, and 16 sums must fit 32 bits.
+constexpr int64_t kMmaMostNibbles = ((int64_t(1) << 27) - 1) / (255 * 8);
+
 /// Bytes of activations in one step of the pipeline over segments of `depth`
 /// bytes; a segment is filled up with zeros to a multiple of it.
 constexpr int64_t mmaChunk(int64_t depth) { return depth <= 32 ? 32 : 64; }
@@ -34,6 +39,9 @@ constexpr int64_t swizzledPiece(int64_t row, int64_t piece, int64_t rowBytes) {
   int64_t pieces = rowBytes / kMmaPiece;
   return piece ^ (row / (8 / pieces) % pieces);
 }
+
+/// After so many rows the pieces are where they were.
+constexpr int64_t kMmaSwizzledRows = 8;
 
 } // namespace qopt
 

@@ -11,6 +11,8 @@
 //
 //   QOPT_EMULATOR_SM=75       the compute capability (default 90)
 //   QOPT_EMULATOR_STATS=FILE  appends one line of figures per launch
+//   QOPT_EMULATOR_BLOCKS=1    runs so many blocks of each grid, for figures
+//                             of a kernel whose results are not needed
 //
 //===----------------------------------------------------------------------===//
 
@@ -53,6 +55,11 @@ State &state() {
 int computeCapability() {
   const char *text = getenv("QOPT_EMULATOR_SM");
   return text ? atoi(text) : 90;
+}
+
+uint64_t mostBlocks() {
+  const char *text = getenv("QOPT_EMULATOR_BLOCKS");
+  return text ? strtoull(text, nullptr, 10) : UINT64_MAX;
 }
 
 void writeStatistics(const Kernel &kernel, const Statistics &statistics) {
@@ -228,7 +235,7 @@ int cuLaunchKernel(void *function, unsigned gridX, unsigned gridY,
   Statistics statistics;
   try {
     launch(kernel, state().memory, grid, block, sharedBytes, parameters.data(),
-           statistics);
+           statistics, mostBlocks());
   } catch (const std::exception &fault) {
     state().isBroken = true;
     return complain(kernel.name.c_str(), fault, LaunchFailed);

@@ -224,23 +224,24 @@ static void runBlock(Block &block) {
 void ptx::launch(const Kernel &kernel, GlobalMemory &memory,
                  const unsigned grid[3], const unsigned size[3],
                  uint64_t dynamicShared, const uint8_t *parameters,
-                 Statistics &statistics) {
+                 Statistics &statistics, uint64_t mostBlocks) {
   uint64_t threads = uint64_t(size[0]) * size[1] * size[2];
   if (threads == 0 || threads > uint64_t(kernel.maxThreads))
     throw Fault("'" + kernel.name + "' takes blocks of up to " +
                 std::to_string(kernel.maxThreads) + " threads, got " +
                 std::to_string(threads));
-  for (unsigned z = 0; z < grid[2]; ++z)
-    for (unsigned y = 0; y < grid[1]; ++y)
-      for (unsigned x = 0; x < grid[0]; ++x) {
-        Block block{kernel,
-                    memory,
-                    parameters,
-                    SharedMemory(kernel.sharedBytes + dynamicShared),
-                    {grid[0], grid[1], grid[2]},
-                    {size[0], size[1], size[2]},
-                    {x, y, z},
-                    statistics};
-        runBlock(block);
-      }
+  uint64_t blocks = uint64_t(grid[0]) * grid[1] * grid[2];
+  for (uint64_t number = 0; number < std::min(blocks, mostBlocks); ++number) {
+    Block block{kernel,
+                memory,
+                parameters,
+                SharedMemory(kernel.sharedBytes + dynamicShared),
+                {grid[0], grid[1], grid[2]},
+                {size[0], size[1], size[2]},
+                {unsigned(number % grid[0]),
+                 unsigned(number / grid[0] % grid[1]),
+                 unsigned(number / grid[0] / grid[1])},
+                statistics};
+    runBlock(block);
+  }
 }

@@ -151,10 +151,11 @@ struct Block {
   Statistics &statistics;
 };
 
-/// Runs all blocks of a grid, one after the other.
+/// Runs the blocks of a grid, one after the other.
 void launch(const Kernel &kernel, GlobalMemory &memory, const unsigned grid[3],
             const unsigned block[3], uint64_t dynamicShared,
-            const uint8_t *parameters, Statistics &statistics);
+            const uint8_t *parameters, Statistics &statistics,
+            uint64_t mostBlocks = UINT64_MAX);
 
 } // namespace ptx
 

@@ -151,10 +151,11 @@ void ptx::store(Op op, Warp &w, uint32_t mask) {
 
 /// cp.async.ca/cg.shared.global [to], [from], size{, source size}
 void ptx::copyAsync(Op op, Warp &w, uint32_t mask) {
+  int size = int(op.operands[2].value);
+  std::array<uint64_t, kLanes> places{};
   forLanes(mask, [&](int lane) {
     uint64_t to = w.addressOf(op.operands[0], lane),
              from = w.addressOf(op.operands[1], lane);
-    int size = int(op.operands[2].value);
     int given =
         op.operands.size() > 3 ? int(w.get(op.operands[3], lane)) : size;
     if ((size != 4 && size != 8 && size != 16) || given < 0 || given > size ||
@@ -170,7 +171,9 @@ void ptx::copyAsync(Op op, Warp &w, uint32_t mask) {
     w.block.shared.reserve(to, uint64_t(size), w.number, op);
     w.copies[lane].back().push_back(copy);
     w.block.statistics.asyncBytes += uint64_t(size);
+    places[lane] = to;
   });
+  countBanks(op, w, mask, places, size);
 }
 
 void ptx::commitCopies(Op op, Warp &w, uint32_t mask) {

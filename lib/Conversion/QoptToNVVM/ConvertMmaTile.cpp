@@ -6,17 +6,23 @@
 //===----------------------------------------------------------------------===//
 //
 // The threads of a block copy one step of activations and weights after the
-// other into shared memory and multiply what has arrived. With cp.async the
-// copies of the next steps go on meanwhile:
+// other into shared memory, and multiply what has arrived. Copies are a few
+// steps ahead of the products, and the fragments in registers one mma.sync:
 //
-//   issue steps 0 .. stages - 2
-//   for c: wait for step c; barrier; issue step c + stages - 1; multiply step c
+//   start copies of steps 0 .. ahead - 1; finish those of step 0; barrier
+//   load fragments of step 0, depth 0
+//   for step c, for depth d:
+//     first depth: start copies of step c + ahead
+//     last depth:  finish copies of step c + 1; barrier
+//     load the fragments that come after (c, d); multiply those of (c, d)
 //
-// The barrier also says that all have multiplied step c - 1, whose buffer the
-// new copies go to. Without cp.async the next step waits in registers:
+// The barrier also says that all have loaded the fragments of step c, whose
+// buffer the next copies go to. Copies of cp.async are started, and waited for;
+// others are loads to registers, one step ahead, and stores from there.
 //
-//   store step 0; barrier
-//   for c: load step c + 1; multiply step c; store step c + 1; barrier
+// Steps with copies are a loop; the last ones follow it. In the loop nothing is
+// computed twice: addresses advance, and what is a constant apart from another
+// address is an offset of the instruction.
 //
 //===----------------------------------------------------------------------===//
 
@@ -46,19 +52,57 @@ namespace {
 
 constexpr unsigned kGlobal = 1, kShared = 3;
 
+/// A place `distance` bytes after `base`, a pointer.
+struct Place {
+  Value base;
+  int64_t distance = 0;
+};
+
 /// One side's part of a step, and this thread's share of copying it: pieces
 /// of `unit` bytes, every `threads`-th one.
 struct CopyPlan {
   int64_t rowBytes = 0, bytes = 0, unit = kMmaPiece;
   struct Piece {
-    /// Address in global memory for step 0, place in a buffer.
-    Value from, to;
+    /// The address in global memory is that many bytes after a source.
+    unsigned source = 0;
+    int64_t distance = 0;
+    /// The place in the first buffer.
+    Place to;
     /// Of activations: the byte of the segment that it begins at.
     Value depth;
     /// Not every thread has it: null if they do.
     Value exists;
   };
   SmallVector<Piece> pieces;
+  /// Addresses for step 0.
+  SmallVector<Value> sources;
+};
+
+/// What a step leaves to the next one.
+struct State {
+  SmallVector<Value> sums;
+  /// Of the next mma.sync, as ldmatrix left them: rows, then channels.
+  SmallVector<Value> fragments;
+  /// Addresses in global memory for the copies that start next: of the
+  /// activations, then of the weights.
+  SmallVector<Value> sources;
+  /// Where the buffers of this step and of those copies begin.
+  Value read, write;
+
+  SmallVector<Value> flat() const {
+    SmallVector<Value> values = {read, write};
+    for (const auto *list : {&sums, &fragments, &sources})
+      llvm::append_range(values, *list);
+    return values;
+  }
+  void assign(ValueRange values) {
+    read = values[0], write = values[1];
+    values = values.drop_front(2);
+    for (auto *list : {&sums, &fragments, &sources}) {
+      llvm::copy(values.take_front(list->size()), list->begin());
+      values = values.drop_front(list->size());
+    }
+  }
 };
 
 class MmaTileLowering {
@@ -90,43 +134,58 @@ private:
   }
   SmallVector<Value> call(StringRef name, TypeRange results,
                           ValueRange operands);
-  Value inGlobal(Value address);
-  Value inShared(Value offset);
+  Value after(Value pointer, Value bytes);
+  Value after(Value pointer, int64_t bytes);
 
   // Addresses.
-  Value addressOf(Value memref);
+  Value pointerTo(Value memref);
   AffineExpr linear(AffineMap map);
+  std::optional<int64_t> constantStep(AffineExpr expr, int64_t distance);
+  AffineExpr lhsOffset();
+  Value placeInTile(Value row, Value piece, int64_t rowBytes);
   int64_t knownAlignment();
   FailureOr<SmallVector<int64_t>> stridesOfLhs();
+  void chooseCopies();
+  void makeShared();
   void planLhs();
   void planWeights();
+  void planFragments();
   Value numberOf(CopyPlan::Piece &piece, int64_t i, int64_t total);
-  void makeShared();
 
   // Copies.
+  using Visit = function_ref<void(const CopyPlan &, const CopyPlan::Piece &,
+                                  Value from, Value to)>;
+  void forPieces(Value buffer, Visit visit);
+  void ifExists(const CopyPlan::Piece &piece, function_ref<void()> body);
+  SmallVector<Value> startCopies(Value step, Value buffer);
+  void finishCopies(ArrayRef<Value> values, int64_t pending);
   void issue(Value step, Value buffer);
-  void issueGuarded(Value step, Value buffer);
   SmallVector<Value> load(Value step);
-  void store(ArrayRef<Value> values, Value buffer);
-  Value offsetInLhs(Value step);
-  Value offsetInWeights(Value step);
-  Value segmentDepth(Value step, const CopyPlan::Piece &piece);
   Value loadPiece(const CopyPlan &plan, const CopyPlan::Piece &piece,
-                  Value offset, Value step);
+                  Value from, Value step);
+  void store(ArrayRef<Value> values);
+  Value segmentDepth(Value step, const CopyPlan::Piece &piece);
+  void advanceSources(Value step);
   void barrier();
-  Value bufferOf(Value step, int64_t stages);
 
   // Products.
-  void multiply(Value buffer);
-  SmallVector<Value> loadMatrices(Value buffer, int64_t place, int64_t rowBytes,
-                                  Value row, Value piece, int64_t count);
-  SmallVector<Value> loadWeights(Value buffer, int64_t depthStep);
+  /// That one ldmatrix reads of the channels.
+  int64_t matricesOfWeights() {
+    return op.getPacked4() && tile[3] % 32 != 0 ? 2 : 4;
+  }
+  SmallVector<Value> loadMatrices(Value place, int64_t distance, int64_t count);
+  SmallVector<Value> loadFragments(int64_t depthStep);
   std::pair<Value, Value> unpackNibbles(Value word);
+  void multiply();
   void multiplyFragments(ArrayRef<Value> a, Value low, Value high,
                          MutableArrayRef<Value> sums);
-  void runAsync();
-  void runThroughRegisters();
-  void forSteps(function_ref<void(Value)> body);
+
+  // Steps.
+  int64_t bufferBytes() const { return lhs.bytes + weights.bytes; }
+  void fill();
+  void rotate();
+  void emitStep(Value copied, std::optional<int64_t> pending);
+  void emitSteps();
 
   MmaTileOp op;
   const TargetInfo &target;
@@ -135,11 +194,14 @@ private:
   ArrayRef<int64_t> tile;
   int64_t chunk, chunksPerSegment, steps;
   SmallVector<int64_t> strides;
-  int64_t offset = 0;
+  int64_t offset = 0, stages = 2;
   bool isAsync = false;
   CopyPlan lhs, weights;
   Value shared, thread, block, lane, warp;
-  SmallVector<Value> sums;
+  /// Where this lane's rows for ldmatrix begin in the first buffer, for each
+  /// depth of a step.
+  SmallVector<Value> lhsPlaces, weightPlaces;
+  State state;
 };
 
 struct ConvertMmaTile : qopt::impl::ConvertMmaTilePassBase<ConvertMmaTile> {
@@ -186,16 +248,15 @@ SmallVector<Value> MmaTileLowering::call(StringRef name, TypeRange results,
   return values;
 }
 
-Value MmaTileLowering::inGlobal(Value address) {
-  auto type = LLVM::LLVMPointerType::get(b.getContext(), kGlobal);
-  Value bits = arith::IndexCastUIOp::create(b, loc, b.getI64Type(), address);
-  return LLVM::IntToPtrOp::create(b, loc, type, bits);
+Value MmaTileLowering::after(Value pointer, Value bytes) {
+  if (bytes.getType().isIndex())
+    bytes = arith::IndexCastUIOp::create(b, loc, b.getI64Type(), bytes);
+  return LLVM::GEPOp::create(b, loc, pointer.getType(), b.getI8Type(), pointer,
+                             ArrayRef<LLVM::GEPArg>{bytes});
 }
 
-Value MmaTileLowering::inShared(Value offset) {
-  auto type = LLVM::LLVMPointerType::get(b.getContext(), kShared);
-  return LLVM::GEPOp::create(b, loc, type, b.getI8Type(), shared,
-                             ArrayRef<LLVM::GEPArg>{offset});
+Value MmaTileLowering::after(Value pointer, int64_t bytes) {
+  return bytes == 0 ? pointer : after(pointer, index(bytes));
 }
 
 void MmaTileLowering::barrier() {
@@ -206,8 +267,12 @@ void MmaTileLowering::barrier() {
 // Addresses
 //===----------------------------------------------------------------------===//
 
-Value MmaTileLowering::addressOf(Value memref) {
-  return memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memref);
+Value MmaTileLowering::pointerTo(Value memref) {
+  auto type = LLVM::LLVMPointerType::get(b.getContext(), kGlobal);
+  Value address =
+      memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memref);
+  address = arith::IndexCastUIOp::create(b, loc, b.getI64Type(), address);
+  return LLVM::IntToPtrOp::create(b, loc, type, address);
 }
 
 /// The place that `map` gives, in bytes from the start of `lhs`.
@@ -216,6 +281,34 @@ AffineExpr MmaTileLowering::linear(AffineMap map) {
   for (auto [expr, stride] : llvm::zip_equal(map.getResults(), strides))
     sum = sum + expr * stride;
   return simplifyAffineExpr(sum, 1, 0);
+}
+
+/// How much `expr` grows where its dimension grows by `distance`, if that is
+/// the same everywhere.
+std::optional<int64_t> MmaTileLowering::constantStep(AffineExpr expr,
+                                                     int64_t distance) {
+  AffineExpr moved =
+      expr.replace(b.getAffineDimExpr(0), b.getAffineDimExpr(0) + distance);
+  auto step =
+      dyn_cast<AffineConstantExpr>(simplifyAffineExpr(moved - expr, 1, 0));
+  return step ? std::optional(step.getValue()) : std::nullopt;
+}
+
+/// How far the activations of a step are from those of step 0.
+AffineExpr MmaTileLowering::lhsOffset() {
+  AffineExpr d0 = b.getAffineDimExpr(0);
+  if (op.getNumSegments() == 1)
+    return d0 * chunk;
+  return linear(op.getOffsets()).replace(d0, d0.floorDiv(chunksPerSegment)) +
+         d0 % chunksPerSegment * chunk;
+}
+
+Value MmaTileLowering::placeInTile(Value row, Value piece, int64_t rowBytes) {
+  int64_t pieces = rowBytes / kMmaPiece;
+  AffineExpr d0 = b.getAffineDimExpr(0);
+  Value swizzle = apply(d0.floorDiv(8 / pieces) % pieces, row);
+  Value place = arith::XOrIOp::create(b, loc, piece, swizzle);
+  return add(mul(row, index(rowBytes)), mul(place, index(kMmaPiece)));
 }
 
 FailureOr<SmallVector<int64_t>> MmaTileLowering::stridesOfLhs() {
@@ -240,37 +333,40 @@ int64_t MmaTileLowering::knownAlignment() {
 
 /// Pieces of rows: row and piece by the number of the copy.
 void MmaTileLowering::planLhs() {
-  int64_t threads = op.getNumThreads();
-  lhs.rowBytes = chunk;
-  lhs.bytes = tile[0] * chunk;
-  lhs.unit = knownAlignment();
-  // cp.async takes 4, 8 or 16 bytes, and fewer of them at the end of a segment.
-  isAsync = target.hasCpAsync && lhs.unit >= 4 && tile[4] >= 2;
-  if (!isAsync && op.getDepth() % chunk != 0)
-    lhs.unit = std::gcd(lhs.unit, op.getDepth());
-  int64_t perRow = chunk / lhs.unit, total = tile[0] * perRow;
-  Value start = add(addressOf(op.getLhs()), index(offset));
+  int64_t threads = op.getNumThreads(), perRow = chunk / lhs.unit;
   int64_t blocksAlong = llvm::divideCeil(op.getNumChannels(), tile[1]);
-  AffineExpr d0 = b.getAffineDimExpr(0);
+  AffineExpr d0 = b.getAffineDimExpr(0), rows = linear(op.getRows());
+  bool isWhole = op.getNumRows() % tile[0] == 0;
+  // A thread's pieces are so many rows apart, at one depth.
+  int64_t apart = threads % perRow == 0 ? threads / perRow : 0;
+  std::optional<int64_t> bytesApart = constantStep(rows, apart);
+  Value start = after(pointerTo(op.getLhs()), offset);
   Value firstRow = apply(d0.floorDiv(blocksAlong) * tile[0], block);
-  for (int64_t i = 0; i * threads < total; ++i) {
+  for (int64_t i = 0, total = tile[0] * perRow; i * threads < total; ++i) {
     CopyPlan::Piece piece;
     Value number = numberOf(piece, i, total);
+    bool follows = i > 0 && !piece.exists && apart != 0;
     Value row = apply(d0.floorDiv(perRow), number);
-    piece.depth = apply(d0 % perRow * lhs.unit, number);
-    // Rows beyond the last one read that one; nobody stores their sums.
-    Value clamped = arith::MinUIOp::create(b, loc, add(firstRow, row),
-                                           index(op.getNumRows() - 1));
-    piece.from =
-        add(add(start, apply(linear(op.getRows()), clamped)), piece.depth);
-    int64_t pieces = chunk / kMmaPiece;
-    Value swizzle = apply(d0.floorDiv(8 / pieces) % pieces, row);
-    Value place = arith::XOrIOp::create(
-        b, loc, apply(d0.floorDiv(kMmaPiece), piece.depth), swizzle);
-    place =
-        add(mul(row, index(chunk)), add(mul(place, index(kMmaPiece)),
-                                        apply(d0 % kMmaPiece, piece.depth)));
-    piece.to = toI32(place);
+    piece.depth = follows ? lhs.pieces.front().depth
+                          : apply(d0 % perRow * lhs.unit, number);
+    if (follows && apart % kMmaSwizzledRows == 0) {
+      piece.to = {lhs.pieces.front().to.base, i * apart * chunk};
+    } else {
+      Value place =
+          placeInTile(row, apply(d0.floorDiv(kMmaPiece), piece.depth), chunk);
+      piece.to.base =
+          after(shared, add(place, apply(d0 % kMmaPiece, piece.depth)));
+    }
+    if (follows && isWhole && bytesApart) {
+      piece.distance = i * *bytesApart;
+    } else {
+      // Rows beyond the last one read that one; nobody stores their sums.
+      row = add(firstRow, row);
+      if (!isWhole)
+        row = arith::MinUIOp::create(b, loc, row, index(op.getNumRows() - 1));
+      piece.source = lhs.sources.size();
+      lhs.sources.push_back(after(start, add(apply(rows, row), piece.depth)));
+    }
     lhs.pieces.push_back(piece);
   }
 }
@@ -291,29 +387,80 @@ Value MmaTileLowering::numberOf(CopyPlan::Piece &piece, int64_t i,
 /// The image of shared memory, piece by piece.
 void MmaTileLowering::planWeights() {
   int64_t threads = op.getNumThreads();
-  weights.rowBytes = op.getPacked4() ? chunk / 2 : chunk;
-  weights.bytes = tile[1] * weights.rowBytes;
-  int64_t total = weights.bytes / kMmaPiece;
   int64_t blocksAlong = llvm::divideCeil(op.getNumChannels(), tile[1]);
   AffineExpr d0 = b.getAffineDimExpr(0);
-  Value start = add(addressOf(op.getWeights()),
-                    apply(d0 % blocksAlong * (steps * weights.bytes), block));
+  Value start = after(pointerTo(op.getWeights()),
+                      apply(d0 % blocksAlong * (steps * weights.bytes), block));
+  Value image = after(shared, lhs.bytes);
+  // A warp's pieces lie together: offsets of copies are short in machine code.
+  int64_t total = weights.bytes / kMmaPiece, together = total / threads;
+  bool isWhole = total % threads == 0;
+  Value first = isWhole
+                    ? apply(d0.floorDiv(32) * (32 * together) + d0 % 32, thread)
+                    : thread;
   for (int64_t i = 0; i * threads < total; ++i) {
     CopyPlan::Piece piece;
-    Value number = numberOf(piece, i, total);
-    Value place = mul(number, index(kMmaPiece));
-    piece.from = add(start, place);
-    piece.to = add(toI32(place), i32(lhs.bytes));
+    if (i > 0 && isWhole) {
+      piece.distance = i * 32 * kMmaPiece;
+      piece.to = {weights.pieces.front().to.base, piece.distance};
+    } else {
+      Value place =
+          mul(isWhole ? first : numberOf(piece, i, total), index(kMmaPiece));
+      piece.source = weights.sources.size();
+      piece.to.base = after(image, place);
+      weights.sources.push_back(after(start, place));
+    }
     weights.pieces.push_back(piece);
   }
+}
+
+/// Which row of which matrix each lane names to ldmatrix.
+void MmaTileLowering::planFragments() {
+  AffineExpr d0 = b.getAffineDimExpr(0);
+  int64_t warpsAlong = tile[1] / tile[3];
+  // Matrices: rows 0-7, 8-15 of bytes 0-15, then of bytes 16-31.
+  Value row =
+      add(apply(d0.floorDiv(warpsAlong) * tile[2], warp), apply(d0 % 16, lane));
+  Value half = apply(d0.floorDiv(16), lane);
+  // Channels 0-7 and their bytes 0-15, 16-31, then 8-15; with two weights a
+  // byte, eight channels and all of their bytes in each matrix.
+  Value channel = apply(d0 % warpsAlong * tile[3], warp), ofMatrix;
+  if (op.getPacked4()) {
+    channel = add(channel, apply(d0 % (8 * matricesOfWeights()), lane));
+    ofMatrix = index(0);
+  } else {
+    channel = add(channel, apply(d0 % 8 + d0.floorDiv(16) * 8, lane));
+    ofMatrix = apply(d0.floorDiv(8) % 2, lane);
+  }
+  Value image = after(shared, lhs.bytes);
+  for (int64_t depth = 0; depth < chunk; depth += kMmaDepth) {
+    int64_t bytes = depth * weights.rowBytes / chunk;
+    Value piece = add(half, index(depth / kMmaPiece));
+    lhsPlaces.push_back(after(shared, placeInTile(row, piece, lhs.rowBytes)));
+    piece = add(ofMatrix, index(bytes / kMmaPiece));
+    weightPlaces.push_back(
+        after(image, placeInTile(channel, piece, weights.rowBytes)));
+  }
+}
+
+/// How a step lies in shared memory, and in how many pieces it gets there.
+void MmaTileLowering::chooseCopies() {
+  lhs.rowBytes = chunk;
+  lhs.bytes = tile[0] * lhs.rowBytes;
+  lhs.unit = knownAlignment();
+  weights.rowBytes = op.getPacked4() ? chunk / 2 : chunk;
+  weights.bytes = tile[1] * weights.rowBytes;
+  // cp.async takes 4, 8 or 16 bytes, and fewer of them at the end of a segment.
+  isAsync = target.hasCpAsync && lhs.unit >= 4 && tile[4] >= 2;
+  stages = isAsync ? tile[4] : 2;
+  if (!isAsync && op.getDepth() % chunk != 0)
+    lhs.unit = std::gcd(lhs.unit, op.getDepth());
 }
 
 void MmaTileLowering::makeShared() {
   auto kernel = op->getParentOfType<func::FuncOp>();
   std::string name = (kernel.getName() + "_shared").str();
-  int64_t stages = isAsync ? tile[4] : 2;
-  auto type = LLVM::LLVMArrayType::get(b.getI8Type(),
-                                       stages * (lhs.bytes + weights.bytes));
+  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), stages * bufferBytes());
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel);
   auto global = LLVM::GlobalOp::create(b, loc, type, /*isConstant=*/false,
@@ -327,15 +474,25 @@ void MmaTileLowering::makeShared() {
 // Copies
 //===----------------------------------------------------------------------===//
 
-Value MmaTileLowering::offsetInLhs(Value step) {
-  AffineExpr d0 = b.getAffineDimExpr(0);
-  Value segment = apply(d0.floorDiv(chunksPerSegment), step);
-  return add(apply(linear(op.getOffsets()), segment),
-             apply(d0 % chunksPerSegment * chunk, step));
+/// Visits this thread's pieces of the step that comes next.
+void MmaTileLowering::forPieces(Value buffer, Visit visit) {
+  ArrayRef<Value> sources = state.sources;
+  for (const CopyPlan *plan : {&lhs, &weights}) {
+    for (const CopyPlan::Piece &piece : plan->pieces)
+      visit(*plan, piece, after(sources[piece.source], piece.distance),
+            after(after(piece.to.base, buffer), piece.to.distance));
+    sources = sources.drop_front(plan->sources.size());
+  }
 }
 
-Value MmaTileLowering::offsetInWeights(Value step) {
-  return mul(step, index(weights.bytes));
+void MmaTileLowering::ifExists(const CopyPlan::Piece &piece,
+                               function_ref<void()> body) {
+  OpBuilder::InsertionGuard guard(b);
+  if (piece.exists) {
+    auto branch = scf::IfOp::create(b, loc, piece.exists, false);
+    b.setInsertionPointToStart(branch.thenBlock());
+  }
+  body();
 }
 
 /// The byte of its segment that the piece begins at in `step`; null where no
@@ -347,54 +504,36 @@ Value MmaTileLowering::segmentDepth(Value step, const CopyPlan::Piece &piece) {
   return add(apply(d0 % chunksPerSegment * chunk, step), piece.depth);
 }
 
-/// Starts the copies of `step`. Bytes beyond the end of a segment are zeros.
+/// Bytes beyond the end of a segment are zeros.
 void MmaTileLowering::issue(Value step, Value buffer) {
-  Value offsets[] = {offsetInLhs(step), offsetInWeights(step)};
-  const CopyPlan *plans[] = {&lhs, &weights};
-  for (auto [plan, offset] : llvm::zip_equal(plans, offsets))
-    for (const CopyPlan::Piece &piece : plan->pieces) {
-      OpBuilder::InsertionGuard guard(b);
-      if (piece.exists) {
-        auto branch = scf::IfOp::create(b, loc, piece.exists, false);
-        b.setInsertionPointToStart(branch.thenBlock());
-      }
-      SmallVector<Value> operands = {inShared(add(buffer, piece.to)),
-                                     inGlobal(add(piece.from, offset))};
-      std::string name = plan->unit == kMmaPiece
-                             ? "llvm.nvvm.cp.async.cg.shared.global."
-                             : "llvm.nvvm.cp.async.ca.shared.global.";
-      name += std::to_string(plan->unit);
-      if (Value at = segmentDepth(step, piece)) {
-        Value end = index(op.getDepth());
-        Value rest = arith::SubIOp::create(
-            b, loc, end, arith::MinUIOp::create(b, loc, at, end));
-        rest = arith::MinUIOp::create(b, loc, rest, index(plan->unit));
-        operands.push_back(toI32(rest));
-        name += ".s";
-      }
-      call(name, {}, operands);
+  forPieces(buffer, [&](const CopyPlan &plan, const CopyPlan::Piece &piece,
+                        Value from, Value to) {
+    SmallVector<Value> operands = {to, from};
+    std::string name = plan.unit == kMmaPiece
+                           ? "llvm.nvvm.cp.async.cg.shared.global."
+                           : "llvm.nvvm.cp.async.ca.shared.global.";
+    name += std::to_string(plan.unit);
+    if (Value at = segmentDepth(step, piece)) {
+      Value end = index(op.getDepth());
+      Value rest = arith::SubIOp::create(
+          b, loc, end, arith::MinUIOp::create(b, loc, at, end));
+      rest = arith::MinUIOp::create(b, loc, rest, index(plan.unit));
+      operands.push_back(toI32(rest));
+      name += ".s";
     }
-}
-
-/// The same if there is such a step.
-void MmaTileLowering::issueGuarded(Value step, Value buffer) {
-  Value exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, step,
-                                       index(steps));
-  auto branch = scf::IfOp::create(b, loc, exists, false);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.thenBlock());
-  issue(step, buffer);
+    ifExists(piece, [&] { call(name, {}, operands); });
+  });
+  call("llvm.nvvm.cp.async.commit.group", {}, {});
 }
 
 Value MmaTileLowering::loadPiece(const CopyPlan &plan,
-                                 const CopyPlan::Piece &piece, Value offset,
+                                 const CopyPlan::Piece &piece, Value from,
                                  Value step) {
   Type type = plan.unit == kMmaPiece
                   ? Type(VectorType::get({4}, b.getI32Type()))
                   : Type(b.getIntegerType(8 * plan.unit));
   auto loadNow = [&]() -> Value {
-    return LLVM::LoadOp::create(b, loc, type, inGlobal(add(piece.from, offset)),
-                                /*alignment=*/plan.unit);
+    return LLVM::LoadOp::create(b, loc, type, from, /*alignment=*/plan.unit);
   };
   Value at = segmentDepth(step, piece);
   if (!at)
@@ -413,95 +552,91 @@ Value MmaTileLowering::loadPiece(const CopyPlan &plan,
 
 SmallVector<Value> MmaTileLowering::load(Value step) {
   SmallVector<Value> values;
-  Value inLhs = offsetInLhs(step), inWeights = offsetInWeights(step);
-  for (const CopyPlan::Piece &piece : lhs.pieces)
-    values.push_back(loadPiece(lhs, piece, inLhs, step));
-  for (const CopyPlan::Piece &piece : weights.pieces)
-    values.push_back(loadPiece(weights, piece, inWeights, step));
+  forPieces(state.write, [&](const CopyPlan &plan, const CopyPlan::Piece &piece,
+                             Value from, Value) {
+    values.push_back(loadPiece(plan, piece, from, step));
+  });
   return values;
 }
 
-void MmaTileLowering::store(ArrayRef<Value> values, Value buffer) {
-  for (const CopyPlan *plan : {&lhs, &weights})
-    for (const CopyPlan::Piece &piece : plan->pieces) {
-      OpBuilder::InsertionGuard guard(b);
-      if (piece.exists) {
-        auto branch = scf::IfOp::create(b, loc, piece.exists, false);
-        b.setInsertionPointToStart(branch.thenBlock());
-      }
-      LLVM::StoreOp::create(b, loc, values.front(),
-                            inShared(add(buffer, piece.to)), plan->unit);
-      values = values.drop_front();
-    }
+void MmaTileLowering::store(ArrayRef<Value> values) {
+  forPieces(state.write, [&](const CopyPlan &plan, const CopyPlan::Piece &piece,
+                             Value, Value to) {
+    ifExists(piece, [&] {
+      LLVM::StoreOp::create(b, loc, values.front(), to, plan.unit);
+    });
+    values = values.drop_front();
+  });
 }
 
-/// The place of the buffer that `step` goes through.
-Value MmaTileLowering::bufferOf(Value step, int64_t stages) {
-  Value number = arith::RemUIOp::create(b, loc, step, index(stages));
-  return mul(toI32(number), i32(lhs.bytes + weights.bytes));
+/// From where the step after `step` is copied.
+void MmaTileLowering::advanceSources(Value step) {
+  std::optional<int64_t> apart = constantStep(lhsOffset(), 1);
+  Value offset =
+      apart ? index(*apart) : apply(lhsOffset(), add(step, index(1)));
+  MutableArrayRef<Value> sources = state.sources;
+  for (auto [source, first] :
+       llvm::zip_first(sources.take_front(lhs.sources.size()), lhs.sources))
+    source = after(apart ? source : first, offset);
+  for (Value &source : sources.drop_front(lhs.sources.size()))
+    source = after(source, weights.bytes);
+}
+
+/// Starts the copies of `step` to `buffer`; the values that are on their way in
+/// registers.
+SmallVector<Value> MmaTileLowering::startCopies(Value step, Value buffer) {
+  SmallVector<Value> values;
+  if (isAsync)
+    issue(step, buffer);
+  else
+    values = load(step);
+  advanceSources(step);
+  return values;
+}
+
+/// Waits until copies of `pending` steps only are on their way.
+void MmaTileLowering::finishCopies(ArrayRef<Value> values, int64_t pending) {
+  if (!isAsync)
+    return store(values);
+  auto count = LLVM::ConstantOp::create(b, loc, b.getI32Type(),
+                                        b.getI32IntegerAttr(pending));
+  call("llvm.nvvm.cp.async.wait.group", {}, {count});
 }
 
 //===----------------------------------------------------------------------===//
 // Products
 //===----------------------------------------------------------------------===//
 
-/// `count` matrices of eight rows of 16 bytes; `row` and `piece` are those of
-/// the row whose address this lane gives.
-SmallVector<Value> MmaTileLowering::loadMatrices(Value buffer, int64_t place,
-                                                 int64_t rowBytes, Value row,
-                                                 Value piece, int64_t count) {
-  int64_t pieces = rowBytes / kMmaPiece;
-  AffineExpr d0 = b.getAffineDimExpr(0);
-  Value swizzle = apply(d0.floorDiv(8 / pieces) % pieces, row);
-  Value at =
-      mul(arith::XOrIOp::create(b, loc, piece, swizzle), index(kMmaPiece));
-  at = toI32(add(at, mul(row, index(rowBytes))));
-  Value address = inShared(add(add(buffer, i32(place)), at));
+/// `count` matrices of eight rows of 16 bytes, from the buffer of this step.
+SmallVector<Value> MmaTileLowering::loadMatrices(Value place, int64_t distance,
+                                                 int64_t count) {
   SmallVector<Type> types(count, b.getI32Type());
   return call("llvm.nvvm.ldmatrix.sync.aligned.m8n8.x" + std::to_string(count) +
                   ".b16",
-              types, {address});
+              types, {after(after(place, state.read), distance)});
 }
 
-/// Two signed nibbles a byte -> bytes:
-///   x & 15, and 30 times its sign bit, 8, is 0xF0: no carry leaves a byte.
-std::pair<Value, Value> MmaTileLowering::unpackNibbles(Value word) {
-  auto extend = [&](Value bits) {
-    Value low = arith::AndIOp::create(b, loc, bits, i32(0x0F0F0F0F));
-    Value sign = arith::AndIOp::create(b, loc, bits, i32(0x08080808));
-    return Value(arith::OrIOp::create(b, loc, low, mul(sign, i32(30))));
-  };
-  Value high = arith::ShRUIOp::create(b, loc, word, i32(4));
-  return {extend(word), extend(high)};
-}
-
-/// For each eight channels of the warp, its two words for one mma.sync.
-SmallVector<Value> MmaTileLowering::loadWeights(Value buffer,
-                                                int64_t depthStep) {
-  AffineExpr d0 = b.getAffineDimExpr(0);
-  int64_t warpsAlong = tile[1] / tile[3];
-  Value first = apply(d0 % warpsAlong * tile[3], warp);
+/// For each 16 rows of the warp, four words for its mma.sync; then for each
+/// eight channels two, or one of nibbles.
+SmallVector<Value> MmaTileLowering::loadFragments(int64_t depthStep) {
   SmallVector<Value> words;
-  if (!op.getPacked4()) {
-    // Matrices: channels 0-7 and their bytes 0-15, 16-31, then 8-15.
-    Value row = apply(d0 % 8 + d0.floorDiv(16) * 8, lane);
-    Value piece = add(apply(d0.floorDiv(8) % 2, lane), index(2 * depthStep));
-    for (int64_t n = 0; n < tile[3]; n += 16)
-      llvm::append_range(
-          words, loadMatrices(buffer, lhs.bytes, weights.rowBytes,
-                              add(add(first, row), index(n)), piece, 4));
-    return words;
-  }
-  int64_t count = tile[3] % 32 == 0 ? 4 : 2;
-  for (int64_t n = 0; n < tile[3]; n += 8 * count) {
-    Value row = add(first, add(apply(d0 % (8 * count), lane), index(n)));
-    for (Value word : loadMatrices(buffer, lhs.bytes, weights.rowBytes, row,
-                                   index(depthStep), count)) {
-      auto [low, high] = unpackNibbles(word);
-      words.append({low, high});
-    }
-  }
+  for (int64_t row = 0; row < tile[2]; row += 16)
+    llvm::append_range(
+        words, loadMatrices(lhsPlaces[depthStep], row * lhs.rowBytes, 4));
+  int64_t count = matricesOfWeights(),
+          channels = op.getPacked4() ? 8 * count : 4 * count;
+  for (int64_t n = 0; n < tile[3]; n += channels)
+    llvm::append_range(words, loadMatrices(weightPlaces[depthStep],
+                                           n * weights.rowBytes, count));
   return words;
+}
+
+/// Two signed nibbles a byte -> bytes of 16 times as much: no sign to extend.
+std::pair<Value, Value> MmaTileLowering::unpackNibbles(Value word) {
+  Value low = arith::ShLIOp::create(b, loc, word, i32(4));
+  Value mask = i32(int32_t(0xF0F0F0F0));
+  return {arith::AndIOp::create(b, loc, low, mask),
+          arith::AndIOp::create(b, loc, word, mask)};
 }
 
 /// 16 rows by 8 channels by 32 bytes; without m16n8k32, four of m8n8k16, whose
@@ -534,70 +669,102 @@ void MmaTileLowering::multiplyFragments(ArrayRef<Value> a, Value low,
   }
 }
 
-/// Adds the products of the step in `buffer`.
-void MmaTileLowering::multiply(Value buffer) {
-  AffineExpr d0 = b.getAffineDimExpr(0);
-  int64_t warpsAlong = tile[1] / tile[3], columns = tile[3] / 8;
-  Value first = apply(d0.floorDiv(warpsAlong) * tile[2], warp);
-  Value row = add(first, apply(d0 % 16, lane));
-  Value half = apply(d0.floorDiv(16), lane);
-  for (int64_t depthStep = 0; depthStep < chunk / kMmaDepth; ++depthStep) {
-    SmallVector<Value> words = loadWeights(buffer, depthStep);
-    for (int64_t i = 0; i < tile[2] / 16; ++i) {
-      // Matrices: rows 0-7, 8-15 of bytes 0-15, then of bytes 16-31.
-      SmallVector<Value> a =
-          loadMatrices(buffer, 0, lhs.rowBytes, add(row, index(16 * i)),
-                       add(half, index(2 * depthStep)), 4);
-      for (int64_t j = 0; j < columns; ++j)
-        multiplyFragments(
-            a, words[2 * j], words[2 * j + 1],
-            MutableArrayRef<Value>(sums).slice(4 * (i * columns + j), 4));
+/// Adds the products of the fragments.
+void MmaTileLowering::multiply() {
+  int64_t columns = tile[3] / 8;
+  ArrayRef<Value> rows(state.fragments);
+  SmallVector<Value> words(rows.drop_front(tile[2] / 4));
+  if (op.getPacked4()) {
+    SmallVector<Value> bytes;
+    for (Value word : words) {
+      auto [low, high] = unpackNibbles(word);
+      bytes.append({low, high});
     }
+    words = bytes;
   }
+  for (int64_t i = 0; i < tile[2] / 16; ++i)
+    for (int64_t j = 0; j < columns; ++j)
+      multiplyFragments(
+          rows.slice(4 * i, 4), words[2 * j], words[2 * j + 1],
+          MutableArrayRef<Value>(state.sums).slice(4 * (i * columns + j), 4));
 }
 
-void MmaTileLowering::forSteps(function_ref<void(Value)> body) {
-  auto loop =
-      scf::ForOp::create(b, loc, index(0), index(steps), index(1), sums);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  sums.assign(loop.getRegionIterArgs().begin(), loop.getRegionIterArgs().end());
-  body(loop.getInductionVar());
-  scf::YieldOp::create(b, loc, sums);
-  sums.assign(loop.getResults().begin(), loop.getResults().end());
-}
+//===----------------------------------------------------------------------===//
+// Steps
+//===----------------------------------------------------------------------===//
 
-void MmaTileLowering::runAsync() {
-  int64_t stages = tile[4];
-  for (int64_t i = 0; i + 1 < stages; ++i) {
-    if (i < steps)
-      issue(index(i), i32(i * (lhs.bytes + weights.bytes)));
-    call("llvm.nvvm.cp.async.commit.group", {}, {});
-  }
-  forSteps([&](Value step) {
-    auto pending = LLVM::ConstantOp::create(b, loc, b.getI32Type(),
-                                            b.getI32IntegerAttr(stages - 2));
-    call("llvm.nvvm.cp.async.wait.group", {}, {pending});
-    barrier();
-    Value next = add(step, index(stages - 1));
-    issueGuarded(next, bufferOf(next, stages));
-    call("llvm.nvvm.cp.async.commit.group", {}, {});
-    multiply(bufferOf(step, stages));
-  });
-}
-
-void MmaTileLowering::runThroughRegisters() {
-  store(load(index(0)), i32(0));
+/// The first steps' copies, and the first fragments.
+void MmaTileLowering::fill() {
+  llvm::append_range(state.sources, lhs.sources);
+  llvm::append_range(state.sources, weights.sources);
+  state.sums.assign(tile[2] * tile[3] / 32, i32(0));
+  state.read = state.write = i32(0);
+  int64_t started = std::min(stages - 1, steps);
+  SmallVector<Value> values;
+  for (int64_t step = 0; step < started; ++step)
+    values = startCopies(index(step), i32(step * bufferBytes()));
+  finishCopies(values, started - 1);
   barrier();
-  forSteps([&](Value step) {
-    // After the last step, it comes once more.
-    Value next = add(step, index(1));
-    SmallVector<Value> values =
-        load(arith::MinUIOp::create(b, loc, next, index(steps - 1)));
-    multiply(bufferOf(step, 2));
-    store(values, bufferOf(next, 2));
-    barrier();
-  });
+  state.write = i32((stages - 1) * bufferBytes());
+  state.fragments = loadFragments(0);
+}
+
+/// To the next step, whose copies go where this one was.
+void MmaTileLowering::rotate() {
+  Value next = state.write;
+  if (stages > 2) {
+    next = add(state.read, i32(bufferBytes()));
+    Value isEnd = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, next,
+                                        i32(stages * bufferBytes()));
+    next = arith::SelectOp::create(b, loc, isEnd, i32(0), next);
+  }
+  state.write = std::exchange(state.read, next);
+}
+
+/// One step, in which the copies of `copied` start, if there is one. At its
+/// end `pending` steps are on their way to their buffers; it is the last step
+/// if there is no number.
+void MmaTileLowering::emitStep(Value copied, std::optional<int64_t> pending) {
+  SmallVector<Value> values;
+  if (copied)
+    values = startCopies(copied, state.write);
+  for (int64_t depth = 0; depth < chunk; depth += kMmaDepth) {
+    SmallVector<Value> next;
+    if (depth + kMmaDepth < chunk) {
+      next = loadFragments(depth / kMmaDepth + 1);
+    } else if (pending) {
+      finishCopies(values, *pending);
+      barrier();
+      rotate();
+      next = loadFragments(0);
+    }
+    multiply();
+    state.fragments = next;
+  }
+}
+
+void MmaTileLowering::emitSteps() {
+  fill();
+  int64_t ahead = stages - 1, inLoop = std::max<int64_t>(steps - ahead, 0);
+  if (inLoop > 0) {
+    auto loop = scf::ForOp::create(b, loc, i32(ahead), i32(steps), i32(1),
+                                   state.flat());
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    state.assign(loop.getRegionIterArgs());
+    emitStep(arith::IndexCastUIOp::create(b, loc, b.getIndexType(),
+                                          loop.getInductionVar()),
+             ahead - 1);
+    scf::YieldOp::create(b, loc, state.flat());
+    state.assign(loop.getResults());
+  }
+  for (int64_t step = inLoop; step + 1 < steps; ++step)
+    emitStep({}, steps - 2 - step);
+  emitStep({}, std::nullopt);
+  // Of nibbles, sums are 16 times too large (kMmaMostNibbles).
+  if (op.getPacked4())
+    for (Value &sum : state.sums)
+      sum = arith::ShRSIOp::create(b, loc, sum, i32(4));
 }
 
 LogicalResult MmaTileLowering::run() {
@@ -611,16 +778,14 @@ LogicalResult MmaTileLowering::run() {
   thread = apply(d0 % threads, op.getThread());
   lane = apply(d0 % 32, thread);
   warp = apply(d0.floorDiv(32), thread);
+  chooseCopies();
+  makeShared();
   planLhs();
   planWeights();
-  makeShared();
-  sums.assign(tile[2] * tile[3] / 32, i32(0));
-  if (isAsync)
-    runAsync();
-  else
-    runThroughRegisters();
+  planFragments();
+  emitSteps();
   Value result = vector::FromElementsOp::create(
-      b, loc, cast<VectorType>(op.getResult().getType()), sums);
+      b, loc, cast<VectorType>(op.getResult().getType()), state.sums);
   op.getResult().replaceAllUsesWith(result);
   op.erase();
   return success();
