@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DotEmitter.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 
 using namespace mlir;
@@ -78,6 +79,32 @@ void DotEmitter::dotSegments(const DotContraction &dot,
                   });
 }
 
+/// How many of `regular` rows of packed weights one iteration takes.
+int64_t DotEmitter::unrolledRows(const DotContraction &dot, int64_t regular,
+                                 int64_t accumulators) const {
+  int64_t perRow = dot.stepsPerRow(), rowBytes = dot.stepBytes * perRow;
+  // What is read at once is used in one iteration.
+  int64_t unroll = std::max<int64_t>(1, 4 * schedule.stepsPerRead / rowBytes);
+  // The loop's own instructions weigh where accumulators are few, and where
+  // products take one instruction each. Steps that are added in 16 bits must be
+  // in one iteration.
+  bool hasShortBody = schedule.stepsPerRead > 1 ? schedule.pairSteps == 0
+                                                : accumulators * unroll < 8;
+  if ((hasShortBody || perRow * unroll < schedule.pairSteps) &&
+      regular % (2 * unroll) == 0)
+    unroll *= 2;
+  return unroll;
+}
+
+/// Keeps the next reads of rows after those before, where a read is for several
+/// steps: LLVM would make all of an iteration first, into registers that the
+/// tile has not got. It is no instruction.
+void DotEmitter::endReads() {
+  if (schedule.stepsPerRead > 1)
+    LLVM::FenceOp::create(b, access.loc, LLVM::AtomicOrdering::acq_rel,
+                          "singlethread");
+}
+
 /// All steps of one segment: a loop over rows of packed weights whose reads
 /// advance regularly, then the last row, which may read from further back.
 void DotEmitter::dotSegment(const DotContraction &dot, ArrayRef<Position> loops,
@@ -90,17 +117,13 @@ void DotEmitter::dotSegment(const DotContraction &dot, ArrayRef<Position> loops,
   int64_t first = 0;
   int64_t limit = schedule.lanes == 1 ? kUnrolledScalarDots : kUnrolledDots;
   if (regular * perRow * int64_t(accumulators.size()) > limit) {
-    // Few accumulators would wait for the loop's own overhead.
-    // Steps that are added in 16 bits must be in one iteration.
-    int64_t unroll = std::max<int64_t>(1, 4 * schedule.stepsPerRead / rowBytes);
-    while (schedule.stepsPerRead == 1 &&
-           (accumulators.size() * unroll < 8 ||
-            perRow * unroll < schedule.pairSteps) &&
-           unroll < 2 && regular % (2 * unroll) == 0)
-      unroll *= 2;
+    int64_t unroll = unrolledRows(dot, regular, accumulators.size());
+    int64_t readBytes = 4 * schedule.stepsPerRead;
     access.emitLoop(regular / unroll, accumulators,
                     [&](AffineExpr i, SmallVector<Value> &inner) {
                       for (int64_t u = 0; u < unroll; ++u) {
+                        if (u > 0 && u * rowBytes % readBytes == 0)
+                          endReads();
                         SmallVector<int64_t, 2> steps;
                         for (int64_t s = 0; s < perRow; ++s)
                           steps.push_back(u * rowBytes + s * dot.stepBytes);

@@ -37,6 +37,9 @@ private:
   void dotSegments(const DotContraction &dot, llvm::ArrayRef<unsigned> segments,
                    llvm::SmallVector<Position> &loops,
                    llvm::SmallVector<mlir::Value> &accumulators);
+  int64_t unrolledRows(const DotContraction &dot, int64_t regular,
+                       int64_t accumulators) const;
+  void endReads();
   void dotSegment(const DotContraction &dot, llvm::ArrayRef<Position> loops,
                   llvm::SmallVector<mlir::Value> &accumulators);
   void dotRow(const DotContraction &dot, llvm::ArrayRef<Position> loops,

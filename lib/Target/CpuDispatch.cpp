@@ -97,6 +97,7 @@ static constexpr FeatureBit kFeatureBits[] = {
     {"tiledata", Xcr0, 18},
     {"tiles-granted", Granted, 0},
     {"dotprod", Hwcap, 20},
+    {"sve", Hwcap, 22},
     {"i8mm", Hwcap2, 13},
 };
 

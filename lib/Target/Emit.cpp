@@ -382,6 +382,14 @@ static void prepareFirmware(Module &module, const TargetInfo &target) {
 // One version, or several
 //===----------------------------------------------------------------------===//
 
+/// The core for which LLVM orders the instructions, beside those that the
+/// target lets it use. Its model of a generic core executes in order and asks
+/// for loads so early that tiles leave the registers; most cores with i8mm do
+/// not.
+static StringRef tunedCore(const TargetInfo &target) {
+  return target.hasI8mm ? "neoverse-v1" : "";
+}
+
 /// A version's LLVM module with its exported functions.
 static Expected<std::unique_ptr<Module>>
 translateVersion(const ModelVersion &version, TargetMachine &machine,
@@ -400,6 +408,10 @@ translateVersion(const ModelVersion &version, TargetMachine &machine,
   mlir::FailureOr<ModelInfo> recorded = ModelInfo::fromModule(version.module);
   if (Error error = addRunFunctions(**code, recorded->name, *info, suffix))
     return error;
+  if (StringRef core = tunedCore(version.target); !core.empty())
+    for (Function &function : **code)
+      if (!function.isDeclaration())
+        function.addFnAttr("tune-cpu", core);
   return code;
 }
 

@@ -81,13 +81,14 @@ static constexpr Row kRows[] = {
 };
 
 // Features that may follow an aarch64 name, in canonical order.
-static constexpr const char *kArmFeatures[] = {"dotprod", "i8mm"};
+static constexpr const char *kArmFeatures[] = {"dotprod", "i8mm", "sve"};
 
 SmallVector<StringRef> TargetInfo::knownNames() {
   SmallVector<StringRef> names{"native"};
   for (const Row &row : kRows)
     names.push_back(row.name);
-  names.append({"aarch64+dotprod", "aarch64+dotprod+i8mm"});
+  names.append(
+      {"aarch64+dotprod", "aarch64+dotprod+i8mm", "aarch64+dotprod+i8mm+sve"});
   return names;
 }
 
@@ -278,7 +279,9 @@ Expected<std::vector<TargetInfo>> TargetInfo::getList(StringRef names) {
     StringRef base = StringRef(target.name).split('+').first;
     const Row *row =
         find_if(kRows, [&](const Row &r) { return base == r.name; });
-    return std::tuple(-(row - kRows), target.hasI8mm, target.hasDotProd);
+    bool hasSve = StringRef(target.features).contains("+sve");
+    return std::tuple(-(row - kRows), target.hasI8mm, target.hasDotProd,
+                      hasSve);
   };
   sort(targets, [&](const TargetInfo &a, const TargetInfo &b) {
     return strength(a) < strength(b);

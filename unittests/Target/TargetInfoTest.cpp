@@ -89,6 +89,12 @@ TEST(TargetInfo, ListsAreSortedByStrength) {
   EXPECT_EQ((*arm)[0].name, "aarch64");
   EXPECT_EQ((*arm)[1].name, "aarch64+dotprod");
   EXPECT_EQ((*arm)[2].name, "aarch64+dotprod+i8mm");
+  auto sve = TargetInfo::getList(
+      "aarch64+sve+i8mm+dotprod,aarch64+sve,aarch64+dotprod+i8mm");
+  ASSERT_TRUE(!!sve) << llvm::toString(sve.takeError());
+  EXPECT_EQ((*sve)[0].name, "aarch64+sve");
+  EXPECT_EQ((*sve)[1].name, "aarch64+dotprod+i8mm");
+  EXPECT_EQ((*sve)[2].name, "aarch64+dotprod+i8mm+sve");
 }
 
 TEST(TargetInfo, ImpossibleLists) {
