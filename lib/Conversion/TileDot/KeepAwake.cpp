@@ -18,8 +18,9 @@ using namespace mlir;
 
 namespace qopt {
 
-/// Cycles without a product; estimates may be wrong by a factor of two.
-static constexpr double kMostIdle = 256;
+/// Cycles without a product, and of work for which it may sleep. Estimates may
+/// be wrong by a factor of two.
+static constexpr double kMostIdle = 400, kMostWork = 4000;
 
 /// The vector that an operation makes or stores, in registers of 512 bits.
 static double registersOf(Operation &op) {
@@ -83,6 +84,15 @@ static bool hasProducts(Operation &op) {
       .wasInterrupted();
 }
 
+/// Whether what follows in the block from `op` on is too much work.
+bool KeepAwake::isLongUntilProducts(Operation &op) const {
+  double cycles = 0;
+  for (Operation *next = &op; next && !hasProducts(*next);
+       next = next->getNextNode())
+    cycles += cyclesOf(*next);
+  return cycles > kMostWork;
+}
+
 void KeepAwake::wakeBefore(Operation &op) {
   b.setInsertionPoint(&op);
   emitProduct(op.getLoc());
@@ -117,10 +127,8 @@ void KeepAwake::visitBody(Block &body) {
 void KeepAwake::visitLoop(scf::ForOp loop) {
   double iteration = cyclesOf(*loop.getBody()) + 1;
   double whole = iteration * double(tripsOf(loop));
-  if (hasProducts(*loop) || iteration > kMostIdle)
+  if (iteration > kMostIdle)
     return visitBody(*loop.getBody());
-  if (!idle)
-    return;
   if (*idle + whole <= kMostIdle) {
     *idle += whole;
     return;
@@ -144,10 +152,18 @@ void KeepAwake::visit(Operation &op) {
     idle = 0;
     return;
   }
-  if (auto loop = dyn_cast<scf::ForOp>(op))
-    return visitLoop(loop);
+  auto loop = dyn_cast<scf::ForOp>(op);
+  if (loop && hasProducts(op)) {
+    visitBody(*loop.getBody());
+    return;
+  }
+  Operation *before = op.getPrevNode();
+  if (idle && before && hasProducts(*before) && isLongUntilProducts(op))
+    idle.reset();
   if (!idle)
     return;
+  if (loop)
+    return visitLoop(loop);
   double cycles = cyclesOf(op);
   if (*idle + cycles > kMostIdle)
     wakeBefore(op);
