@@ -30,6 +30,8 @@ static void buildScheduledPipeline(OpPassManager &pm,
   pm.addPass(createConvertQoptToLinalgPass());
   if (!options.schedule)
     return;
+  if (options.target.hasFma)
+    pm.addNestedPass<func::FuncOp>(createMultiplyByInversePass());
   // No CSE from here to bufferization: it would merge destinations, equal as
   // long as they are empty or a border of zeros, that different nests fill.
   pm.addNestedPass<func::FuncOp>(createSinkMovementPass());

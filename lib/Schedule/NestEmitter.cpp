@@ -69,6 +69,8 @@ private:
                   Value tile);
   Value writeRounded(ArrayRef<Position> positions, ArrayRef<Value> values,
                      Value tile);
+  Value writePlanes(ArrayRef<Position> positions, ArrayRef<Value> values,
+                    Value tile);
   Value roundAndPack(ArrayRef<Value> reals, int64_t lanes);
   SmallVector<Position> laneGroups(const Position &start, int64_t count);
   SmallVector<Position> tilePositions(ArrayRef<AffineExpr> base,
@@ -112,6 +114,9 @@ private:
   llvm::MapVector<Operation *, DepthwiseDot> depthwiseDots;
   /// How the root's body ends, if its vectors are rounded and packed at once.
   std::optional<RoundedBytes> rounded;
+  /// Lanes are along the dimension in front of the last, of whose elements a
+  /// tile has all: their vectors are written together.
+  bool interleavesPlanes = false;
   /// Of an "mma" schedule: its contraction, and the products at the positions
   /// that are computed now.
   Operation *mmaOp = nullptr;
@@ -150,9 +155,13 @@ FailureOr<Value> NestEmitter::run() {
                !region.producerOf(taps->lhs))
       depthwiseDots.insert({op, *taps});
   auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
+  interleavesPlanes = schedule.laneDim >= 0 &&
+                      schedule.laneDim == type.getRank() - 2 &&
+                      type.getShape().back() <= 4 &&
+                      schedule.tile.back() == type.getShape().back();
   if (root.getNumReductionLoops() == 0 && schedule.lanes > 1 &&
       schedule.kernel != Schedule::Kernel::Mma &&
-      schedule.laneDim == type.getRank() - 1)
+      (interleavesPlanes || schedule.laneDim == type.getRank() - 1))
     rounded = matchRoundedBytes(*root.getBlock());
   SmallVector<AffineExpr> base(type.getRank(), b.getAffineConstantExpr(0));
   SmallVector<int64_t> count(type.getShape());
@@ -409,6 +418,8 @@ Value NestEmitter::emitPositions(ArrayRef<Position> positions, Value tile) {
 
 Value NestEmitter::writeTile(ArrayRef<Position> positions,
                              ArrayRef<Value> values, Value tile) {
+  if (rounded && interleavesPlanes)
+    return writePlanes(positions, values, tile);
   if (rounded)
     return writeRounded(positions, values, tile);
   for (size_t i = 0; i < positions.size();) {
@@ -418,6 +429,37 @@ Value NestEmitter::writeTile(ArrayRef<Position> positions,
                  : access.write(values[i], tile, at);
     i += group ? 4 : 1;
   }
+  return tile;
+}
+
+/// Where qopt.round_pack leaves the lane `i` of its part `part`.
+static int64_t packedPlace(int64_t part, int64_t i) {
+  return i / 4 * 16 + part * 4 + i % 4;
+}
+
+/// The vectors of all planes at the same columns become bytes, the planes of a
+/// column neighbours. Positions are row by row, plane by plane.
+Value NestEmitter::writePlanes(ArrayRef<Position> positions,
+                               ArrayRef<Value> values, Value tile) {
+  size_t planes = schedule.tile.back(), vectors = 1;
+  while (vectors < positions.size() &&
+         positions[vectors].index.back() == positions[0].index.back())
+    ++vectors;
+  for (size_t row = 0; row < positions.size(); row += planes * vectors)
+    for (size_t first = row; first < row + vectors; ++first) {
+      const Position &at = positions[first];
+      SmallVector<Value, 4> parts;
+      SmallVector<int64_t> order;
+      for (size_t plane = 0; plane < 4; ++plane)
+        parts.push_back(values[first + std::min(plane, planes - 1) * vectors]);
+      for (int64_t i = 0; i < at.lanes; ++i)
+        for (size_t plane = 0; plane < planes; ++plane)
+          order.push_back(packedPlace(plane, i));
+      int64_t width = std::max<int64_t>(4, llvm::PowerOf2Ceil(at.lanes));
+      Value bytes = roundAndPack(parts, width);
+      bytes = vector::ShuffleOp::create(b, loc, bytes, bytes, order);
+      tile = access.writeInterleaved(bytes, tile, at);
+    }
   return tile;
 }
 
@@ -440,7 +482,7 @@ Value NestEmitter::writeRounded(ArrayRef<Position> positions,
     SmallVector<int64_t> natural;
     for (int64_t part = 0; part < 4; ++part)
       for (int64_t i = 0; i < width; ++i)
-        natural.push_back(i / 4 * 16 + part * 4 + i % 4);
+        natural.push_back(packedPlace(part, i));
     for (size_t i = 0; i < indices.size(); i += 4) {
       ArrayRef<size_t> four =
           ArrayRef(indices).slice(i, std::min<size_t>(4, indices.size() - i));

@@ -12,6 +12,7 @@
 
 #include "qopt/Schedule/Schedule.h"
 #include "DepthwiseSchedule.h"
+#include "RoundedBytes.h"
 #include "TileDotSchedule.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/MmaContraction.h"
@@ -207,6 +208,7 @@ private:
   std::optional<DepthwiseSchedule> chooseDepthwise() const;
   void chooseLanes(Schedule &schedule) const;
   void chooseTile(Schedule &schedule) const;
+  void choosePixels(Schedule &schedule) const;
   int64_t accumulatorBudget(const Schedule &schedule) const;
   int64_t numReductions() const;
   void chooseOrder(Schedule &schedule) const;
@@ -546,6 +548,20 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
   schedule = best;
 }
 
+/// What rounds a few planes into the bytes of pixels writes whole pixels, a
+/// vector of each plane at a time.
+void ScheduleChooser::choosePixels(Schedule &schedule) const {
+  int64_t last = type.getRank() - 1;
+  linalg::LinalgOp root = region.root;
+  if (schedule.laneDim < 0 || schedule.laneDim != last - 1 ||
+      type.getDimSize(last) > 4 || heaviest()->isReduction() ||
+      !matchRoundedBytes(*root.getBlock()))
+    return;
+  schedule.tile.assign(type.getRank(), 1);
+  schedule.tile[last] = type.getDimSize(last);
+  schedule.tile[last - 1] = std::min(schedule.lanes, type.getDimSize(last - 1));
+}
+
 /// Products of tiles, where the target has them and they cost less.
 void ScheduleChooser::chooseTileDot(Schedule &schedule) const {
   if (!target.hasAmx || schedule.kernel != Schedule::Kernel::Dot ||
@@ -782,6 +798,7 @@ Schedule ScheduleChooser::run(int64_t threads) {
   chooseLanes(schedule);
   chooseDotForm(schedule);
   chooseTile(schedule);
+  choosePixels(schedule);
   chooseKernel(schedule);
   chooseTileDot(schedule);
   chooseOrder(schedule);

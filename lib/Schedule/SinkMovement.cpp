@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // A reshape between a contraction and its epilogue ends the fused region, and
-// the sums would be stored. Below the epilogue, only its bytes are reshaped.
+// the sums would be stored. Below the epilogue, only its bytes are reshaped. A
+// transposition at the end of a region hides how its elements are computed.
 //
 //===----------------------------------------------------------------------===//
 
@@ -120,10 +121,42 @@ private:
   }
 };
 
+// transpose(f(x)) -> f'(x), with the loops of the result. Not where x is
+// computed, too: the region of the two has an order of its own.
+struct FoldTranspose : OpRewritePattern<linalg::TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::TransposeOp transpose,
+                                PatternRewriter &rewriter) const override {
+    auto producer = transpose.getInput().getDefiningOp<linalg::LinalgOp>();
+    if (!producer || !producer->hasOneUse() || !isPlainElementwise(producer) ||
+        producer->getBlock() != transpose->getBlock())
+      return rewriter.notifyMatchFailure(transpose, "nothing to fold into");
+    if (llvm::any_of(producer.getDpsInputs(), [](Value input) {
+          return bool(input.getDefiningOp<linalg::LinalgOp>());
+        }))
+      return rewriter.notifyMatchFailure(transpose, "inputs are computed");
+    ArrayRef<int64_t> perm = transpose.getPermutation();
+    SmallVector<AffineExpr> loops(perm.size());
+    for (auto [to, from] : llvm::enumerate(perm))
+      loops[from] = rewriter.getAffineDimExpr(to);
+    SmallVector<AffineMap> maps;
+    for (OpOperand *operand : producer.getDpsInputOperands())
+      maps.push_back(producer.getMatchingIndexingMap(operand).compose(
+          AffineMap::get(perm.size(), 0, loops, rewriter.getContext())));
+    auto type = cast<RankedTensorType>(transpose->getResult(0).getType());
+    rewriter.setInsertionPoint(transpose);
+    rewriter.replaceOp(transpose,
+                       rebuild(rewriter, producer, producer.getDpsInputs(),
+                               maps, type.getShape()));
+    return success();
+  }
+};
+
 struct SinkMovement : impl::SinkMovementPassBase<SinkMovement> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SinkCollapse>(&getContext());
+    patterns.add<SinkCollapse, FoldTranspose>(&getContext());
     // Nothing else may change: equal destinations must not be merged.
     GreedyRewriteConfig config;
     config.enableConstantCSE(false).setRegionSimplificationLevel(

@@ -96,7 +96,7 @@ struct Piece {
 
 DotCosts::DotCosts(const PlacedDot &placed, ArrayRef<int64_t> rowDims) {
   const DotContraction &dot = placed.dot;
-  ActivationView view = ActivationView::of(dot.lhs);
+  ActivationView view = ActivationView::of(dot);
   rank = view.groups.size();
   MLIRContext *context = placed.loops.getContext();
   SmallVector<AffineExpr> dims(placed.loops.getNumDims(),
@@ -184,22 +184,29 @@ std::optional<double> TileDotChooser::cost(ArrayRef<int64_t> tile) const {
     pieces.push_back(piecesOf(shape[dim], tile[dim]));
   }
   pieces.resize(2, {Piece()});
-  for (const DotCosts &dot : dots)
-    for (const Piece &columns : pieces[0])
-      for (const Piece &lines : pieces[1]) {
-        int64_t extents[] = {columns.extent, lines.extent};
+  for (const Piece &columns : pieces[0])
+    for (const Piece &lines : pieces[1]) {
+      int64_t extents[] = {columns.extent, lines.extent};
+      double times = others * columns.count * lines.count;
+      int64_t least = kTileRows, most = 0;
+      for (const DotCosts &dot : dots) {
         auto rows = dot.rows(ArrayRef(extents).take_front(rowDims.size()));
         if (!rows || rows->count * blocks > kMostSums)
           return std::nullopt;
-        double times = others * columns.count * lines.count;
-        // Tiles of another height at the border are configured each time.
-        if (rows->windowRows() < kTileRows &&
-            pieces[0].size() * pieces[1].size() > 1)
-          cost += kConfigure * times;
+        least = std::min(least, rows->windowRows());
+        most = std::max(most, rows->windowRows());
         for (const Piece &width : piecesOf(vectors, blocks))
           cost +=
               times * width.count * dot.tile(*rows, width.extent, positions);
       }
+      // Tiles of another height, at the border or of another contraction, are
+      // configured each time.
+      bool isBorder = pieces[0].size() * pieces[1].size() > 1;
+      if (least < most)
+        cost += kConfigure * double(dots.size()) * times;
+      else if (least < kTileRows && isBorder)
+        cost += kConfigure * times;
+    }
   return cost + kEpilogue * vectors * positions;
 }
 

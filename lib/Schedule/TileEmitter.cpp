@@ -33,11 +33,12 @@ TileEmitter::Operands &TileEmitter::operandsOf(const DotContraction &dot) {
     return result;
   OpBuilder::InsertionGuard guard(b);
   access.setInsertionPointToTop(root);
-  result.view = ActivationView::of(dot.lhs);
-  result.activations = dot.lhs;
-  if (result.view.type != dot.lhs.getType())
-    result.activations = tensor::CollapseShapeOp::create(
-        b, access.loc, result.view.type, dot.lhs, result.view.groups);
+  result.view = ActivationView::of(dot);
+  result.activations = result.view.buffer;
+  if (result.view.type != result.activations.getType())
+    result.activations =
+        tensor::CollapseShapeOp::create(b, access.loc, result.view.type,
+                                        result.activations, result.view.groups);
   result.weights = arith::ConstantOp::create(
       b, dot.op->getLoc(), packWeights(dot, kTileLanes, dot.chunkBytes()));
   return result;

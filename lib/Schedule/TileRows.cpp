@@ -18,14 +18,56 @@ bool fitsTiles(const DotContraction &dot) {
   return !dot.isPacked4() && (depth >= 64 || depth % 4 == 0);
 }
 
-ActivationView ActivationView::of(Value activations) {
+/// Where a slice begins, if it is a box of its tensor.
+template <typename SliceOp>
+static std::optional<ArrayRef<int64_t>> originOf(SliceOp slice) {
+  bool isBox = slice.getSourceType().getRank() == slice.getType().getRank() &&
+               slice.hasUnitStride() &&
+               llvm::none_of(slice.getStaticOffsets(), ShapedType::isDynamic);
+  if (!isBox)
+    return std::nullopt;
+  return slice.getStaticOffsets();
+}
+
+/// What `value` has become part of before `reader`, if nothing is put into that
+/// later, so that reading it needs no copy.
+static tensor::InsertSliceOp placeOf(Value value, Operation *reader) {
+  for (Operation *user : value.getUsers()) {
+    auto insert = dyn_cast<tensor::InsertSliceOp>(user);
+    if (insert && insert.getSource() == value &&
+        insert->getBlock() == reader->getBlock() &&
+        insert->isBeforeInBlock(reader) &&
+        llvm::none_of(insert->getUsers(), llvm::IsaPred<tensor::InsertSliceOp>))
+      return insert;
+  }
+  return {};
+}
+
+ActivationView ActivationView::of(const DotContraction &dot) {
   ActivationView view;
-  auto type = cast<RankedTensorType>(activations.getType());
-  view.extents.assign(type.getShape().begin(), type.getShape().end());
+  view.buffer = dot.lhs;
+  view.origin.assign(cast<ShapedType>(dot.lhs.getType()).getRank(), 0);
+  while (true) {
+    std::optional<ArrayRef<int64_t>> origin;
+    Value buffer;
+    if (auto slice = view.buffer.getDefiningOp<tensor::ExtractSliceOp>()) {
+      origin = originOf(slice);
+      buffer = slice.getSource();
+    } else if (auto insert = placeOf(view.buffer, dot.op)) {
+      origin = originOf(insert);
+      buffer = insert.getResult();
+    }
+    if (!origin)
+      break;
+    for (auto [sum, offset] : llvm::zip_equal(view.origin, *origin))
+      sum += offset;
+    view.buffer = buffer;
+  }
+  auto type = cast<RankedTensorType>(view.buffer.getType());
   SmallVector<int64_t> shape;
   for (auto [dim, extent] : llvm::enumerate(type.getShape())) {
     // A gap along a dimension is between the elements of the one around it.
-    if (dim == 0 || isPartOf(activations, type.getRank() - 1 - dim)) {
+    if (dim == 0 || isPartOf(view.buffer, type.getRank() - 1 - dim)) {
       view.groups.emplace_back();
       shape.push_back(1);
     }
@@ -38,11 +80,12 @@ ActivationView ActivationView::of(Value activations) {
 
 SmallVector<AffineExpr>
 ActivationView::indexOf(ArrayRef<AffineExpr> index) const {
+  ArrayRef<int64_t> extents = cast<ShapedType>(buffer.getType()).getShape();
   SmallVector<AffineExpr> merged;
   for (const ReassociationIndices &group : groups) {
-    AffineExpr sum = index[group.front()];
+    AffineExpr sum = index[group.front()] + origin[group.front()];
     for (int64_t dim : ArrayRef(group).drop_front())
-      sum = sum * extents[dim] + index[dim];
+      sum = sum * extents[dim] + index[dim] + origin[dim];
     merged.push_back(sum);
   }
   return merged;

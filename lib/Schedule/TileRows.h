@@ -24,15 +24,18 @@ constexpr int64_t kTileLanes = 16;
 /// Whether `qopt.tile_dot` takes the weights and the depth of `dot`.
 bool fitsTiles(const DotContraction &dot);
 
-/// The activations with dimensions merged where memory has no gap between them.
+/// The activations of a contraction, in the buffer that they are part of, with
+/// dimensions merged where memory has no gap between them.
 struct ActivationView {
+  /// The whole buffer, and where in it the activations begin.
+  mlir::Value buffer;
+  llvm::SmallVector<int64_t> origin;
   llvm::SmallVector<mlir::ReassociationIndices> groups;
-  /// The type of the merged tensor; the extents of the original one.
+  /// The type of the merged tensor.
   mlir::RankedTensorType type;
-  llvm::SmallVector<int64_t> extents;
 
-  static ActivationView of(mlir::Value activations);
-  /// The index in the view that stands for `index` in the tensor.
+  static ActivationView of(const DotContraction &dot);
+  /// The index in the view that stands for `index` in the activations.
   llvm::SmallVector<mlir::AffineExpr>
   indexOf(llvm::ArrayRef<mlir::AffineExpr> index) const;
 };

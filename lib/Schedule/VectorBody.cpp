@@ -521,6 +521,18 @@ Value TensorAccess::writeParts(Value values, int64_t width, Value tensor,
   return tensor;
 }
 
+Value TensorAccess::writeInterleaved(Value values, Value tensor,
+                                     const Position &first) {
+  int64_t count = cast<ShapedType>(tensor.getType()).getShape().back();
+  auto type = VectorType::get({first.lanes, count},
+                              getElementTypeOrSelf(values.getType()));
+  values = vector::ShapeCastOp::create(b, loc, type, values);
+  return vector::TransferWriteOp::create(b, loc, values, tensor,
+                                         indices(first.atLane(0)),
+                                         ArrayRef<bool>{true, true})
+      .getResult();
+}
+
 Value TensorAccess::toVector(Value value, int64_t lanes) {
   if (isa<VectorType>(value.getType()))
     return value;

@@ -109,6 +109,11 @@ public:
   mlir::Value writeParts(mlir::Value values, int64_t width, mlir::Value tensor,
                          llvm::ArrayRef<Position> positions);
 
+  /// Writes `lanes` times all elements of the last dimension, of which `values`
+  /// holds those at the first lane, then those at the next one.
+  mlir::Value writeInterleaved(mlir::Value values, mlir::Value tensor,
+                               const Position &first);
+
   mlir::Value toVector(mlir::Value value, int64_t lanes);
   /// A vector of `lanes` lanes that starts with those of `value`.
   mlir::Value widen(mlir::Value value, int64_t lanes);

@@ -67,6 +67,7 @@ void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(createExpandCopiesPass());
   pm.addPass(createExpandMathPass({/*fma=*/!target.hasFma}));
+  pm.addNestedPass<func::FuncOp>(createFlattenTransfersPass());
   VectorTransferToSCFOptions toScf;
   toScf.enableFullUnroll();
   pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(toScf));

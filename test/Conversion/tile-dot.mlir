@@ -71,3 +71,69 @@ func.func @nests(%a: memref<4096xi8>, %w: memref<1x16x64xi8>, %v: memref<1x8x64x
   }
   return
 }
+
+// -----
+
+// Two shapes of one nest are configured once; each has two tiles of its own.
+// What takes long between tiles has a product now and then that nobody reads:
+// in each of the rows here, and in every fourth step of the loop after.
+// AMX-LABEL: func.func @two
+// AMX: ldtilecfg
+// AMX-NOT: ldtilecfg
+// AMX: scf.for
+// AMX-DAG: %[[ROW:.*]] = llvm.mlir.constant(5 : i8)
+// AMX-DAG: %[[BLOCK:.*]] = llvm.mlir.constant(7 : i8)
+// AMX: tdpbusd
+// AMX: tdpbusd
+// AMX: tilestored64
+// AMX: scf.for
+// AMX-NEXT: llvm.mlir.constant(0 : i8)
+// AMX-NEXT: llvm.mlir.constant(4 : i8)
+// AMX-NEXT: llvm.mlir.constant(6 : i8)
+// AMX-NEXT: tdpbusd
+// AMX: math.exp
+// AMX: scf.for
+// AMX-DAG: %[[PHASE:.*]] = arith.andi
+// AMX: arith.cmpi eq, %[[PHASE]]
+// AMX: scf.if
+// AMX: tdpbusd
+// AMX: math.exp
+// AMX: tilezero
+// AMX: tilerelease
+func.func @two(%a: memref<4096xi8>, %w: memref<1x16x64xi8>, %v: memref<1x8x64xi8>, %r: memref<16xi32>, %f: memref<64x64xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c8 = arith.constant 8 : index
+  %c64 = arith.constant 64 : index
+  scf.for %i = %c0 to %c2 step %c1 {
+    %0 = qopt.tile_dot %a[%i], %w[%c0] unsigned_a {depth = 64 : i64, row_step = array<i64: 64>,
+        segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0>}
+        : memref<4096xi8>, memref<1x16x64xi8> -> vector<16x1x16xi32>
+    %1 = qopt.tile_dot %a[%i], %v[%c0] unsigned_a {depth = 32 : i64, row_step = array<i64: 64>,
+        segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0>}
+        : memref<4096xi8>, memref<1x8x64xi8> -> vector<16x1x16xi32>
+    scf.for %j = %c0 to %c64 step %c1 {
+      scf.for %k = %c0 to %c8 step %c1 {
+        %2 = vector.load %f[%j, %c0] : memref<64x64xf32>, vector<16xf32>
+        %3 = math.exp %2 : vector<16xf32>
+        vector.store %3, %f[%j, %c0] : memref<64x64xf32>, vector<16xf32>
+      }
+    }
+    %4 = vector.extract %0[3, 0] : vector<16xi32> from vector<16x1x16xi32>
+    %5 = vector.extract %1[3, 0] : vector<16xi32> from vector<16x1x16xi32>
+    %6 = arith.addi %4, %5 : vector<16xi32>
+    vector.store %6, %r[%c0] : memref<16xi32>, vector<16xi32>
+  }
+  scf.for %j = %c0 to %c64 step %c1 {
+    %2 = vector.load %f[%j, %c0] : memref<64x64xf32>, vector<64xf32>
+    %3 = math.exp %2 : vector<64xf32>
+    vector.store %3, %f[%j, %c0] : memref<64x64xf32>, vector<64xf32>
+  }
+  %0 = qopt.tile_dot %a[%c0], %w[%c0] unsigned_a {depth = 64 : i64, row_step = array<i64: 64>,
+      segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0>}
+      : memref<4096xi8>, memref<1x16x64xi8> -> vector<16x1x16xi32>
+  %1 = vector.extract %0[3, 0] : vector<16xi32> from vector<16x1x16xi32>
+  vector.store %1, %r[%c0] : memref<16xi32>, vector<16xi32>
+  return
+}

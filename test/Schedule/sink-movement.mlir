@@ -83,3 +83,36 @@ func.func @left(%x: tensor<2x4xi8>, %d: tensor<8xi8>) -> (tensor<8xi8>, tensor<8
   %rx = linalg.add ins(%fx, %d : tensor<8xi8>, tensor<8xi8>) outs(%d : tensor<8xi8>) -> tensor<8xi8>
   return %ra, %rb, %rx, %b, %fa : tensor<8xi8>, tensor<8xi8>, tensor<8xi8>, tensor<2x4xi8>, tensor<8xi8>
 }
+
+// What quantizes planes writes pixels: four rounded vectors, three of them in
+// use, are 16 pixels after one shuffle.
+// CHECK-LABEL: func.func @planes
+// CHECK: linalg.generic {indexing_maps = [#{{.*}}, #{{.*}}]{{.*}} ins(%{{.*}} : tensor<3x32xf32>) outs(%{{.*}} : tensor<32x3xi8>)
+// CHECK-NOT: linalg.transpose
+// NEST-LABEL: func.func @planes
+// NEST: %[[B:.*]] = qopt.round_pack
+// NEST: vector.shuffle %[[B]], %[[B]] [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11, 16, 20, 24,
+// NEST: vector.transfer_write %{{.*}} {in_bounds = [true, true]} : vector<16x3xi8>, tensor<32x3xi8>
+func.func @planes(%x: tensor<3x32xf32>) -> tensor<32x3xi8> {
+  %lo = arith.constant -128.0 : f32
+  %hi = arith.constant 127.0 : f32
+  %magic = arith.constant 12582912.0 : f32
+  %bits = arith.constant -1262485504 : i32
+  %e = tensor.empty() : tensor<3x32xi8>
+  %q = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<3x32xf32>) outs(%e : tensor<3x32xi8>) {
+  ^bb0(%a: f32, %b: i8):
+    %0 = arith.cmpf ogt, %a, %lo : f32
+    %1 = arith.select %0, %a, %lo : f32
+    %2 = arith.cmpf olt, %1, %hi : f32
+    %3 = arith.select %2, %1, %hi : f32
+    %4 = arith.addf %3, %magic : f32
+    %5 = arith.bitcast %4 : f32 to i32
+    %6 = arith.addi %5, %bits : i32
+    %7 = arith.trunci %6 : i32 to i8
+    linalg.yield %7 : i8
+  } -> tensor<3x32xi8>
+  %f = tensor.empty() : tensor<32x3xi8>
+  %t = linalg.transpose ins(%q : tensor<3x32xi8>) outs(%f : tensor<32x3xi8>) permutation = [1, 0]
+  return %t : tensor<32x3xi8>
+}

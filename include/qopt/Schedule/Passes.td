@@ -52,6 +52,25 @@ def GenerateNestsPass : Pass<"qopt-generate-nests", "::mlir::func::FuncOp"> {
     "::qopt::QoptDialect"];
 }
 
+def MultiplyByInversePass
+    : Pass<"qopt-multiply-by-inverse", "::mlir::func::FuncOp"> {
+  let summary = "Quantize to bytes without a division";
+  let description = [{
+    ```
+    clamp(rne(x / s))  ->  clamp(rne(fma(x, hi, x * lo)))
+    ```
+    `hi + lo` is `1 / s`, `hi` rounded down, so that both products grow with x.
+    Then so does the new form, as does the old one, and the two round to the
+    same steps for all x, infinities included, if they change steps at the same
+    floats: those are looked up, two for each step of the range. Where one
+    differs, or the scale is not a constant, the division stays. NaN stays NaN.
+
+    Expects the spelling of `convert-qopt-to-linalg`. For targets with `fma`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+}
+
 def PlaceResultsPass : Pass<"qopt-place-results", "::mlir::func::FuncOp"> {
   let summary = "Let producers write into padded and concatenated buffers";
   let description = [{
@@ -78,6 +97,7 @@ def SinkMovementPass : Pass<"qopt-sink-movement", "::mlir::func::FuncOp"> {
   let description = [{
     ```
     f(collapse(x), y) -> collapse(f'(x, y))
+    transpose(f(x))   -> f'(x)
     ```
     A grouped convolution gives (group, channel), its epilogue works on merged
     channels: the reshape between them would end the fused region, and sums of
@@ -88,6 +108,10 @@ def SinkMovementPass : Pass<"qopt-sink-movement", "::mlir::func::FuncOp"> {
     Fires where the producer of `x` is an operation that code generation
     understands with no other use, and all uses of the reshape are elementwise.
     Numbers do not change.
+
+    An elementwise operation on inputs of the function or other memory computes
+    its elements in the order in which its only use, a transposition, puts them:
+    what quantizes an image of planes then ends in bytes, which are packed.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];

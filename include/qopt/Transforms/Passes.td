@@ -189,6 +189,21 @@ def FoldConstantsPass : Pass<"qopt-fold-constants", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def FlattenTransfersPass : Pass<"qopt-flatten-transfers", "::mlir::func::FuncOp"> {
+  let summary = "Vectors of several dimensions read and written in one piece";
+  let description = [{
+    A `vector.transfer_read` or `vector.transfer_write` of a vector of several
+    dimensions whose rows lie one behind the other in memory becomes one of a
+    vector of one dimension, where it would be lowered to an access for each row.
+
+    Expects buffers.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def FuseMultiplyAddPass : Pass<"qopt-fuse-multiply-add", "::mlir::func::FuncOp"> {
   let summary = "Contractions that round once per step";
   let description = [{

@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "KeepAwake.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -104,30 +105,40 @@ private:
   void emitSums(Value row, int64_t block);
 };
 
+/// The tile registers of operands: as many for activations from `row` on, and
+/// for weights from `block` on. Sums are in the registers in front of them. The
+/// hardware renames: one of each is as fast as two, but weights are loaded
+/// again for every window.
+struct OperandTiles {
+  int64_t row = 4, rows = 2, block = 6, blocks = 2;
+};
+
+/// The rows of a window, and the bytes of a chunk.
+using TileShape = std::pair<int64_t, int64_t>;
+
+/// The 64 bytes that the instruction ldtilecfg loads.
+using TileConfiguration = SmallVector<int8_t, 64>;
+
 /// AMX.
 class AmxTileDot : public TileDotLowering {
 public:
-  AmxTileDot(RewriterBase &b, TileDotOp op)
-      : TileDotLowering(b, op),
+  AmxTileDot(RewriterBase &b, TileDotOp op, OperandTiles tiles)
+      : TileDotLowering(b, op), tiles(tiles),
         group(TileGroup::of(op.getWindows().size(), blocks())) {}
-
-  /// The 64 bytes that the instruction ldtilecfg loads.
-  SmallVector<int8_t> configuration() const;
 
 private:
   void emitProducts() override;
   void emitGroup(ArrayRef<int64_t> windows, int64_t first, int64_t count);
-  void call(StringRef intrinsic, ArrayRef<int64_t> tiles,
-            ValueRange operands = {});
 
-  // Tile registers: sums, then two for activations and two for weights. Two,
-  // so that one can be loaded while the other is used.
   int64_t sumTile(int64_t row, int64_t block) const {
     return row * group.blocks + block;
   }
-  int64_t rowTile(int64_t row) const { return 4 + row % 2; }
-  int64_t blockTile(int64_t block) const { return 6 + block % 2; }
+  int64_t rowTile(int64_t row) const { return tiles.row + row % tiles.rows; }
+  int64_t blockTile(int64_t block) const {
+    return tiles.block + block % tiles.blocks;
+  }
 
+  OperandTiles tiles;
   TileGroup group;
 };
 
@@ -295,28 +306,37 @@ void PlainTileDot::emitSums(Value row, int64_t block) {
 // AMX
 //===----------------------------------------------------------------------===//
 
-SmallVector<int8_t> AmxTileDot::configuration() const {
-  SmallVector<int8_t> bytes(64, 0);
-  TileDotOp dot = op;
-  // Palette 1; from byte 16 on two bytes for the length of each tile's rows,
-  // from byte 48 on one for their number.
-  bytes[0] = 1;
-  auto set = [&](int64_t tile, int64_t rows, int64_t rowBytes) {
-    bytes[16 + 2 * tile] = rowBytes;
-    bytes[48 + tile] = rows;
-  };
+static TileShape shapeOf(TileDotOp op) {
+  return {op.windowRows(), op.chunkBytes()};
+}
+
+/// What a tile holds: rows, and the bytes of each.
+static void describeTile(TileConfiguration &bytes, int64_t tile, int64_t rows,
+                         int64_t rowBytes) {
+  bytes[16 + 2 * tile] = rowBytes;
+  bytes[48 + tile] = rows;
+}
+
+/// Tiles of sums, then the operands of each shape.
+static TileConfiguration configurationOf(ArrayRef<TileShape> shapes,
+                                         ArrayRef<OperandTiles> operands) {
+  TileConfiguration bytes(64, 0);
+  bytes[0] = 1; // the palette
   for (int64_t tile = 0; tile < 4; ++tile)
-    set(tile, dot.windowRows(), kRowBytes);
-  for (int64_t tile = 4; tile < 6; ++tile)
-    set(tile, dot.windowRows(), dot.chunkBytes());
-  for (int64_t tile = 6; tile < 8; ++tile)
-    set(tile, dot.chunkBytes() / 4, kRowBytes);
+    describeTile(bytes, tile, shapes[0].first, kRowBytes);
+  for (auto [shape, tiles] : llvm::zip_equal(shapes, operands)) {
+    auto [rows, chunkBytes] = shape;
+    for (int64_t i = 0; i < tiles.rows; ++i)
+      describeTile(bytes, tiles.row + i, rows, chunkBytes);
+    for (int64_t i = 0; i < tiles.blocks; ++i)
+      describeTile(bytes, tiles.block + i, chunkBytes / 4, kRowBytes);
+  }
   return bytes;
 }
 
 /// Operands that number tiles come first.
-void AmxTileDot::call(StringRef intrinsic, ArrayRef<int64_t> tiles,
-                      ValueRange operands) {
+static void callTiles(OpBuilder &b, Location loc, StringRef intrinsic,
+                      ArrayRef<int64_t> tiles, ValueRange operands = {}) {
   SmallVector<Value> all;
   for (int64_t tile : tiles)
     all.push_back(LLVM::ConstantOp::create(b, loc, b.getI8Type(), tile));
@@ -344,7 +364,7 @@ void AmxTileDot::emitGroup(ArrayRef<int64_t> windows, int64_t first,
   };
   for (size_t row = 0; row < windows.size(); ++row)
     for (int64_t block = 0; block < count; ++block)
-      call("tilezero", {sumTile(row, block)});
+      callTiles(b, loc, "tilezero", {sumTile(row, block)});
   StringRef product = op.getUnsignedA()
                           ? op.getUnsignedB() ? "tdpbuud" : "tdpbusd"
                       : op.getUnsignedB() ? "tdpbsud"
@@ -352,25 +372,26 @@ void AmxTileDot::emitGroup(ArrayRef<int64_t> windows, int64_t first,
   forChunks([&](Offset a, Offset w) {
     for (auto [row, window] : llvm::enumerate(windows)) {
       Offset at = addTimes(a, constant(window), rowStep);
-      call("tileloadd64", {rowTile(row)},
-           {address(activations, at), i64(rowStep)});
+      callTiles(b, loc, "tileloadd64", {rowTile(row)},
+                {address(activations, at), i64(rowStep)});
       for (int64_t block = 0; block < count; ++block) {
-        if (row == 0) {
+        if (row == 0 || tiles.blocks < count) {
           Offset from = add(w, (first + block) * blockBytes());
-          call("tileloadd64", {blockTile(block)},
-               {address(weights, from), i64(constant(kRowBytes))});
+          callTiles(b, loc, "tileloadd64", {blockTile(block)},
+                    {address(weights, from), i64(constant(kRowBytes))});
         }
-        call(product, {sumTile(row, block), rowTile(row), blockTile(block)});
+        callTiles(b, loc, product,
+                  {sumTile(row, block), rowTile(row), blockTile(block)});
       }
     }
   });
   int64_t sumRow = blocks() * kRowBytes;
   for (auto [row, window] : llvm::enumerate(windows))
     for (int64_t block = 0; block < count; ++block)
-      call("tilestored64", {sumTile(row, block)},
-           {address(sumsBase,
-                    {{}, window * sumRow + (first + block) * kRowBytes}),
-            i64(constant(sumRow))});
+      callTiles(b, loc, "tilestored64", {sumTile(row, block)},
+                {address(sumsBase,
+                         {{}, window * sumRow + (first + block) * kRowBytes}),
+                 i64(constant(sumRow))});
 }
 
 //===----------------------------------------------------------------------===//
@@ -379,23 +400,31 @@ void AmxTileDot::emitGroup(ArrayRef<int64_t> windows, int64_t first,
 
 namespace {
 /// Configures tiles in front of each loop nest of a function that needs others
-/// than the one before it, and releases them at the end.
+/// than the one before it, and releases them at the end; between the first and
+/// the last nest, the multiplier is kept awake.
 class AmxConfigurer {
 public:
   AmxConfigurer(RewriterBase &b, func::FuncOp func) : b(b), func(func) {}
 
   void run(ArrayRef<TileDotOp> ops);
+  OperandTiles operandsOf(TileDotOp op) const { return operands.lookup(op); }
 
 private:
-  void configure(Operation *before, ArrayRef<int8_t> bytes);
+  void configureNest(Operation *op);
+  void configure(Operation *before, const TileConfiguration &bytes);
+  void keepAwake(Operation *first, Operation *last);
   void release();
 
   RewriterBase &b;
   func::FuncOp func;
+  llvm::DenseMap<Operation *, OperandTiles> operands;
+  /// What is configured after what was visited last; empty if that depends.
+  TileConfiguration current;
 };
 } // namespace
 
-void AmxConfigurer::configure(Operation *before, ArrayRef<int8_t> bytes) {
+void AmxConfigurer::configure(Operation *before,
+                              const TileConfiguration &bytes) {
   Location loc = before->getLoc();
   auto type = MemRefType::get({kRowBytes}, b.getI8Type());
   b.setInsertionPointToStart(&func.getBody().front());
@@ -405,7 +434,7 @@ void AmxConfigurer::configure(Operation *before, ArrayRef<int8_t> bytes) {
   Value values = arith::ConstantOp::create(
       b, loc,
       DenseElementsAttr::get(VectorType::get({kRowBytes}, b.getI8Type()),
-                             bytes));
+                             ArrayRef<int8_t>(bytes)));
   Value zero = arith::ConstantIndexOp::create(b, loc, 0);
   vector::StoreOp::create(b, loc, values, memory, zero);
   Value address =
@@ -425,24 +454,55 @@ void AmxConfigurer::release() {
   });
 }
 
+/// One configuration where the products inside `op` have one shape, or two with
+/// windows of as many rows: those share the tiles of sums, and have two tiles
+/// each for their operands. Otherwise, a body is configured piece by piece.
+void AmxConfigurer::configureNest(Operation *op) {
+  SmallVector<TileDotOp> dots;
+  op->walk([&](TileDotOp dot) { dots.push_back(dot); });
+  if (dots.empty())
+    return;
+  SmallVector<TileShape> shapes;
+  for (TileDotOp dot : dots)
+    if (!llvm::is_contained(shapes, shapeOf(dot)))
+      shapes.push_back(shapeOf(dot));
+  SmallVector<OperandTiles> tiles{OperandTiles()};
+  if (shapes.size() == 2 && shapes[0].first == shapes[1].first)
+    tiles = {{4, 1, 6, 1}, {5, 1, 7, 1}};
+  if (shapes.size() == tiles.size()) {
+    for (TileDotOp dot : dots)
+      operands[dot] = tiles[llvm::find(shapes, shapeOf(dot)) - shapes.begin()];
+    TileConfiguration bytes = configurationOf(shapes, tiles);
+    if (bytes != current)
+      configure(op, bytes);
+    current = bytes;
+    return;
+  }
+  // A body begins with what its end has left, too.
+  current.clear();
+  for (Region &region : op->getRegions())
+    for (Block &block : region)
+      for (Operation &inner : llvm::make_early_inc_range(block))
+        configureNest(&inner);
+  current.clear();
+}
+
+/// Sums are dead outside of `qopt.tile_dot`: the first tile takes products of
+/// what happens to be in tiles that fit each other in every configuration.
+void AmxConfigurer::keepAwake(Operation *first, Operation *last) {
+  KeepAwake products(
+      b, [&](Location loc) { callTiles(b, loc, "tdpbusd", {0, 4, 6}); });
+  for (Operation *op = first; op; op = op == last ? nullptr : op->getNextNode())
+    products.visit(*op);
+}
+
 void AmxConfigurer::run(ArrayRef<TileDotOp> ops) {
   Block *body = &func.getBody().front();
-  llvm::MapVector<Operation *, SmallVector<TileDotOp>> nests;
-  for (TileDotOp op : ops)
-    nests[body->findAncestorOpInBlock(*op)].push_back(op);
-  SmallVector<int8_t> current;
-  for (auto &[nest, dots] : nests) {
-    SmallVector<int8_t> first = AmxTileDot(b, dots[0]).configuration();
-    bool isOne = llvm::all_of(dots, [&](TileDotOp op) {
-      return AmxTileDot(b, op).configuration() == first;
-    });
-    if (isOne && first != current)
-      configure(nest, first);
-    if (!isOne)
-      for (TileDotOp op : dots)
-        configure(op, AmxTileDot(b, op).configuration());
-    current = isOne ? first : SmallVector<int8_t>();
-  }
+  Operation *first = body->findAncestorOpInBlock(*ops.front());
+  Operation *last = body->findAncestorOpInBlock(*ops.back());
+  for (Operation &op : llvm::make_early_inc_range(*body))
+    configureNest(&op);
+  keepAwake(first, last);
   release();
 }
 
@@ -467,13 +527,15 @@ struct ConvertTileDot : qopt::impl::ConvertTileDotPassBase<ConvertTileDot> {
     IRRewriter b(&getContext());
     if (failed(checkReads(ops)))
       return signalPassFailure();
-    if (hasAmx)
-      AmxConfigurer(b, getOperation()).run(ops);
-    for (TileDotOp op : ops)
-      if (hasAmx)
-        AmxTileDot(b, op).run();
-      else
+    if (!hasAmx) {
+      for (TileDotOp op : ops)
         PlainTileDot(b, op).run();
+      return;
+    }
+    AmxConfigurer configurer(b, getOperation());
+    configurer.run(ops);
+    for (TileDotOp op : ops)
+      AmxTileDot(b, op, configurer.operandsOf(op)).run();
   }
 
 private:
