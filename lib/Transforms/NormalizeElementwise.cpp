@@ -158,9 +158,8 @@ struct SplatInline : OpRewritePattern<linalg::GenericOp> {
 } // namespace
 
 void populateNormalizeElementwisePatterns(RewritePatternSet &patterns) {
-  patterns.add<NamedGeneralize, CopyForward,
-               OutputMapNormalize, BroadcastDimCollapse, SplatInline>(
-      patterns.getContext());
+  patterns.add<NamedGeneralize, CopyForward, OutputMapNormalize,
+               BroadcastDimCollapse, SplatInline>(patterns.getContext());
 }
 
 } // namespace qopt
