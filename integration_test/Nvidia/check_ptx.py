@@ -4,9 +4,10 @@
   check_ptx.py FILE.ptx [--ptxas PTXAS ARCH]
 
 Of the loop with most mma.sync: mma, ldmatrix, copies (cp.async), wide_copies
-(those of 16 bytes), loads and stores to global memory, instructions. Of the
-file: kernels, contractions (fma, and float arithmetic that ptxas may contract:
-without .rn). Of ptxas: registers, spills (bytes) and shared (bytes) of the
+(those of 16 bytes), accesses (loads and stores of global memory), instructions,
+mma_share (percent of these), stages (by its cp.async.wait_group). Of the file:
+kernels, threads (of the largest block), contractions (fma, and float arithmetic
+that ptxas may contract: without .rn). Of ptxas: registers, spills (bytes) and shared (bytes) of the
 kernel that needs most of each.
 """
 
@@ -72,11 +73,15 @@ def main():
     count = lambda body, pattern: sum(bool(re.search(pattern, i)) for i in body)
     body = max((b for kernel in bodies(text) for b in kernel),
                key=lambda b: count(b, r"\bmma\.sync"), default=[])
+    waits = [int(n) for i in body for n in re.findall(r"cp\.async\.wait_group\s+(\d+)", i)]
     figures = {
         "kernels": len(re.findall(r"\.entry", text)),
         "contractions": len(re.findall(
             r"\bfma\.|\b(?:add|sub|mul|div)\.(?!rn)[a-z.]*f32|\.(?:approx|ftz)\b", text)),
+        "threads": max(map(int, re.findall(r"\.maxntid (\d+)", text)), default=0),
         "instructions": len(body),
+        "mma_share": 100 * count(body, r"\bmma\.sync") / max(len(body), 1),
+        "stages": min(waits, default=0) + 2,
         "mma": count(body, r"\bmma\.sync"),
         "ldmatrix": count(body, r"\bldmatrix"),
         "copies": count(body, r"\bcp\.async\.c[ag]"),

@@ -142,6 +142,13 @@ TEST(PackMmaWeights, FewRowsAndOddChannelsAreLeft) {
   EXPECT_TRUE(packForMma(16, 30, 8, weight).empty());
 }
 
+TEST(PackMmaWeights, LongSumsOfNibblesAreLeft) {
+  auto weight = [](int64_t, int64_t) { return 1; };
+  EXPECT_FALSE(packForMma(2, 65792, 4, weight).empty());
+  EXPECT_TRUE(packForMma(2, 65796, 4, weight).empty());
+  EXPECT_FALSE(packForMma(2, 65796, 8, weight).empty());
+}
+
 TEST(PackWeights, BytesOfOneLaneAreNeighbours) {
   std::vector<int64_t> shape;
   auto weight = [](int64_t o, int64_t k) { return 10 * o + k; };

@@ -55,4 +55,19 @@ TEST(MmaLayout, PiecesOfARowArePermuted) {
     }
 }
 
+// What the offsets of ldmatrix and of copies rely on.
+TEST(MmaLayout, PermutationsRepeat) {
+  for (int64_t rowBytes : {16, 32, 64})
+    for (int64_t row = 0; row < 64; ++row)
+      for (int64_t piece = 0; piece < rowBytes / kMmaPiece; ++piece)
+        EXPECT_EQ(swizzledPiece(row + kMmaSwizzledRows, piece, rowBytes),
+                  swizzledPiece(row, piece, rowBytes));
+}
+
+// The largest sum of 4-bit weights, 16 times as large.
+TEST(MmaLayout, SumsOfNibblesFit) {
+  EXPECT_LT(16 * 255 * 8 * kMmaMostNibbles, int64_t(1) << 31);
+  EXPECT_GE(16 * 255 * 8 * (kMmaMostNibbles + 1), int64_t(1) << 31);
+}
+
 } // namespace

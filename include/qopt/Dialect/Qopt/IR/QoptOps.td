@@ -457,6 +457,8 @@ def Qopt_MmaTileOp : Qopt_Op<"mma_tile", [
     - (C2) The tile of a warp divides that of the block, its rows are a multiple
       of 16, its channels one of 16; there are 1 to 8 stages.
     - (C3) The result has `tile[2] * tile[3] / 32` lanes.
+    - (C4) With `packed4`, `segments * depth` is at most 65,793, so that 16 times
+      a sum of 255 * 8 fits 32 bits.
   }];
   let arguments = (ins
     AnyTypeOf<[RankedTensorOf<[I8]>, MemRefOf<[I8]>]>:$lhs,
