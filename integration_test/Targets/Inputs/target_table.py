@@ -10,8 +10,9 @@ phase `qdq`, cores without floats that of the recipe `int8-fixed-point`. A cell 
 
   code + weights / arena [, instructions per inference]
 
-in KiB and millions; "-" where the model cannot be compiled for the target, for a reason that is printed. A target that this
-host can neither run nor emulate is compiled only: its sizes are compared, its answers are not. The code of a GPU is the kernels' text.
+in KiB and millions; QEMU counts the instructions of what it executes. "-" where the model cannot be compiled for the
+target, for a reason that is printed. A target that this host should run itself and cannot is compiled only: its sizes
+are compared, its answers are not. The code of a GPU is the kernels' text.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import deque
 
 import numpy
 
@@ -53,6 +55,37 @@ def kib(size):
     return f"{size / 1024:.1f}"
 
 
+def millions(count):
+    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e6:.2g} M"
+
+
+def count_instructions(log, function):
+    """Instructions from the first call of `function` to its return, with all that it calls.
+
+    `log` is QEMU's of `-d in_asm,exec,nochain`: each block's instructions where it is translated, and a line `Trace`
+    with its first address and the name of its function whenever it is executed. None: no such call.
+    """
+    blocks = {}  # first address: how many instructions, the address after them
+    block, count, back, end = [], None, None, None
+    for line in log:
+        if line.startswith("0x"):
+            address, code = line.split()[:2]
+            block.append((int(address.rstrip(":"), 16), len(code) // 2))
+        elif line.startswith("Trace"):
+            if block:
+                blocks[block[0][0]] = len(block), sum(block[-1])
+                block = []
+            address = int(line.split("/", 2)[1], 16)
+            if count is None and line.split()[-1] == function:
+                count, back = 0, end
+            elif count is not None and address == back:
+                return count
+            length, end = blocks[address]
+            if count is not None:
+                count += length
+    return None
+
+
 class Model:
     def __init__(self, qopt, source, folder):
         self.qopt, self.source, self.folder = qopt, source, folder
@@ -72,7 +105,7 @@ class Model:
     def answer(self, *options):
         output = self.folder / "output.npy"
         run([self.qopt, "run", self.qdq, "--compile-from", "qdq", *self.inputs, "--output", output, *options])
-        return output.read_bytes()
+        return numpy.load(output).tobytes()
 
     def cell(self, target):
         report = self.folder / "report.json"
@@ -80,16 +113,33 @@ class Model:
              "-o", self.folder / "model.o", "--report", report])
         size = json.loads(report.read_text())["bytes"]
         emulator = EMULATORS[target]
+        answer, instructions = self.expected, ""
         if not emulator and not self.runs_here(target):
             print(f"{target}: this host does not run it: compiled only")
-        elif emulator and not shutil.which(emulator.split()[0]):
-            print(f"{target}: no {emulator.split()[0]}: compiled only")
+        elif not emulator:
+            answer = self.answer("--target", target)
+        elif shutil.which(emulator.split()[0]):
+            answer, count = self.emulated(target, emulator)
+            instructions = f", {millions(count)}"
         else:
-            options = ["--emulator", emulator] if emulator else []
-            if self.answer("--target", target, *options) != self.expected:
-                sys.exit(f"{target}: the answer differs from the reference interpreter's")
+            sys.exit(f"{target}: expected the program {emulator.split()[0]}, got none")
+        if answer != self.expected:
+            sys.exit(f"{target}: the answer differs from the reference interpreter's")
         code = self.ptx_bytes(target) if target.startswith("sm_") else size["object"] - size["weights"]
-        return f"{kib(code)} + {kib(size['weights'])} / {kib(size['arena'])}"
+        return f"{kib(code)} + {kib(size['weights'])} / {kib(size['arena'])}{instructions}"
+
+    def emulated(self, target, emulator):
+        """The answer, and how many instructions an inference takes."""
+        program, output = self.folder / "model", self.folder / "output.npy"
+        run([self.qopt, "compile", self.qdq, "--compile-from", "qdq", "--target", target, "--emit", "exe",
+             "--name", "model", "-o", program])
+        command = [*emulator.split(), "-d", "in_asm,exec,nochain", program, *self.inputs, "--output", output]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as emulation:
+            count = count_instructions(emulation.stderr, "model_run")
+            log = deque(emulation.stderr, maxlen=5)  # the rest must be read for the program to end
+        if emulation.returncode or count is None:
+            sys.exit(f"{target}: expected a call of model_run in the log of {emulator}, got\n{''.join(log)}")
+        return numpy.load(output).tobytes(), count
 
     def ptx_bytes(self, target):
         """An object holds the GPU's code, too, where ptxas is at hand: the kernels' text is the same everywhere."""
@@ -110,7 +160,7 @@ class Model:
         sizes = re.search(r"code (\d+) constants (\d+) arena (\d+) instructions (\d+)", done.stderr)
         if sizes:
             code, constants, arena, instructions = map(int, sizes.groups())
-            return f"{kib(code)} + {kib(constants)} / {kib(arena)}, {instructions / 1e6:.1f} M"
+            return f"{kib(code)} + {kib(constants)} / {kib(arena)}, {millions(instructions)}"
         if "no floating point" in done.stderr:
             print(f"{core}: {done.stderr.strip()}")
             return "-"
