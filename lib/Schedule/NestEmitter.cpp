@@ -505,7 +505,8 @@ Value NestEmitter::roundAndPack(ArrayRef<Value> reals, int64_t lanes) {
   return RoundPackOp::create(
       b, loc, VectorType::get({4 * lanes}, b.getI8Type()), parts[0], parts[1],
       parts[2], parts[3], b.getDenseI32ArrayAttr({rounded->lo, rounded->hi}),
-      b.getI32IntegerAttr(rounded->zeroPoint));
+      b.getI32IntegerAttr(rounded->zeroPoint),
+      fitsI32(region, root, rounded->real));
 }
 
 //===----------------------------------------------------------------------===//
