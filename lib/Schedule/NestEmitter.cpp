@@ -502,10 +502,12 @@ Value NestEmitter::writeRounded(ArrayRef<Position> positions,
 Value NestEmitter::roundAndPack(ArrayRef<Value> reals, int64_t lanes) {
   SmallVector<Value, 4> parts = llvm::map_to_vector(
       reals, [&](Value real) { return access.widen(real, lanes); });
+  UnitAttr fits =
+      fitsI32(region, root, rounded->real) ? b.getUnitAttr() : UnitAttr();
   return RoundPackOp::create(
       b, loc, VectorType::get({4 * lanes}, b.getI8Type()), parts[0], parts[1],
       parts[2], parts[3], b.getDenseI32ArrayAttr({rounded->lo, rounded->hi}),
-      b.getI32IntegerAttr(rounded->zeroPoint));
+      b.getI32IntegerAttr(rounded->zeroPoint), fits);
 }
 
 //===----------------------------------------------------------------------===//

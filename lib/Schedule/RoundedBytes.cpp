@@ -9,6 +9,8 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
+#include <cmath>
+#include <limits>
 
 using namespace mlir;
 
@@ -68,6 +70,78 @@ std::optional<RoundedBytes> matchRoundedBytes(Block &body) {
     return std::nullopt;
   return RoundedBytes{lo->first, int32_t(least), int32_t(most),
                       int32_t(zeroPoint)};
+}
+
+namespace {
+/// How far values are from 0 at most, infinitely where that is not known.
+class Bounds {
+public:
+  explicit Bounds(const FusedRegion &region) : region(region) {}
+
+  double of(linalg::LinalgOp op, Value value) const;
+
+private:
+  double ofArgument(linalg::LinalgOp op, BlockArgument argument) const;
+
+  const FusedRegion &region;
+};
+} // namespace
+
+static double largest(DenseElementsAttr constant) {
+  double bound = 0;
+  for (const APFloat &value : constant.getValues<APFloat>())
+    bound = std::max(bound, std::abs(value.convertToDouble()));
+  return bound;
+}
+
+/// What an operand brings: all of its type's integers, its constant's elements,
+/// or what its producer computes for each element.
+double Bounds::ofArgument(linalg::LinalgOp op, BlockArgument argument) const {
+  if (auto type = dyn_cast<IntegerType>(argument.getType()))
+    return std::ldexp(1.0, type.getWidth());
+  Value tensor = op->getOperand(argument.getArgNumber());
+  DenseElementsAttr constant;
+  if (argument.getType().isF32() && matchPattern(tensor, m_Constant(&constant)))
+    return largest(constant);
+  linalg::LinalgOp producer = region.producerOf(tensor);
+  if (!producer || producer.getNumReductionLoops() != 0)
+    return std::numeric_limits<double>::infinity();
+  return of(producer, producer.getBlock()->getTerminator()->getOperand(0));
+}
+
+double Bounds::of(linalg::LinalgOp op, Value value) const {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return argument.getOwner() == op.getBlock()
+               ? ofArgument(op, argument)
+               : std::numeric_limits<double>::infinity();
+  if (std::optional<float> constant = matchFloat(value))
+    return std::abs(double(*constant));
+  APInt integer;
+  if (matchPattern(value, m_ConstantInt(&integer)))
+    return std::abs(double(integer.getSExtValue()));
+  Operation *def = value.getDefiningOp();
+  if (isa<arith::ExtUIOp, arith::ExtSIOp>(def))
+    return of(op, def->getOperand(0));
+  // Integers wrap at the end of their type.
+  if (isa<arith::AddIOp, arith::SubIOp>(def) && value.getType().isInteger(32))
+    return std::min(0x1p32,
+                    of(op, def->getOperand(0)) + of(op, def->getOperand(1)));
+  if (auto convert = dyn_cast<arith::SIToFPOp>(def))
+    return std::min(
+        std::ldexp(1.0, getElementTypeOrSelf(convert.getIn().getType())
+                                .getIntOrFloatBitWidth() -
+                            1),
+        of(op, convert.getIn()));
+  if (isa<arith::AddFOp, arith::SubFOp>(def))
+    return of(op, def->getOperand(0)) + of(op, def->getOperand(1));
+  if (isa<arith::MulFOp>(def))
+    return of(op, def->getOperand(0)) * of(op, def->getOperand(1));
+  return std::numeric_limits<double>::infinity();
+}
+
+bool fitsI32(const FusedRegion &region, linalg::LinalgOp op, Value real) {
+  // Half of the range: roundings add much less.
+  return Bounds(region).of(op, real) < 0x1p30;
 }
 
 } // namespace qopt

@@ -9,6 +9,7 @@
 #define QOPT_LIB_SCHEDULE_ROUNDEDBYTES_H
 
 #include "mlir/IR/Block.h"
+#include "qopt/Schedule/Regions.h"
 #include <optional>
 
 namespace qopt {
@@ -21,6 +22,11 @@ struct RoundedBytes {
 };
 
 std::optional<RoundedBytes> matchRoundedBytes(mlir::Block &body);
+
+/// Whether `real`, a float of the body of `op`, is less than 2^31 away from 0
+/// for all inputs of the region, by the ranges of its integers and constants.
+bool fitsI32(const FusedRegion &region, mlir::linalg::LinalgOp op,
+             mlir::Value real);
 
 } // namespace qopt
 

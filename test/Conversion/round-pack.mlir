@@ -59,3 +59,19 @@ func.func @below(%a: vector<4xf32>) -> vector<16xi8> {
   %r = qopt.round_pack %a, %a, %a, %a range [100, 127] zero_point 255 : vector<4xf32> -> vector<16xi8>
   return %r : vector<16xi8>
 }
+
+// Where all numbers fit i32, no float is clamped: packing does that, and a
+// minimum of bytes what is left of it.
+// CHECK-LABEL: func.func @fits
+// X86-NOT: min.ps
+// X86: llvm.call_intrinsic "llvm.x86.sse2.packuswb.128"
+// X86-NOT: arith.m
+// X86: llvm.call_intrinsic "llvm.x86.sse2.packsswb.128"
+// X86: arith.maxsi
+// X86: arith.minsi
+// CHECK: return
+func.func @fits(%a: vector<4xf32>) -> (vector<16xi8>, vector<16xi8>) {
+  %r = qopt.round_pack %a, %a, %a, %a range [0, 255] zero_point 0 fits_i32 : vector<4xf32> -> vector<16xi8>
+  %s = qopt.round_pack %a, %a, %a, %a range [-100, 100] zero_point 3 fits_i32 : vector<4xf32> -> vector<16xi8>
+  return %r, %s : vector<16xi8>, vector<16xi8>
+}

@@ -90,7 +90,7 @@ func.func @left(%x: tensor<2x4xi8>, %d: tensor<8xi8>) -> (tensor<8xi8>, tensor<8
 // CHECK: linalg.generic {indexing_maps = [#{{.*}}, #{{.*}}]{{.*}} ins(%{{.*}} : tensor<3x32xf32>) outs(%{{.*}} : tensor<32x3xi8>)
 // CHECK-NOT: linalg.transpose
 // NEST-LABEL: func.func @planes
-// NEST: %[[B:.*]] = qopt.round_pack
+// NEST: %[[B:.*]] = qopt.round_pack {{.*}} zero_point 0 :
 // NEST: vector.shuffle %[[B]], %[[B]] [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11, 16, 20, 24,
 // NEST: vector.transfer_write %{{.*}} {in_bounds = [true, true]} : vector<16x3xi8>, tensor<32x3xi8>
 func.func @planes(%x: tensor<3x32xf32>) -> tensor<32x3xi8> {

@@ -8,7 +8,8 @@
 // x86 converts floats to i32 with rounding to nearest even; what does not fit
 // becomes the least i32. Packing saturates, first to i16, then to bytes. So a
 // minimum before the conversion is all the clamping that is left to do: what is
-// too small, the least i32 included, saturates to the least byte.
+// too small, the least i32 included, saturates to the least byte. Where all
+// numbers fit i32, bytes are clamped at the end, if at all.
 //
 //===----------------------------------------------------------------------===//
 
@@ -52,6 +53,26 @@ Value splat(OpBuilder &b, Location loc, VectorType type, Attribute value) {
   return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, value));
 }
 
+/// Bytes in [lo, hi], without what their storage does not allow anyway.
+Value clampBytes(OpBuilder &b, RoundPackOp op, Value bytes, int32_t lo,
+                 int32_t hi) {
+  Location loc = op.getLoc();
+  bool isSigned = op.getRange()[0] < 0;
+  auto bound = [&](int32_t value) {
+    return splat(b, loc, cast<VectorType>(bytes.getType()),
+                 b.getI8IntegerAttr(int8_t(value)));
+  };
+  if (lo != (isSigned ? -128 : 0))
+    bytes = isSigned
+                ? arith::MaxSIOp::create(b, loc, bytes, bound(lo)).getResult()
+                : arith::MaxUIOp::create(b, loc, bytes, bound(lo));
+  if (hi != (isSigned ? 127 : 255))
+    bytes = isSigned
+                ? arith::MinSIOp::create(b, loc, bytes, bound(hi)).getResult()
+                : arith::MinUIOp::create(b, loc, bytes, bound(hi));
+  return bytes;
+}
+
 // round_pack(a, b, c, d) -> pack(pack(int(min(a, top)), ..) + z, ..)
 class LowerToPacks : public OpRewritePattern<RoundPackOp> {
 public:
@@ -88,12 +109,10 @@ private:
       auto type = cast<VectorType>(op.getResult().getType());
       Value bytes =
           call(isSigned ? use.toSigned : use.toUnsigned, type, {low, high});
-      if (range[0] == (isSigned ? -128 : 0))
-        return bytes;
-      Value bottom = splat(b, loc, type, b.getI8IntegerAttr(int8_t(range[0])));
-      if (isSigned)
-        return arith::MaxSIOp::create(b, loc, bytes, bottom);
-      return arith::MaxUIOp::create(b, loc, bytes, bottom);
+      return clampBytes(b, op, bytes, range[0],
+                        op.getFitsI32() ? range[1]
+                        : isSigned      ? 127
+                                        : 255);
     }
 
   private:
@@ -113,13 +132,16 @@ private:
       Value top = splat(b, loc, type,
                         b.getF32FloatAttr(centered(op, op.getRange()[1])));
       auto integers = type.clone(b.getI32Type());
-      if (type.getNumElements() != 16)
-        return call(use.convert, integers,
-                    {call(use.minimum, type, {reals, top})});
-      Value current = constant(b.getI32Type(), 4);
-      Value least = call(use.minimum, type, {reals, top, current});
+      bool isWide = type.getNumElements() == 16;
+      SmallVector<Value, 3> sides{reals, top};
+      if (isWide)
+        sides.push_back(constant(b.getI32Type(), 4)); // the current rounding
+      if (!op.getFitsI32())
+        reals = call(use.minimum, type, sides);
+      if (!isWide)
+        return call(use.convert, integers, {reals});
       return call(use.convert, integers,
-                  {least, splat(b, loc, integers, b.getI32IntegerAttr(0)),
+                  {reals, splat(b, loc, integers, b.getI32IntegerAttr(0)),
                    constant(b.getI16Type(), -1), constant(b.getI32Type(), 8)});
     }
 
@@ -158,7 +180,6 @@ public:
     Location loc = op.getLoc();
     ArrayRef<int32_t> range = op.getRange();
     bool isSigned = range[0] < 0;
-    auto type = cast<VectorType>(op.getResult().getType());
     SmallVector<Value> halves;
     for (auto [first, second] :
          {std::pair(op.getA(), op.getB()), std::pair(op.getC(), op.getD())})
@@ -167,18 +188,7 @@ public:
                                        : "llvm.aarch64.neon.sqxtun.v8i8",
                               toI16(b, op, first, second), b.getI8Type()));
     Value bytes = join(b, loc, halves[0], halves[1]);
-    auto bound = [&](int32_t value) {
-      return splat(b, loc, type, b.getI8IntegerAttr(int8_t(value)));
-    };
-    if (range[0] != (isSigned ? -128 : 0))
-      bytes = isSigned ? arith::MaxSIOp::create(b, loc, bytes, bound(range[0]))
-                             .getResult()
-                       : arith::MaxUIOp::create(b, loc, bytes, bound(range[0]));
-    if (range[1] != (isSigned ? 127 : 255))
-      bytes = isSigned ? arith::MinSIOp::create(b, loc, bytes, bound(range[1]))
-                             .getResult()
-                       : arith::MinUIOp::create(b, loc, bytes, bound(range[1]));
-    b.replaceOp(op, bytes);
+    b.replaceOp(op, clampBytes(b, op, bytes, range[0], range[1]));
     return success();
   }
 

@@ -12,7 +12,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KeepAwake.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -400,19 +399,17 @@ void AmxTileDot::emitGroup(ArrayRef<int64_t> windows, int64_t first,
 
 namespace {
 /// Configures tiles in front of each loop nest of a function that needs others
-/// than the one before it, and releases them at the end; between the first and
-/// the last nest, the multiplier is kept awake.
+/// than the one before it, and releases them at the end.
 class AmxConfigurer {
 public:
   AmxConfigurer(RewriterBase &b, func::FuncOp func) : b(b), func(func) {}
 
-  void run(ArrayRef<TileDotOp> ops);
+  void run();
   OperandTiles operandsOf(TileDotOp op) const { return operands.lookup(op); }
 
 private:
   void configureNest(Operation *op);
   void configure(Operation *before, const TileConfiguration &bytes);
-  void keepAwake(Operation *first, Operation *last);
   void release();
 
   RewriterBase &b;
@@ -487,22 +484,9 @@ void AmxConfigurer::configureNest(Operation *op) {
   current.clear();
 }
 
-/// Sums are dead outside of `qopt.tile_dot`: the first tile takes products of
-/// what happens to be in tiles that fit each other in every configuration.
-void AmxConfigurer::keepAwake(Operation *first, Operation *last) {
-  KeepAwake products(
-      b, [&](Location loc) { callTiles(b, loc, "tdpbusd", {0, 4, 6}); });
-  for (Operation *op = first; op; op = op == last ? nullptr : op->getNextNode())
-    products.visit(*op);
-}
-
-void AmxConfigurer::run(ArrayRef<TileDotOp> ops) {
-  Block *body = &func.getBody().front();
-  Operation *first = body->findAncestorOpInBlock(*ops.front());
-  Operation *last = body->findAncestorOpInBlock(*ops.back());
-  for (Operation &op : llvm::make_early_inc_range(*body))
+void AmxConfigurer::run() {
+  for (Operation &op : llvm::make_early_inc_range(func.getBody().front()))
     configureNest(&op);
-  keepAwake(first, last);
   release();
 }
 
@@ -533,7 +517,7 @@ struct ConvertTileDot : qopt::impl::ConvertTileDotPassBase<ConvertTileDot> {
       return;
     }
     AmxConfigurer configurer(b, getOperation());
-    configurer.run(ops);
+    configurer.run();
     for (TileDotOp op : ops)
       AmxTileDot(b, op, configurer.operandsOf(op)).run();
   }

@@ -494,7 +494,8 @@ def Qopt_RoundPackOp : Qopt_Op<"round_pack", [Pure, AllTypesMatch<["a", "b", "c"
     ```
     The order is the one in which x86 packs (`vpackssdw`, `vpackuswb`), the
     inverse of interleaving four rows of bytes. What becomes of a NaN is not
-    defined; infinities are clamped.
+    defined; infinities are clamped. `fits_i32` says that no operand is beyond
+    the integers of 32 bits, so that nothing has to be clamped before it is one.
 
     Constraints:
     - (C1) The operands have a multiple of 4 lanes, the result four times as many.
@@ -508,11 +509,11 @@ def Qopt_RoundPackOp : Qopt_Op<"round_pack", [Pure, AllTypesMatch<["a", "b", "c"
   let arguments = (ins
     FixedVectorOfRankAndType<[1], [F32]>:$a, FixedVectorOfRankAndType<[1], [F32]>:$b,
     FixedVectorOfRankAndType<[1], [F32]>:$c, FixedVectorOfRankAndType<[1], [F32]>:$d,
-    DenseI32ArrayAttr:$range, I32Attr:$zero_point);
+    DenseI32ArrayAttr:$range, I32Attr:$zero_point, UnitAttr:$fits_i32);
   let results = (outs FixedVectorOfRankAndType<[1], [I8]>:$result);
   let assemblyFormat = [{
     $a `,` $b `,` $c `,` $d `range` $range `zero_point` $zero_point
-    attr-dict `:` type($a) `->` type($result)
+    (`fits_i32` $fits_i32^)? attr-dict `:` type($a) `->` type($result)
   }];
   let hasVerifier = 1;
 }
