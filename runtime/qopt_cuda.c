@@ -41,7 +41,9 @@ enum { kMajor = 75, kMinor = 76 }; /* CUdevice_attribute */
   X(cuCtxPopCurrent_v2, (CUcontext *))                                         \
   X(cuModuleLoadData, (CUmodule *, const void *))                              \
   X(cuModuleGetFunction, (CUfunction *, CUmodule, const char *))               \
+  X(cuModuleUnload, (CUmodule))                                                \
   X(cuMemAlloc_v2, (CUdeviceptr *, size_t))                                    \
+  X(cuMemFree_v2, (CUdeviceptr))                                               \
   X(cuMemcpyHtoDAsync_v2, (CUdeviceptr, const void *, size_t, CUstream))       \
   X(cuMemcpyDtoHAsync_v2, (void *, CUdeviceptr, size_t, CUstream))             \
   X(cuStreamSynchronize, (CUstream))                                           \
@@ -58,6 +60,7 @@ typedef struct Driver {
 /* What a model keeps between runs, in the context of its first one. */
 typedef struct State {
   CUcontext context;
+  CUmodule module;
   CUdeviceptr weights;
   CUfunction *functions;
   /* Of runs from the host's memory: inputs, outputs, then the arena. */
@@ -161,8 +164,7 @@ static int loadModule(const qopt_cuda_model *model, CUdevice device,
 
 static int loadState(const qopt_cuda_model *model, State *state,
                      CUdevice device) {
-  CUmodule module;
-  int code = loadModule(model, device, &module);
+  int code = loadModule(model, device, &state->module);
   if (code)
     return code;
   size_t count = (size_t)model->n_launches;
@@ -172,13 +174,32 @@ static int loadState(const qopt_cuda_model *model, State *state,
   if (!state->functions || !state->buffers)
     FAIL(QOPT_ERROR_CUDA, "%s: out of memory", model->name);
   for (size_t i = 0; i < count; ++i)
-    CHECK(model, cuModuleGetFunction(&state->functions[i], module,
+    CHECK(model, cuModuleGetFunction(&state->functions[i], state->module,
                                      model->launches[i].kernel));
   CHECK(model, cuMemAlloc_v2(&state->weights, model->weight_bytes));
   CHECK(model, cuMemcpyHtoDAsync_v2(state->weights, model->weights,
                                     model->weight_bytes, NULL));
   CHECK(model, cuStreamSynchronize(NULL));
   return QOPT_OK;
+}
+
+/* Everything, in the context where it is; the first error. */
+static CUresult freeState(const qopt_cuda_model *model, State *state) {
+  CUresult first = 0, next;
+  for (int i = 0; state->buffers && i <= model->n_inputs + model->n_outputs;
+       ++i) {
+    next = state->buffers[i] ? qopt_cuda_driver.cuMemFree_v2(state->buffers[i])
+                             : 0;
+    first = first ? first : next;
+  }
+  next = state->weights ? qopt_cuda_driver.cuMemFree_v2(state->weights) : 0;
+  first = first ? first : next;
+  next = state->module ? qopt_cuda_driver.cuModuleUnload(state->module) : 0;
+  first = first ? first : next;
+  free(state->functions);
+  free(state->buffers);
+  free(state);
+  return first;
 }
 
 /* The model's state, made in its first run; the lock is held. */
@@ -190,9 +211,7 @@ static int getState(const qopt_cuda_model *model, CUcontext context,
       FAIL(QOPT_ERROR_CUDA, "%s: out of memory", model->name);
     int code = loadState(model, state, device);
     if (code) {
-      free(state->functions);
-      free(state->buffers);
-      free(state);
+      freeState(model, state);
       return code;
     }
     state->context = context;
@@ -302,6 +321,22 @@ static int runLocked(const qopt_cuda_model *model, const void *const *inputs,
   return code;
 }
 
+/* Whatever happens, the next run begins anew. */
+static int release(const qopt_cuda_model *model) {
+  State *state = *model->state;
+  *model->state = NULL;
+  if (!state)
+    return QOPT_OK;
+  CHECK(model, cuCtxPushCurrent_v2(state->context));
+  CUresult result = freeState(model, state);
+  leaveContext();
+  if (result)
+    FAIL(QOPT_ERROR_CUDA,
+         "%s: expected to free memory of the GPU, got error %d", model->name,
+         result);
+  return QOPT_OK;
+}
+
 WEAK int qopt_cuda_run(const qopt_cuda_model *model, const void *const *inputs,
                        void *const *outputs, void *arena) {
   return runLocked(model, inputs, outputs, arena, NULL, 1);
@@ -311,4 +346,11 @@ WEAK int qopt_cuda_run_stream(const qopt_cuda_model *model,
                               const void *const *inputs, void *const *outputs,
                               void *arena, void *stream) {
   return runLocked(model, inputs, outputs, arena, stream, 0);
+}
+
+WEAK int qopt_cuda_release(const qopt_cuda_model *model) {
+  pthread_mutex_lock(&qopt_cuda_lock);
+  int code = release(model);
+  pthread_mutex_unlock(&qopt_cuda_lock);
+  return code;
 }

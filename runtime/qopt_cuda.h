@@ -43,6 +43,11 @@ int qopt_cuda_run_stream(const qopt_cuda_model *model,
                          const void *const *inputs, void *const *outputs,
                          void *arena, void *stream);
 
+/* Frees what the model keeps on the GPU: weights, buffers, code. No run may be
+ * on its way, and no graph that holds one may be launched again. The next run
+ * begins anew, in any context. Returns 0 or a QOPT_ERROR. */
+int qopt_cuda_release(const qopt_cuda_model *model);
+
 /* What the last error of this process was, in words. */
 const char *qopt_cuda_error(void);
 

@@ -138,6 +138,10 @@ static std::string streamDeclarations(const ModelInfo &info) {
       "needs of the arena only\n * that it is there. */\n"
       "int {0}_run_stream(const void *const *inputs, void *const *outputs,\n"
       "    void *arena, void *stream);\n\n"
+      "/* Frees what the model keeps on the GPU: weights, buffers, code. No "
+      "run "
+      "may be\n * on its way. The next run begins anew, in any context. */\n"
+      "int {0}_release(void);\n\n"
       "/* What the last error was, in words. */\n"
       "const char *{0}_error(void);\n\n",
       info.name, kGpuTensorAlignment);

@@ -41,9 +41,9 @@ public:
                   global("state", null, /*isConstant=*/false)}));
   }
 
-  /// int NAME_run...(pointers) { return CALLEE(model, pointers); }
-  void addRun(StringRef suffix, StringRef callee, Constant *model,
-              unsigned pointers) {
+  /// int NAME_SUFFIX(pointers) { return CALLEE(model, pointers); }
+  void addCall(StringRef suffix, StringRef callee, Constant *model,
+               unsigned pointers) {
     SmallVector<Type *> types(pointers, b.getPtrTy());
     auto *type = FunctionType::get(b.getInt32Ty(), types, false);
     types.push_back(b.getPtrTy());
@@ -174,8 +174,9 @@ Expected<std::string> qopt::emitLauncher(const ModelVersion &version,
   LauncherBuilder builder(module, info);
   Constant *model = builder.model(ptx, *cubin, image, launches,
                                   computeCapability(version.target));
-  builder.addRun("_run", "qopt_cuda_run", model, 3);
-  builder.addRun("_run_stream", "qopt_cuda_run_stream", model, 4);
+  builder.addCall("_run", "qopt_cuda_run", model, 3);
+  builder.addCall("_run_stream", "qopt_cuda_run_stream", model, 4);
+  builder.addCall("_release", "qopt_cuda_release", model, 0);
   builder.addError();
   addInfoFunction(module, info);
   auto object = generateCode(module, **machine, CodeGenFileType::ObjectFile);

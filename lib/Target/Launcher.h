@@ -19,7 +19,7 @@ inline constexpr int64_t kGpuTensorAlignment = 16;
 
 /// An object for this host that holds the kernels as PTX, and as machine code
 /// where ptxas is at hand, the weights, runtime/qopt_cuda.c, and NAME_run,
-/// NAME_run_stream and NAME_info.
+/// NAME_run_stream, NAME_release and NAME_info.
 llvm::Expected<std::string> emitLauncher(const ModelVersion &version,
                                          llvm::StringRef ptx,
                                          const ModelInfo &info,

@@ -174,6 +174,15 @@ TEST(PtxMachine, ConflictsOfBanksAreCounted) {
                 memory, 8, &statistics),
             "");
   EXPECT_EQ(statistics.bankConflicts, 7u);
+  // So are the pieces that cp.async writes.
+  statistics = {};
+  ASSERT_EQ(run("mov.b32 %r2, tile;\nshl.b32 %r3, %r1, 7;\n"
+                "add.s32 %r2, %r2, %r3;\n"
+                "cp.async.cg.shared.global [%r2], [%rd1], 16;\n"
+                "cp.async.wait_all;",
+                memory, 8, &statistics),
+            "");
+  EXPECT_EQ(statistics.bankConflicts, 7u);
 }
 
 TEST(PtxMachine, CopiesLandWithTheirWait) {

@@ -175,6 +175,19 @@ int cuModuleGetFunction(void **function, void *module, const char *name) {
   return Success;
 }
 
+int cuModuleUnload(void *module) {
+  delete static_cast<Module *>(module);
+  return Success;
+}
+
+/// Of 1 GiB.
+int cuMemGetInfo_v2(size_t *free, size_t *total) {
+  std::lock_guard<std::mutex> guard(state().lock);
+  *total = size_t(1) << 30;
+  *free = *total - state().memory.used();
+  return Success;
+}
+
 /// Aligned as cuMemAlloc aligns, and filled with what nobody counts on.
 int cuMemAlloc_v2(unsigned long long *pointer, size_t bytes) {
   void *memory = nullptr;

@@ -51,7 +51,16 @@ public:
   void add(const void *base, uint64_t bytes) {
     regions[uint64_t(base)] = bytes;
   }
-  bool remove(const void *base) { return regions.erase(uint64_t(base)) == 1; }
+  bool remove(const void *base) {
+    lastBytes = 0;
+    return regions.erase(uint64_t(base)) == 1;
+  }
+  uint64_t used() const {
+    uint64_t sum = 0;
+    for (auto [base, bytes] : regions)
+      sum += bytes;
+    return sum;
+  }
   void check(uint64_t address, uint64_t bytes, bool isStore,
              const Instruction &by);
 

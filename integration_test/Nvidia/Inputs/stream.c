@@ -72,5 +72,22 @@ int main(void) {
   printf("aligned: %d %s\n",
          model_run_stream(inputs, outputs, (void *)(size_t)deviceArena, stream),
          model_error());
+
+  /* What the model held is free again, and the next run begins anew. */
+  size_t before, after, total;
+  CALL(cuMemGetInfo_v2, (size_t *, size_t *), &before, &total);
+  int released = model_release();
+  CALL(cuMemGetInfo_v2, (size_t *, size_t *), &after, &total);
+  printf("released: %d, %s\n", released, after > before ? "more" : "no more");
+  inputs[0] = input;
+  outputs[0] = got;
+  memset(got, 0, outputBytes);
+  if (model_run(inputs, outputs, arena)) {
+    printf("%s\n", model_error());
+    return 1;
+  }
+  printf("again %s\n",
+         memcmp(got, expected, outputBytes) ? "different" : "equal");
+  printf("released: %d, %d\n", model_release(), model_release());
   return 0;
 }

@@ -417,3 +417,11 @@ func.func @mma_tile_c3(%x: tensor<64x64xi8>, %w: tensor<1024xi8>, %t: index) -> 
   %0 = qopt.mma_tile %x, %w, %t {offsets = affine_map<(s) -> (0, 0)>, rows = affine_map<(m) -> (m, 0)>, shape = array<i64: 64, 16, 1, 64>, tile = array<i64: 64, 16, 16, 16, 2>} : tensor<64x64xi8>, tensor<1024xi8> -> vector<16xi32>
   return %0 : vector<16xi32>
 }
+
+// -----
+
+func.func @mma_tile_c4(%x: tensor<64x65824xi8>, %w: tensor<527360xi8>, %t: index) -> vector<8xi32> {
+  // expected-error @+1 {{expects sums of up to 65793 products of 4-bit weights, got 65824}}
+  %0 = qopt.mma_tile %x, %w, %t {offsets = affine_map<(s) -> (0, 0)>, rows = affine_map<(m) -> (m, 0)>, shape = array<i64: 64, 16, 1, 65824>, tile = array<i64: 64, 16, 16, 16, 2>, packed4} : tensor<64x65824xi8>, tensor<527360xi8> -> vector<8xi32>
+  return %0 : vector<8xi32>
+}

@@ -12,6 +12,7 @@
 
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Support/QuantMath.h"
+#include "qopt/Target/MmaLayout.h"
 
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
@@ -696,6 +697,11 @@ LogicalResult MmaTileOp::verify() {
   if (lanes != tile[2] * tile[3] / 32)
     return emitOpError("expects a result of ")
            << tile[2] * tile[3] / 32 << " lanes, got " << lanes;
+  // qopt_mma_tile_c4
+  int64_t products = getNumSegments() * getDepth();
+  if (getPacked4() && products > kMmaMostNibbles)
+    return emitOpError("expects sums of up to ")
+           << kMmaMostNibbles << " products of 4-bit weights, got " << products;
   return success();
 }
 
