@@ -660,7 +660,10 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
       shape.pairBound =
           std::max(shape.pairBound, pairBound(packWeights(*dot), *dot));
   }
-  shape.canPairRows = dots == 1 && depth >= 8;
+  bool hasRows = llvm::any_of(rowDims(schedule.laneDim), [&](int64_t dim) {
+    return type.getDimSize(dim) > 1;
+  });
+  shape.canPairRows = dots == 1 && depth >= 8 && hasRows;
   form = DotForm::choose(target, shape);
   if (form.needsPairBound())
     schedule.pairSteps = form.steps;
