@@ -61,7 +61,7 @@ benchmarks = os.path.join(config.qopt_src_root, "benchmarks")
 config.substitutions += [
     ("%cortex_m_run", f"{sys.executable} {config.qopt_src_root}/examples/cortex-m/run "
                       f"--qopt {config.qopt_obj_root}/bin/qopt"),
-    ("%wasi", f"{node} --no-warnings --experimental-wasi-unstable-preview1 {config.qopt_src_root}/examples/webassembly/wasi.mjs"),
+    ("%wasi", f"{config.qopt_src_root}/examples/webassembly/wasi.mjs"),
     ("%wasm_run", f"{node} {config.qopt_src_root}/examples/webassembly/run.mjs"),
     ("%benchmarks_run", f"{sys.executable} {benchmarks}/run"),
     ("%benchmarks", benchmarks),

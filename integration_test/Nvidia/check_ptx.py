@@ -6,9 +6,9 @@
 Of the loop with most mma.sync: mma, ldmatrix, copies (cp.async), wide_copies
 (those of 16 bytes), accesses (loads and stores of global memory), instructions,
 mma_share (percent of these), stages (by its cp.async.wait_group). Of the file:
-kernels, threads (of the largest block), contractions (fma, and float arithmetic
-that ptxas may contract: without .rn). Of ptxas: registers, spills (bytes) and shared (bytes) of the
-kernel that needs most of each.
+kernels, threads (of the largest block), fma, and contractions (float arithmetic
+that ptxas may contract: without .rn). Of ptxas: registers, spills (bytes) and
+shared (bytes) of the kernel that needs most of each.
 """
 
 import json
@@ -76,8 +76,9 @@ def main():
     waits = [int(n) for i in body for n in re.findall(r"cp\.async\.wait_group\s+(\d+)", i)]
     figures = {
         "kernels": len(re.findall(r"\.entry", text)),
+        "fma": len(re.findall(r"\bfma\.", text)),
         "contractions": len(re.findall(
-            r"\bfma\.|\b(?:add|sub|mul|div)\.(?!rn)[a-z.]*f32|\.(?:approx|ftz)\b", text)),
+            r"\b(?:add|sub|mul|div|fma)\.(?!rn)[a-z.]*f32|\.(?:approx|ftz)\b", text)),
         "threads": max(map(int, re.findall(r"\.maxntid (\d+)", text)), default=0),
         "instructions": len(body),
         "mma_share": 100 * count(body, r"\bmma\.sync") / max(len(body), 1),

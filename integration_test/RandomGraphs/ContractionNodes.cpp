@@ -361,23 +361,13 @@ bool GraphGrower::appendReduction() {
 
 bool GraphGrower::appendSoftmax() {
   Value input = pickAnyValue();
-  SmallVector<int64_t> shape(shapeOf(input));
-  SmallVector<int64_t> dims = allDims(shape);
-  ElementwiseOperand whole{input, dims, 0}, reduced{nullptr, dims, 0};
-  reduced.dims.pop_back();
-  int64_t last = dims.back();
-  reduced.tensor = createReduction(builder, loc, input, last, Reduction::Max);
-  whole.tensor =
-      createElementwise(builder, loc, shape, {whole, reduced},
-                        [](OpBuilder &b, Location l, ValueRange args) -> Value {
-                          Value shifted = arith::SubFOp::create(b, l, args);
-                          return math::ExpOp::create(b, l, shifted);
-                        });
-  reduced.tensor =
-      createReduction(builder, loc, whole.tensor, last, Reduction::Sum);
-  return push(
-      createElementwise(builder, loc, shape, {whole, reduced},
-                        [](OpBuilder &b, Location l, ValueRange args) -> Value {
-                          return arith::DivFOp::create(b, l, args);
-                        }));
+  ArrayRef<int64_t> shape = shapeOf(input);
+  auto type = cast<RankedTensorType>(input.getType());
+  Value init =
+      tensor::EmptyOp::create(builder, loc, shape, builder.getF32Type());
+  int64_t dim = random.chance(50)
+                    ? int64_t(shape.size()) - 1
+                    : random.between(0, int64_t(shape.size()) - 1);
+  return push(linalg::SoftmaxOp::create(builder, loc, type, input, init, dim)
+                  .getResult()[0]);
 }

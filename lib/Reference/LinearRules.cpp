@@ -61,18 +61,38 @@ bool qopt::isDequantizedWeight(Value value) {
                       [](const APInt &zero) { return zero.isZero(); });
 }
 
-bool qopt::isEightBit(Value value) {
+/// The operation that dequantizes what `value` is rearranged from, one of
+/// several alike; null where they differ, or are none.
+static DequantizeOp findSource(Value value) {
   if (auto dequantize = value.getDefiningOp<DequantizeOp>())
-    return getElementTypeOrSelf(dequantize.getInput()).isInteger(8);
+    return dequantize;
   Operation *def = value.getDefiningOp();
-  if (auto concat = dyn_cast_or_null<tensor::ConcatOp>(def))
-    return llvm::all_of(concat.getInputs(), isEightBit);
   if (!def)
-    return false;
+    return {};
+  if (auto concat = dyn_cast<tensor::ConcatOp>(def)) {
+    DequantizeOp first = findSource(concat.getInputs()[0]);
+    auto isAlike = [&](Value input) {
+      DequantizeOp other = findSource(input);
+      Attribute zeroPoint, otherZeroPoint;
+      return other && first.getUnsignedInput() == other.getUnsignedInput() &&
+             getElementTypeOrSelf(first.getInput()) ==
+                 getElementTypeOrSelf(other.getInput()) &&
+             matchPattern(first.getZeroPoint(), m_Constant(&zeroPoint)) &&
+             matchPattern(other.getZeroPoint(), m_Constant(&otherZeroPoint)) &&
+             zeroPoint == otherZeroPoint;
+    };
+    return first && llvm::all_of(concat.getInputs(), isAlike) ? first
+                                                              : DequantizeOp();
+  }
   if (matchPoolingOrReduction(def) == PoolingKind::Max)
-    return isEightBit(cast<linalg::LinalgOp>(def).getDpsInputs()[0]);
+    return findSource(cast<linalg::LinalgOp>(def).getDpsInputs()[0]);
   Value moved = isMovement(def) ? movedOperand(def) : Value();
-  return moved && isEightBit(moved);
+  return moved ? findSource(moved) : DequantizeOp();
+}
+
+bool qopt::isEightBit(Value value) {
+  DequantizeOp source = findSource(value);
+  return source && getElementTypeOrSelf(source.getInput()).isInteger(8);
 }
 
 std::optional<ParamLayout> qopt::contractParams(const Contraction &contraction,

@@ -42,6 +42,11 @@ public:
 
 private:
   void collect(linalg::LinalgOp op, ArrayRef<AffineExpr> at) {
+    // Once for each position: d * d would double the work with each step.
+    AffineMap position =
+        AffineMap::inferFromExprList({at}, op->getContext())[0];
+    if (!seen.insert({op, position}).second)
+      return;
     AffineMap out = op.getIndexingMapMatchingResult(op->getResult(0));
     SmallVector<AffineExpr> loops(op.getNumLoops());
     for (auto [expr, index] : llvm::zip_equal(out.getResults(), at))
@@ -76,6 +81,8 @@ private:
 
   const FusedRegion &region;
   unsigned rank = 0, nextDim = 0;
+  /// Operations, and the elements of their results that are asked for.
+  DenseSet<std::pair<Operation *, AffineMap>> seen;
   DenseMap<Value, bool> atPosition;
   SmallVector<Value> order;
 };

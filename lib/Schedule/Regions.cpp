@@ -120,14 +120,16 @@ static bool reductionsSelectWeights(linalg::LinalgOp consumer, OpOperand &use,
 }
 
 /// Whether `op`, elementwise, finishes a reduction: what it reads is the result
-/// of one, or of elementwise operations on one.
-static bool finishesReduction(linalg::LinalgOp op) {
-  return llvm::any_of(op->getOperands(), [](Value operand) {
-    auto producer = operand.getDefiningOp<linalg::LinalgOp>();
-    return producer && canGenerate(producer) &&
-           (producer.getNumReductionLoops() != 0 ||
-            finishesReduction(producer));
-  });
+/// of one, or of elementwise operations on one. `seen` are those that do not.
+static bool finishesReduction(linalg::LinalgOp op,
+                              DenseSet<Operation *> &seen) {
+  return seen.insert(op).second &&
+         llvm::any_of(op->getOperands(), [&](Value operand) {
+           auto producer = operand.getDefiningOp<linalg::LinalgOp>();
+           return producer && canGenerate(producer) &&
+                  (producer.getNumReductionLoops() != 0 ||
+                   finishesReduction(producer, seen));
+         });
 }
 
 /// Whether `producer` may be computed where `use` reads it.
@@ -145,8 +147,9 @@ static bool canFuse(linalg::LinalgOp producer, OpOperand &use) {
     return true;
   // What finishes a reduction stays with it: its accumulators are not stored,
   // and it is not computed in the loops of another.
+  DenseSet<Operation *> seen;
   return producer.getNumReductionLoops() == 0
-             ? !finishesReduction(producer)
+             ? !finishesReduction(producer, seen)
              : reductionsSelectWeights(consumer, use, producer);
 }
 

@@ -73,17 +73,20 @@ std::optional<RoundedBytes> matchRoundedBytes(Block &body) {
 }
 
 namespace {
-/// How far values are from 0 at most, infinitely where that is not known.
+/// How far values are from 0 at most, infinitely where that is not known. Each
+/// is computed once, however many paths of the region lead to it.
 class Bounds {
 public:
   explicit Bounds(const FusedRegion &region) : region(region) {}
 
-  double of(linalg::LinalgOp op, Value value) const;
+  double of(linalg::LinalgOp op, Value value);
 
 private:
-  double ofArgument(linalg::LinalgOp op, BlockArgument argument) const;
+  double compute(linalg::LinalgOp op, Value value);
+  double ofArgument(linalg::LinalgOp op, BlockArgument argument);
 
   const FusedRegion &region;
+  DenseMap<Value, double> known;
 };
 } // namespace
 
@@ -96,7 +99,7 @@ static double largest(DenseElementsAttr constant) {
 
 /// What an operand brings: all of its type's integers, its constant's elements,
 /// or what its producer computes for each element.
-double Bounds::ofArgument(linalg::LinalgOp op, BlockArgument argument) const {
+double Bounds::ofArgument(linalg::LinalgOp op, BlockArgument argument) {
   if (auto type = dyn_cast<IntegerType>(argument.getType()))
     return std::ldexp(1.0, type.getWidth());
   Value tensor = op->getOperand(argument.getArgNumber());
@@ -109,7 +112,15 @@ double Bounds::ofArgument(linalg::LinalgOp op, BlockArgument argument) const {
   return of(producer, producer.getBlock()->getTerminator()->getOperand(0));
 }
 
-double Bounds::of(linalg::LinalgOp op, Value value) const {
+double Bounds::of(linalg::LinalgOp op, Value value) {
+  if (auto found = known.find(value); found != known.end())
+    return found->second;
+  double bound = compute(op, value);
+  known[value] = bound;
+  return bound;
+}
+
+double Bounds::compute(linalg::LinalgOp op, Value value) {
   if (auto argument = dyn_cast<BlockArgument>(value))
     return argument.getOwner() == op.getBlock()
                ? ofArgument(op, argument)

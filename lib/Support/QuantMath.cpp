@@ -58,6 +58,38 @@ float qopt::requantizeMultiplier(double inScale, double outScale) {
   return roundScale(inScale / outScale);
 }
 
+std::optional<ScaleInverse> ScaleInverse::of(float scale) {
+  if (!(scale > 0x1p-60f && scale < 0x1p60f))
+    return std::nullopt;
+  double inverse = 1.0 / double(scale);
+  float hi = float(inverse);
+  if (double(hi) > inverse)
+    hi = std::nextafter(hi, 0.0f);
+  float lo = float(inverse - double(hi));
+  if (!(lo > 0))
+    return std::nullopt;
+  return ScaleInverse{hi, lo};
+}
+
+float ScaleInverse::times(float x) const { return std::fma(x, hi, x * lo); }
+
+// Both grow with x: they have to reach each step at the same float.
+bool ScaleInverse::agrees(float scale, int64_t least, int64_t most) const {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (int64_t step = least + 1; step <= most; ++step) {
+    auto reached = [&](float steps) { return roundNearestEven(steps) >= step; };
+    auto first = float((double(step) - 0.5) * double(scale));
+    while (reached(first / scale))
+      first = std::nextafter(first, -kInfinity);
+    while (!reached(first / scale))
+      first = std::nextafter(first, kInfinity);
+    if (!reached(times(first)) ||
+        reached(times(std::nextafter(first, -kInfinity))))
+      return false;
+  }
+  return true;
+}
+
 double qopt::largestRatio(llvm::ArrayRef<double> inScales, double outScale) {
   double largest = 0;
   for (double scale : inScales)

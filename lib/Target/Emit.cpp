@@ -264,9 +264,10 @@ static Error checkUndefinedSymbols(StringRef bytes) {
     Expected<StringRef> name = symbol.getName();
     if (!name)
       return name.takeError();
+    if ((*object)->isWasm() && *name == "__stack_pointer")
+      continue;
     // The null symbol of ELF is undefined and has no name.
-    if (!is_contained({"", "memcpy", "memset", "qopt_observe", "getauxval",
-                       "__stack_pointer"},
+    if (!is_contained({"", "memcpy", "memset", "qopt_observe", "getauxval"},
                       *name))
       return make_error<InternalError>(
           "expected code that calls only memcpy and memset, got a call of '" +
@@ -287,7 +288,8 @@ Expected<ObjectSizes> qopt::measureObject(StringRef bytes) {
       return name.takeError();
     if (section.isText())
       sizes.code += section.getSize();
-    else if (name->starts_with(".rodata"))
+    // Of ELF, and of WebAssembly.
+    else if (name->starts_with(".rodata") || *name == "DATA")
       sizes.constants += section.getSize();
   }
   return sizes;

@@ -163,8 +163,12 @@ sharedLinkCommand(const ModelInfo &info, const TargetInfo &target) {
     return linker.takeError();
   if (isWasm)
     // What is beyond __heap_base is the caller's.
-    command = {*linker, "--no-entry", "--export-dynamic",
-               "--export=__heap_base", "--strip-all"};
+    command = {*linker,
+               "--no-entry",
+               "--export=" + info.name + "_run",
+               "--export=" + info.name + "_info",
+               "--export=__heap_base",
+               "--strip-all"};
   else
     command = {*linker, "-shared", "--build-id=none", "--hash-style=gnu",
                "-z",    "relro",   "-soname",         info.name + ".so"};
@@ -211,6 +215,9 @@ static Expected<SmallVector<std::string>> compilerFor(const Triple &triple) {
 static std::string linkHint(const Triple &triple) {
   if (triple.getArch() == Triple(sys::getProcessTriple()).getArch())
     return "";
+  if (triple.isWasm())
+    return " (a program for WebAssembly needs its C library and builtins; "
+           "Debian: wasi-libc, libclang-rt-22-dev-wasm32)";
   std::string debian =
       triple.isAArch64() ? "arm64" : triple.getArchName().str();
   return " (a program for " + triple.getArchName().str() +

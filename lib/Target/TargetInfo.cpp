@@ -149,6 +149,7 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   info.hasAmx = StringRef(row.features).contains("amx-int8");
   info.hasDotProd = is_contained(extra, "dotprod");
   info.hasI8mm = is_contained(extra, "i8mm");
+  info.hasSve = is_contained(extra, "sve");
   if (row.arch == kCortexM) {
     info.indexBits = 32;
     info.hasLongMultiply = info.name != "cortex-m0";
@@ -279,9 +280,8 @@ Expected<std::vector<TargetInfo>> TargetInfo::getList(StringRef names) {
     StringRef base = StringRef(target.name).split('+').first;
     const Row *row =
         find_if(kRows, [&](const Row &r) { return base == r.name; });
-    bool hasSve = StringRef(target.features).contains("+sve");
     return std::tuple(-(row - kRows), target.hasI8mm, target.hasDotProd,
-                      hasSve);
+                      target.hasSve);
   };
   sort(targets, [&](const TargetInfo &a, const TargetInfo &b) {
     return strength(a) < strength(b);

@@ -15,7 +15,7 @@ namespace qopt {
 /// Convolutions and products of any layout, named or generic, and pooling.
 void populateNormalizeContractionPatterns(mlir::RewritePatternSet &patterns);
 
-/// Elementwise operations, softmax, reductions, maps.
+/// Elementwise operations, reductions, maps.
 void populateNormalizeElementwisePatterns(mlir::RewritePatternSet &patterns);
 
 } // namespace qopt

@@ -342,3 +342,28 @@ func.func @softmax_float(%q: tensor<2x5xi8>) -> tensor<2x5xi8> attributes {qopt.
   %r = qopt.quantize ins(%y, %so, %zo : tensor<2x5xf32>, tensor<f32>, tensor<i32>) outs(%ei : tensor<2x5xi8>) range [0, 255] params #none -> tensor<2x5xi8>
   return %r : tensor<2x5xi8>
 }
+
+// -----
+
+#none = affine_map<(d0, d1) -> ()>
+
+// Parts of one scale whose zero points differ are joined as i32, and their
+// softmax, whose distances may be 510, is that of reals.
+// CHECK-LABEL: func.func @concat_zero_points
+// CHECK:         %[[B:.*]] = linalg.generic {{.*}} ins(%arg1 : tensor<1x2xi8>)
+// CHECK:           arith.subi
+// CHECK:         %[[JOINED:.*]] = tensor.concat dim(1) %{{.*}}, %[[B]] : (tensor<1x2xi32>, tensor<1x2xi32>) -> tensor<1x4xi32>
+// CHECK:         %[[REALS:.*]] = qopt.dequantize ins(%[[JOINED]],
+// CHECK:         linalg.softmax {{.*}}dimension(1) ins(%[[REALS]] : tensor<1x4xf32>)
+func.func @concat_zero_points(%a: tensor<1x2xi8>, %b: tensor<1x2xi8>) -> tensor<1x4xf32> attributes {qopt.linear_forms, qopt.fixed_point} {
+  %s = arith.constant dense<0.2> : tensor<f32>
+  %z0 = arith.constant dense<0> : tensor<i32>
+  %z255 = arith.constant dense<255> : tensor<i32>
+  %e2 = tensor.empty() : tensor<1x2xf32>
+  %e4 = tensor.empty() : tensor<1x4xf32>
+  %x = qopt.dequantize ins(%a, %s, %z0 : tensor<1x2xi8>, tensor<f32>, tensor<i32>) outs(%e2 : tensor<1x2xf32>) unsigned params #none -> tensor<1x2xf32>
+  %y = qopt.dequantize ins(%b, %s, %z255 : tensor<1x2xi8>, tensor<f32>, tensor<i32>) outs(%e2 : tensor<1x2xf32>) unsigned params #none -> tensor<1x2xf32>
+  %c = tensor.concat dim(1) %x, %y : (tensor<1x2xf32>, tensor<1x2xf32>) -> tensor<1x4xf32>
+  %r = linalg.softmax dimension(1) ins(%c : tensor<1x4xf32>) outs(%e4 : tensor<1x4xf32>) -> tensor<1x4xf32>
+  return %r : tensor<1x4xf32>
+}

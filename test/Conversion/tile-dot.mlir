@@ -144,3 +144,41 @@ func.func @heights(%a: memref<4096xi8>, %w: memref<1x16x64xi8>, %r: memref<16xi3
   }
   return
 }
+
+// -----
+
+// The second branch runs without the first, which ends with the configuration
+// that the second needs.
+// AMX-LABEL: func.func @branches
+// AMX: scf.if
+// AMX: ldtilecfg
+// AMX: tdpbssd
+// AMX: ldtilecfg
+// AMX: tdpbssd
+// AMX: } else {
+// AMX: ldtilecfg
+// AMX-NOT: ldtilecfg
+// AMX: tdpbssd
+// AMX: tilerelease
+func.func @branches(%a: memref<4096xi8>, %w: memref<1x16x64xi8>, %r: memref<16xi32>, %if: i1, %i: index) {
+  %c0 = arith.constant 0 : index
+  scf.if %if {
+    %0 = qopt.tile_dot %a[%i], %w[%c0] {depth = 64 : i64, row_step = array<i64: 64>,
+        segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0>}
+        : memref<4096xi8>, memref<1x16x64xi8> -> vector<8x1x16xi32>
+    %1 = vector.extract %0[3, 0] : vector<16xi32> from vector<8x1x16xi32>
+    vector.store %1, %r[%c0] : memref<16xi32>, vector<16xi32>
+    %2 = qopt.tile_dot %a[%i], %w[%c0] {depth = 64 : i64, row_step = array<i64: 64>,
+        segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0>}
+        : memref<4096xi8>, memref<1x16x64xi8> -> vector<16x1x16xi32>
+    %3 = vector.extract %2[3, 0] : vector<16xi32> from vector<16x1x16xi32>
+    vector.store %3, %r[%c0] : memref<16xi32>, vector<16xi32>
+  } else {
+    %0 = qopt.tile_dot %a[%i], %w[%c0] {depth = 64 : i64, row_step = array<i64: 64>,
+        segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0>}
+        : memref<4096xi8>, memref<1x16x64xi8> -> vector<16x1x16xi32>
+    %1 = vector.extract %0[3, 0] : vector<16xi32> from vector<16x1x16xi32>
+    vector.store %1, %r[%c0] : memref<16xi32>, vector<16xi32>
+  }
+  return
+}

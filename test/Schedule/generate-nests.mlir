@@ -183,3 +183,33 @@ func.func @kept(%x: tensor<8x8xi8>) -> (tensor<8x8xi8>, tensor<8x8xi8>, tensor<8
   %c = linalg.sub ins(%r, %b : tensor<8x8xi8>, tensor<8x8xi8>) outs(%h : tensor<8x8xi8>) -> tensor<8x8xi8>
   return %a, %r, %b, %c : tensor<8x8xi8>, tensor<8x8xi8>, tensor<8x8xi8>, tensor<8x8xi8>
 }
+
+// -----
+
+// Must not fire: one operation of the nest is computed at two positions, and so
+// is what it reads.
+// CHECK-LABEL: func.func @kept_below
+// CHECK: %[[E:.*]] = tensor.empty() : tensor<8x8xi8>
+// CHECK-COUNT-3: scf.for {{.*}} iter_args(%{{.*}} = %[[E]])
+// CHECK: return
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#turned = affine_map<(d0, d1) -> (d1, d0)>
+func.func @kept_below(%x: tensor<8x8xi8>) -> (tensor<8x8xi8>, tensor<8x8xi8>) {
+  %e = tensor.empty() : tensor<8x8xi8>
+  %a = linalg.add ins(%x, %x : tensor<8x8xi8>, tensor<8x8xi8>) outs(%e : tensor<8x8xi8>) -> tensor<8x8xi8>
+  %before = linalg.generic {indexing_maps = [#turned, #id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%a, %x : tensor<8x8xi8>, tensor<8x8xi8>) outs(%e : tensor<8x8xi8>) {
+  ^bb0(%u: i8, %v: i8, %o: i8):
+    %s = arith.addi %u, %v : i8
+    linalg.yield %s : i8
+  } -> tensor<8x8xi8>
+  %d = linalg.mul ins(%a, %x : tensor<8x8xi8>, tensor<8x8xi8>) outs(%e : tensor<8x8xi8>) -> tensor<8x8xi8>
+  %t = linalg.sub ins(%d, %x : tensor<8x8xi8>, tensor<8x8xi8>) outs(%e : tensor<8x8xi8>) -> tensor<8x8xi8>
+  %r = linalg.generic {indexing_maps = [#id, #turned, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%d, %t : tensor<8x8xi8>, tensor<8x8xi8>) outs(%e : tensor<8x8xi8>) {
+  ^bb0(%u: i8, %v: i8, %o: i8):
+    %s = arith.addi %u, %v : i8
+    linalg.yield %s : i8
+  } -> tensor<8x8xi8>
+  return %before, %r : tensor<8x8xi8>, tensor<8x8xi8>
+}

@@ -72,3 +72,64 @@ func.func @kept(%x: tensor<8xf32>, %y: tensor<8xi8>, %z: tensor<8xf32>) -> (tens
   } -> tensor<8xf32>
   return %r, %s : tensor<8xi8>, tensor<8xf32>
 }
+
+// Must not fire: 0x1.ca87fep+6 / scale rounds to the float above 100.5, and the
+// products to 100.5 itself, which is one step less.
+// CHECK-LABEL: func.func @another_step
+// CHECK: arith.divf
+// CHECK-NOT: math.fma
+func.func @another_step(%x: tensor<8xf32>, %y: tensor<8xi8>) -> tensor<8xi8> {
+  %scale = arith.constant 0x3F91FFFF : f32
+  %zero = arith.constant 0.0 : f32
+  %lo = arith.constant -128.0 : f32
+  %hi = arith.constant 127.0 : f32
+  %magic = arith.constant 12582912.0 : f32
+  %bits = arith.constant -1262485504 : i32
+  %r = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%x : tensor<8xf32>) outs(%y : tensor<8xi8>) {
+  ^bb0(%a: f32, %b: i8):
+    %0 = arith.divf %a, %scale : f32
+    %1 = arith.cmpf ord, %0, %0 : f32
+    %2 = arith.select %1, %0, %zero : f32
+    %3 = arith.cmpf ogt, %2, %lo : f32
+    %4 = arith.select %3, %2, %lo : f32
+    %5 = arith.cmpf olt, %4, %hi : f32
+    %6 = arith.select %5, %4, %hi : f32
+    %7 = arith.addf %6, %magic : f32
+    %8 = arith.bitcast %7 : f32 to i32
+    %9 = arith.addi %8, %bits : i32
+    %10 = arith.trunci %9 : i32 to i8
+    linalg.yield %10 : i8
+  } -> tensor<8xi8>
+  return %r : tensor<8xi8>
+}
+
+// Must not fire: the inverse is too large a factor.
+// CHECK-LABEL: func.func @tiny_scale
+// CHECK: arith.divf
+// CHECK-NOT: math.fma
+func.func @tiny_scale(%x: tensor<8xf32>, %y: tensor<8xi8>) -> tensor<8xi8> {
+  %scale = arith.constant 1.0e-20 : f32
+  %zero = arith.constant 0.0 : f32
+  %lo = arith.constant -128.0 : f32
+  %hi = arith.constant 127.0 : f32
+  %magic = arith.constant 12582912.0 : f32
+  %bits = arith.constant -1262485504 : i32
+  %r = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%x : tensor<8xf32>) outs(%y : tensor<8xi8>) {
+  ^bb0(%a: f32, %b: i8):
+    %0 = arith.divf %a, %scale : f32
+    %1 = arith.cmpf ord, %0, %0 : f32
+    %2 = arith.select %1, %0, %zero : f32
+    %3 = arith.cmpf ogt, %2, %lo : f32
+    %4 = arith.select %3, %2, %lo : f32
+    %5 = arith.cmpf olt, %4, %hi : f32
+    %6 = arith.select %5, %4, %hi : f32
+    %7 = arith.addf %6, %magic : f32
+    %8 = arith.bitcast %7 : f32 to i32
+    %9 = arith.addi %8, %bits : i32
+    %10 = arith.trunci %9 : i32 to i8
+    linalg.yield %10 : i8
+  } -> tensor<8xi8>
+  return %r : tensor<8xi8>
+}

@@ -62,12 +62,22 @@ static std::string emitKindNames() {
       ", ");
 }
 
-/// The kind that an extension stands for; null if it stands for none.
-static const EmitKindInfo *kindOfExtension(llvm::StringRef extension) {
-  const auto *info = llvm::find_if(kEmitKinds, [&](const EmitKindInfo &info) {
-    return !extension.empty() && info.extension == extension;
-  });
-  return info == std::end(kEmitKinds) ? nullptr : info;
+/// Of modules and of programs.
+static constexpr llvm::StringLiteral kWasmExtension = ".wasm";
+
+static llvm::StringRef extensionOf(EmitKind kind, const TargetInfo &target) {
+  bool isLinked =
+      kind == EmitKind::SharedObject || kind == EmitKind::Executable;
+  return isLinked && target.arch == TargetInfo::Arch::Wasm
+             ? kWasmExtension
+             : kEmitKinds[static_cast<size_t>(kind)].extension;
+}
+
+static bool isKnownExtension(llvm::StringRef extension) {
+  return extension == kWasmExtension ||
+         llvm::any_of(kEmitKinds, [&](const EmitKindInfo &info) {
+           return !extension.empty() && info.extension == extension;
+         });
 }
 
 namespace {
@@ -87,8 +97,7 @@ private:
   std::string floatNodes(llvm::StringRef why);
   llvm::Error checkNoFloat();
   std::string howToAvoidFloat(Phase from) const;
-  llvm::Error checkTargetFloat(Session &session, ModuleOp module,
-                               const TargetInfo &target);
+  llvm::Error checkTargetFloat(Session &session, ModuleOp module);
   llvm::Error writePhase(Session &session, Phase to, PhaseFn atPhase);
   llvm::Error writeVersions(Session &session, EmitKind kind, PhaseFn atPhase);
   llvm::Error emit(llvm::ArrayRef<ModelVersion> versions, EmitKind kind);
@@ -139,6 +148,8 @@ private:
                "out (default: 1, none)"),
       cl::value_desc("N"), cl::init(1), cl::sub(subCommand)};
 
+  /// Of several, the strongest.
+  TargetInfo target;
   ReportCollector collector;
   /// The artifact, its header and the report: all of them or none.
   std::vector<AtomicFile> files;
@@ -158,29 +169,28 @@ llvm::Expected<EmitKind> CompileCommand::chooseKind() const {
   StringRef extension = llvm::sys::path::extension(output);
   if (extension.empty())
     return EmitKind::Object;
-  if (const EmitKindInfo *info = kindOfExtension(extension))
-    return info->kind;
-  return usageError("-o: expected one of .o, .so, .s, .ll, .mlir and .ptx, or "
-                    "--emit KIND, got '" +
-                    output + "'");
+  for (const EmitKindInfo &info : kEmitKinds)
+    if (extensionOf(info.kind, target) == extension)
+      return info.kind;
+  return usageError(
+      "-o: expected one of .o, " + extensionOf(EmitKind::SharedObject, target) +
+      ", .s, .ll, .mlir and .ptx, or --emit KIND, got '" + output + "'");
 }
 
 /// A file's name must not say that it is another kind of file.
 llvm::Error CompileCommand::checkExtension(EmitKind kind) const {
   if (output.getNumOccurrences() && output.empty())
     return usageError("-o: expected a file, or - for stdout, got ''");
-  const EmitKindInfo *named =
-      kindOfExtension(llvm::sys::path::extension(output));
-  if (!named || named->kind == kind)
+  StringRef extension = llvm::sys::path::extension(output);
+  StringRef wanted = extensionOf(kind, target);
+  if (!isKnownExtension(extension) || extension == wanted)
     return llvm::Error::success();
   std::string why =
       compileTo.empty() ? "--emit " + emitName : "--compile-to " + compileTo;
-  const EmitKindInfo &wanted = kEmitKinds[static_cast<size_t>(kind)];
-  return usageError("-o: expected a name " +
-                    (wanted.extension.empty()
-                         ? "without extension"
-                         : "that ends in " + wanted.extension.str()) +
-                    " for " + why + ", got '" + output + "'");
+  return usageError(
+      "-o: expected a name " +
+      (wanted.empty() ? "without extension" : "that ends in " + wanted.str()) +
+      " for " + why + ", got '" + output + "'");
 }
 
 std::string CompileCommand::outputPath(EmitKind kind, StringRef name) const {
@@ -188,7 +198,7 @@ std::string CompileCommand::outputPath(EmitKind kind, StringRef name) const {
     return output;
   if (kind == EmitKind::Mlir)
     return "-";
-  return (name + kEmitKinds[static_cast<size_t>(kind)].extension).str();
+  return (name + extensionOf(kind, target)).str();
 }
 
 static std::string headerPath(StringRef objectPath) {
@@ -288,8 +298,8 @@ std::string CompileCommand::howToAvoidFloat(Phase from) const {
 
 /// An error that names the first node that computes in float on a target that
 /// cannot, and says what the command line lacks.
-llvm::Error CompileCommand::checkTargetFloat(Session &session, ModuleOp module,
-                                             const TargetInfo &target) {
+llvm::Error CompileCommand::checkTargetFloat(Session &session,
+                                             ModuleOp module) {
   if (target.hasFloat)
     return llvm::Error::success();
   Operation *culprit = nullptr;
@@ -477,6 +487,11 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
         ": expected a target with an operating system" +
         (isProgram ? " whose programs qopt can link" : "") + ", got '" +
         options->target.name + "', which takes --emit obj");
+  if (threads > 1 && target.arch == TargetInfo::Arch::Wasm)
+    return usageError("--threads: expected 1 for " + target.name +
+                      ", whose hosts have no parallel_for that it could call, "
+                      "got " +
+                      llvm::Twine(threads.getValue()));
   if (llvm::Error error = checkLimits(kind))
     return error;
   if (kind == EmitKind::Ptx && !options->target.isGpu())
@@ -543,6 +558,10 @@ llvm::Error CompileCommand::finish(EmitKind kind, bool reports) {
 }
 
 llvm::Error CompileCommand::run() {
+  auto targets = build.targets();
+  if (!targets)
+    return targets.takeError();
+  target = targets->back();
   llvm::Expected<EmitKind> kind = chooseKind();
   if (!kind)
     return kind.takeError();
@@ -557,9 +576,6 @@ llvm::Error CompileCommand::run() {
   if (llvm::Error error = prepareDestinations(*kind))
     return error;
 
-  auto targets = build.targets();
-  if (!targets)
-    return targets.takeError();
   Session session;
   auto atPhase = [&](ModuleOp module, Phase phase) -> llvm::Error {
     collector.atPhase(module, phase);
@@ -573,7 +589,7 @@ llvm::Error CompileCommand::run() {
     if (noFloatFallback)
       if (llvm::Error error = checkNoFloat())
         return error;
-    return checkTargetFloat(session, module, targets->back());
+    return checkTargetFloat(session, module);
   };
   llvm::Error error = *kind == EmitKind::Mlir
                           ? writePhase(session, *to, atPhase)

@@ -31,7 +31,7 @@ static Error checkFlash(int64_t limit, const ObjectSizes &sizes,
   if (limit == 0 || total <= limit)
     return Error::success();
   SmallVector<std::pair<StringRef, int64_t>> layers;
-  int64_t halved = total;
+  int64_t saved = 0;
   for (const ReportNode &node : report.nodes) {
     if (node.floatWeightBytes == 0)
       continue;
@@ -41,8 +41,10 @@ static Error checkFlash(int64_t limit, const ObjectSizes &sizes,
     int64_t bytes = node.floatWeightBytes * bits / 32;
     layers.push_back({node.name, bytes});
     if (bits == 8)
-      halved -= bytes / 2;
+      saved += bytes / 2;
   }
+  // Layers that share a weight store it once.
+  int64_t halved = total - std::min(saved, sizes.constants / 2);
   std::string message;
   raw_string_ostream os(message);
   os << "expected at most " << limit << " bytes of flash (--max-flash), got "

@@ -395,6 +395,25 @@ TEST(LinearForm, SoftmaxInFixedPoint) {
   }
 }
 
+// Integers of different zero points, 510 apart, are joined; their softmax is
+// that of reals.
+TEST(LinearForm, SoftmaxOfSeveralZeroPoints) {
+  std::string text = linear("(%q: tensor<1x4xi8>) -> tensor<1x8xf32>", R"(
+      %z255 = arith.constant dense<255> : tensor<i32>
+      %e8 = tensor.empty() : tensor<1x8xf32>
+      %x = qopt.dequantize ins(%q, %tenth, %z0 : tensor<1x4xi8>, tensor<f32>, tensor<i32>) outs(%e4 : tensor<1x4xf32>) unsigned params #one -> tensor<1x4xf32>
+      %y = qopt.dequantize ins(%q, %tenth, %z255 : tensor<1x4xi8>, tensor<f32>, tensor<i32>) outs(%e4 : tensor<1x4xf32>) unsigned params #one -> tensor<1x4xf32>
+      %c = tensor.concat dim(1) %x, %y : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x8xf32>
+      %r = linalg.softmax dimension(1) ins(%c : tensor<1x8xf32>) outs(%e8 : tensor<1x8xf32>) -> tensor<1x8xf32>
+      return %r : tensor<1x8xf32>)");
+  HostTensor codes = bytes({1, 4}, {0, 255, 254, 253});
+  TestModule real(text);
+  text.insert(text.find("qopt.linear_forms"), "qopt.fixed_point, ");
+  TestModule fixed(text);
+  EXPECT_EQ(elements<float>(fixed.run({codes})),
+            elements<float>(real.run({codes})));
+}
+
 // A unary chain runs in float on the materialized value.
 TEST(LinearForm, UnaryChainMaterializesFirst) {
   TestModule module(linear("(%q: tensor<1x4xi8>) -> tensor<1x4xf32>", R"(

@@ -255,3 +255,111 @@ TEST(QuantMath, SoftmaxIsCloseToTheReals) {
     }
   EXPECT_EQ(softmaxQuotient(1 << 30, 1 << 30), 1 << kSoftmaxBits);
 }
+
+//===----------------------------------------------------------------------===//
+// Divisions by products
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+float randomScale(std::mt19937 &random) {
+  return std::ldexp(1.0f + float(random() % (1 << 23)) * 0x1p-23f,
+                    int(random() % 119) - 59);
+}
+
+bool roundsAlike(ScaleInverse inverse, float scale, Storage steps, float x) {
+  return roundToStorage(x / scale, 0, steps.lo, steps.hi) ==
+         roundToStorage(inverse.times(x), 0, steps.lo, steps.hi);
+}
+
+/// At the eight floats on either side of each boundary between two steps.
+bool roundsAlikeAtSteps(ScaleInverse inverse, float scale, Storage steps) {
+  for (int32_t step = steps.lo + 1; step <= steps.hi; ++step) {
+    float boundary = float((step - 0.5) * double(scale));
+    float below = boundary, above = boundary;
+    for (int i = 0; i <= 8; ++i) {
+      if (!roundsAlike(inverse, scale, steps, below) ||
+          !roundsAlike(inverse, scale, steps, above))
+        return false;
+      below = std::nextafter(below, -INFINITY);
+      above = std::nextafter(above, INFINITY);
+    }
+  }
+  return true;
+}
+
+constexpr Storage kSteps[] = {{0, 255}, {-128, 127}, {-3, 252}, {-255, 0}};
+
+} // namespace
+
+TEST(ScaleInverse, RoundsAsTheDivision) {
+  std::mt19937 random(13);
+  int numUsed = 0;
+  for (int round = 0; round < 1000; ++round) {
+    float scale = randomScale(random);
+    Storage steps = kSteps[round % std::size(kSteps)];
+    std::optional<ScaleInverse> inverse = ScaleInverse::of(scale);
+    if (!inverse || !inverse->agrees(scale, steps.lo, steps.hi))
+      continue;
+    ++numUsed;
+    EXPECT_GE(inverse->hi, 0);
+    EXPECT_GE(inverse->lo, 0);
+    EXPECT_TRUE(roundsAlikeAtSteps(*inverse, scale, steps)) << scale;
+    using Limits = std::numeric_limits<float>;
+    for (float x : {0.0f, Limits::denorm_min(), Limits::min(), Limits::max(),
+                    Limits::infinity()}) {
+      EXPECT_TRUE(roundsAlike(*inverse, scale, steps, x)) << scale << " " << x;
+      EXPECT_TRUE(roundsAlike(*inverse, scale, steps, -x)) << scale << " " << x;
+    }
+    for (int i = 0; i < 100; ++i) {
+      float x = std::ldexp(float(int32_t(random())), int(random() % 250) - 150);
+      EXPECT_TRUE(roundsAlike(*inverse, scale, steps, x)) << scale << " " << x;
+    }
+    EXPECT_TRUE(std::isnan(inverse->times(std::nanf(""))));
+  }
+  EXPECT_GT(numUsed, 900);
+}
+
+TEST(ScaleInverse, NeedsTwoPartsInRange) {
+  for (float scale : {0.0f, -0.3f, std::nanf(""), INFINITY, 0.25f, 1.0f, 1e-20f,
+                      1e20f, 0x1p-60f, 0x1p60f})
+    EXPECT_FALSE(ScaleInverse::of(scale)) << scale;
+}
+
+// The quotient rounds to the float above 100.5, the product to 100.5 itself.
+TEST(ScaleInverse, ADivisionThatIsKept) {
+  float scale = 0x1.23fffep+0f, x = 0x1.ca87fep+6f;
+  std::optional<ScaleInverse> inverse = ScaleInverse::of(scale);
+  ASSERT_TRUE(inverse);
+  EXPECT_EQ(quantize(x, scale, 0, -128, 127), 101);
+  EXPECT_EQ(roundToStorage(inverse->times(x), 0, -128, 127), 100);
+  EXPECT_FALSE(inverse->agrees(scale, -128, 127));
+  EXPECT_FALSE(inverse->agrees(scale, 100, 101));
+  EXPECT_TRUE(inverse->agrees(scale, -100, 100));
+}
+
+TEST(ScaleInverse, WrongPairsAreRefused) {
+  std::mt19937 random(17);
+  int numRefused = 0, numAccepted = 0;
+  for (int round = 0; round < 300; ++round) {
+    float scale = randomScale(random);
+    std::optional<ScaleInverse> inverse = ScaleInverse::of(scale);
+    if (!inverse)
+      continue;
+    auto [hi, lo] = *inverse;
+    Storage steps = kSteps[round % std::size(kSteps)];
+    for (float wrong : {std::nextafter(hi, 0.0f), std::nextafter(hi, INFINITY)})
+      EXPECT_FALSE(ScaleInverse({wrong, lo}).agrees(scale, steps.lo, steps.hi))
+          << scale;
+    // One part alone, and a part that is off by more and more: the answer is
+    // that of the floats themselves.
+    for (float part : {0.0f, lo * 0.5f, lo * 0.99f, lo * (1 + 0x1p-10f)}) {
+      ScaleInverse changed{hi, part};
+      bool agrees = changed.agrees(scale, steps.lo, steps.hi);
+      EXPECT_EQ(agrees, roundsAlikeAtSteps(changed, scale, steps)) << scale;
+      ++(agrees ? numAccepted : numRefused);
+    }
+  }
+  EXPECT_GT(numRefused, 100);
+  EXPECT_GT(numAccepted, 100);
+}

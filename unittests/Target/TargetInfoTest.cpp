@@ -41,6 +41,10 @@ TEST(TargetInfo, FeaturesHaveOneOrder) {
   EXPECT_EQ(info.name, "aarch64+dotprod+i8mm");
   EXPECT_EQ(info.features, "+dotprod,+i8mm");
   EXPECT_TRUE(info.hasDotProd && info.hasI8mm);
+  EXPECT_FALSE(info.hasSve);
+  TargetInfo sve = getOrFail("aarch64+sve+dotprod");
+  EXPECT_EQ(sve.features, "+dotprod,+sve");
+  EXPECT_TRUE(sve.hasSve && sve.hasDotProd && !sve.hasI8mm);
 }
 
 TEST(TargetInfo, NativeIsResolved) {

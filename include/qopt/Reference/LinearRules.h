@@ -48,7 +48,7 @@ std::optional<ParamLayout> moveParams(mlir::Operation *op, mlir::Value operand,
 bool isDequantizedWeight(mlir::Value value);
 
 /// Whether the integers of the form of `value` are those of 8-bit storage less
-/// its zero point: `value` is dequantized from it, by way of movement and
+/// one zero point: `value` is dequantized from it, by way of movement and
 /// maxima at most.
 bool isEightBit(mlir::Value value);
 

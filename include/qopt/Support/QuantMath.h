@@ -15,6 +15,7 @@
 
 #include "llvm/ADT/ArrayRef.h"
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace qopt {
@@ -50,6 +51,21 @@ float roundScale(double scale);
 /// The multiplier of one requantized term: inScale / outScale in double,
 /// rounded once by roundScale.
 float requantizeMultiplier(double inScale, double outScale);
+
+/// 1 / scale as the sum of two floats, neither of them negative.
+struct ScaleInverse {
+  float hi = 0, lo = 0;
+
+  /// Nothing where a product could overflow before the quotient does, or where
+  /// the lower part is zero: infinity times that would be NaN.
+  static std::optional<ScaleInverse> of(float scale);
+
+  float times(float x) const;
+
+  /// Whether times(x) rounds to the same step in [least, most] as x / scale for
+  /// all x.
+  bool agrees(float scale, int64_t least, int64_t most) const;
+};
 
 //===----------------------------------------------------------------------===//
 // The fixed-point profile

@@ -65,6 +65,8 @@ struct TargetInfo {
   /// sdot/udot and smmla/usdot (Arm).
   bool hasDotProd = false;
   bool hasI8mm = false;
+  /// Vectors of the width that the core has (Arm).
+  bool hasSve = false;
   /// cp.async, and mma.sync on 16x8x32 bytes instead of 8x8x16 (sm_80).
   bool hasCpAsync = false;
 

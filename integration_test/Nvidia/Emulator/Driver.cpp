@@ -21,6 +21,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <stdexcept>
+#include <string>
 
 using namespace ptx;
 
@@ -59,7 +61,15 @@ int computeCapability() {
 
 uint64_t mostBlocks() {
   const char *text = getenv("QOPT_EMULATOR_BLOCKS");
-  return text ? strtoull(text, nullptr, 10) : UINT64_MAX;
+  if (!text)
+    return UINT64_MAX;
+  char *end = nullptr;
+  long long blocks = strtoll(text, &end, 10);
+  if (blocks < 1 || *end)
+    throw std::runtime_error("QOPT_EMULATOR_BLOCKS: expected a positive "
+                             "number, got '" +
+                             std::string(text) + "'");
+  return blocks;
 }
 
 void writeStatistics(const Kernel &kernel, const Statistics &statistics) {

@@ -39,7 +39,7 @@ EMULATORS = {
     "aarch64+dotprod+i8mm": "qemu-aarch64 -cpu max",
     "aarch64+dotprod+i8mm+sve": "qemu-aarch64 -cpu max,sve256=on",
     "rv64gcv": "qemu-riscv64 -cpu rv64,v=true,vext_spec=v1.0",
-    "wasm32": f"node --no-warnings --experimental-wasi-unstable-preview1 {ROOT}/examples/webassembly/wasi.mjs",
+    "wasm32": f"{ROOT}/examples/webassembly/wasi.mjs",
     "sm_80": None,
 }
 CORES = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m55")

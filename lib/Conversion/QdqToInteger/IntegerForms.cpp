@@ -78,6 +78,17 @@ static Value centerElement(OpBuilder &builder, Location loc, Value element,
                                createI32(builder, loc, term.zeroPoint));
 }
 
+Value qopt::centerIntegers(OpBuilder &builder, Location loc,
+                           const IntegerTerm &term) {
+  auto type = cast<RankedTensorType>(term.integers.getType());
+  return createElementwise(
+      builder, loc, type.getShape(), builder.getI32Type(), term.integers,
+      builder.getMultiDimIdentityMap(type.getRank()),
+      [&](OpBuilder &inner, Location at, ValueRange elements) {
+        return centerElement(inner, at, elements[0], term);
+      });
+}
+
 //===----------------------------------------------------------------------===//
 // Leaving the forms
 //===----------------------------------------------------------------------===//

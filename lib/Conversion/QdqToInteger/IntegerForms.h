@@ -60,6 +60,10 @@ mlir::Value createElementwise(
 mlir::Value extendElement(mlir::OpBuilder &builder, mlir::Location loc,
                           mlir::Value element, bool isUnsigned);
 
+/// ext(integers) - zeroPoint, in i32.
+mlir::Value centerIntegers(mlir::OpBuilder &builder, mlir::Location loc,
+                           const IntegerTerm &term);
+
 /// Says for the report, and in a remark, why `op` is in float.
 void explainFloat(mlir::Operation *op, llvm::StringRef reason);
 /// The reason QoptDialect::kSeveralScalesReason.

@@ -114,23 +114,32 @@ FormResult qopt::moveForm(OpBuilder &builder, Operation *op, Value moved,
 FormResult qopt::concatForms(OpBuilder &builder, tensor::ConcatOp op,
                              ArrayRef<const IntegerForm *> inputs) {
   const IntegerForm &first = *inputs.front();
-  SmallVector<Value> integers;
-  for (const IntegerForm *form : inputs) {
-    const IntegerTerm &term = form->terms[0];
-    bool agrees = form->terms.size() == 1 && term.isPerTensor() &&
-                  first.terms[0].isPerTensor() &&
-                  term.scales.values == first.terms[0].scales.values &&
-                  form->lo == first.lo && form->hi == first.hi &&
-                  term.zeroPoint == first.terms[0].zeroPoint &&
-                  term.isUnsigned == first.terms[0].isUnsigned &&
-                  term.bits() == first.terms[0].bits();
-    if (!agrees)
-      return std::nullopt;
-    integers.push_back(term.integers);
-  }
-  auto type = cast<RankedTensorType>(op.getResult().getType());
+  auto agrees = [&](const IntegerForm *form) {
+    return form->terms.size() == 1 && form->terms[0].isPerTensor() &&
+           form->terms[0].scales.values == first.terms[0].scales.values &&
+           form->lo == first.lo && form->hi == first.hi;
+  };
+  if (!llvm::all_of(inputs, agrees))
+    return std::nullopt;
+  auto isStoredAlike = [&](const IntegerForm *form) {
+    return form->terms[0].zeroPoint == first.terms[0].zeroPoint &&
+           form->terms[0].isUnsigned == first.terms[0].isUnsigned &&
+           form->terms[0].bits() == first.terms[0].bits();
+  };
   IntegerForm result = first;
-  result.terms[0].integers = tensor::ConcatOp::create(
+  IntegerTerm &term = result.terms[0];
+  bool keepsStorage = llvm::all_of(inputs, isStoredAlike);
+  if (!keepsStorage) {
+    term.zeroPoint = 0;
+    term.isUnsigned = false;
+  }
+  SmallVector<Value> integers;
+  for (const IntegerForm *form : inputs)
+    integers.push_back(
+        keepsStorage ? form->terms[0].integers
+                     : centerIntegers(builder, op.getLoc(), form->terms[0]));
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  term.integers = tensor::ConcatOp::create(
       builder, op.getLoc(), type.clone(getElementTypeOrSelf(integers[0])),
       op.getDim(), integers);
   return result;

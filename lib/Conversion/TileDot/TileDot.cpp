@@ -475,12 +475,14 @@ void AmxConfigurer::configureNest(Operation *op) {
     current = bytes;
     return;
   }
-  // A body begins with what its end has left, too.
-  current.clear();
+  // A body begins with what its end has left, too, and not with what another
+  // body of the operation has.
   for (Region &region : op->getRegions())
-    for (Block &block : region)
+    for (Block &block : region) {
+      current.clear();
       for (Operation &inner : llvm::make_early_inc_range(block))
         configureNest(&inner);
+    }
   current.clear();
 }
 
