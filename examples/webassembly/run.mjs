@@ -1,9 +1,9 @@
 // Runs a model compiled to a module of WebAssembly on bytes, as a web page would:
 //
-//   qopt compile MODEL --target wasm32 -o model.wasm
+//   qopt compile MODEL --calibrate DATA --target wasm32 -o model.wasm
 //   node run.mjs model.wasm INPUT.bin...
 //
-// Each file holds the elements of one input in the order of the header. Prints
+// Each file holds the elements of one input in the model's order. Prints
 // the bytes of every output in hexadecimal.
 import { readFileSync } from 'node:fs';
 
