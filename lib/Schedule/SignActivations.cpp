@@ -289,8 +289,9 @@ void Signer::mark(Value value) {
 
 void Signer::run() {
   for (Value value : marked) {
-    Value stored = value;
+    Value stored = value, restored;
     if (!signDefinition(value)) {
+      restored = value;
       b.setInsertionPointAfterValue(value);
       stored = flip(value);
       value.replaceAllUsesExcept(stored, stored.getDefiningOp());
@@ -306,7 +307,6 @@ void Signer::run() {
           !llvm::is_contained(selection->second, stored))
         others.push_back(&use);
     }
-    Value restored;
     for (OpOperand *use : others) {
       if (signUse(*use))
         continue;
