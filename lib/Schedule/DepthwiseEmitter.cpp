@@ -88,10 +88,10 @@ void DepthwiseEmitter::emitGroup(const DepthwiseDot &dot,
     for (const PixelQuad::Use &use : quad.uses)
       for (auto [part, bytes] : llvm::enumerate(pixels)) {
         Value &accumulator = accumulators[firsts[use.result] + part];
-        accumulator =
-            DotOp::create(b, access.loc, accumulator.getType(), accumulator,
-                          bytes, weights(packed, use.taps, channel, part),
-                          dot.lhsUnsigned, dot.weightsUnsigned, bound);
+        accumulator = DotOp::create(
+            b, access.loc, accumulator.getType(), accumulator, bytes,
+            weights(packed, use.taps, channel, part), dot.lhsUnsigned,
+            dot.weightsUnsigned, bound, IntegerAttr());
       }
   }
 }

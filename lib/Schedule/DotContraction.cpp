@@ -358,14 +358,29 @@ DenseElementsAttr packWeights(const DotContraction &dot, int64_t channels,
   return Packer(dot, channels, chunk).run();
 }
 
+static int nibble(char byte, unsigned shift) {
+  return (((byte >> shift) & 0xF) ^ 8) - 8;
+}
+
+int64_t byteBound(DenseElementsAttr packed, const DotContraction &dot) {
+  int bound = 0;
+  auto include = [&](int weight) { bound = std::max(bound, std::abs(weight)); };
+  for (char byte : packed.getRawData()) {
+    if (dot.isPacked4()) {
+      include(nibble(byte, 0));
+      include(nibble(byte, 4));
+    } else {
+      include(dot.weightsUnsigned ? int(uint8_t(byte)) : int(int8_t(byte)));
+    }
+  }
+  return bound;
+}
+
 int64_t pairBound(DenseElementsAttr packed, const DotContraction &dot) {
   ArrayRef<char> bytes = packed.getRawData();
   auto sum = [](int first, int second) {
     return std::max(std::max(first, 0) + std::max(second, 0),
                     -(std::min(first, 0) + std::min(second, 0)));
-  };
-  auto nibble = [](char byte, unsigned shift) {
-    return (((byte >> shift) & 0xF) ^ 8) - 8;
   };
   int bound = 0;
   // The data of a splat is one byte.

@@ -50,9 +50,52 @@ bool DotEmitter::covers(const DotContraction &dot,
   return true;
 }
 
-/// The sums of pairs of rows lie otherwise than those of rows.
+/// Each sum in two lanes, of which the second starts from 0: the low half of an
+/// accumulator's lanes, then the high half.
+static SmallVector<Value> splitSums(TensorAccess &access,
+                                    ArrayRef<Value> accumulators) {
+  SmallVector<Value> halves;
+  for (Value sums : accumulators) {
+    auto type = cast<VectorType>(sums.getType());
+    Value zero = arith::ConstantOp::create(access.b, access.loc,
+                                           access.b.getZeroAttr(type));
+    int64_t lanes = type.getNumElements();
+    for (int64_t half : {0, 1}) {
+      SmallVector<int64_t> order;
+      for (int64_t i = half * lanes / 2; i < (half + 1) * lanes / 2; ++i)
+        order.append({i, lanes + i});
+      halves.push_back(
+          vector::ShuffleOp::create(access.b, access.loc, sums, zero, order));
+    }
+  }
+  return halves;
+}
+
+/// The sums of neighbouring lanes of each two halves.
+static void joinSums(TensorAccess &access, ArrayRef<Value> halves,
+                     MutableArrayRef<Value> accumulators) {
+  for (auto [i, sums] : llvm::enumerate(accumulators)) {
+    int64_t lanes = cast<VectorType>(sums.getType()).getNumElements();
+    SmallVector<Value> parts;
+    for (int64_t odd : {0, 1}) {
+      SmallVector<int64_t> order;
+      for (int64_t lane = 0; lane < lanes; ++lane)
+        order.push_back(2 * lane + odd);
+      parts.push_back(vector::ShuffleOp::create(
+          access.b, access.loc, halves[2 * i], halves[2 * i + 1], order));
+    }
+    sums = arith::AddIOp::create(access.b, access.loc, parts[0], parts[1]);
+  }
+}
+
+/// The sums of pairs of rows, and split ones, lie otherwise than those of rows.
 void DotEmitter::emit(const DotContraction &dot, SmallVector<Position> loops,
                       SmallVector<Value> &accumulators) {
+  if (schedule.kernel == Schedule::Kernel::SplitDot) {
+    SmallVector<Value> halves = splitSums(access, accumulators);
+    dotSegments(dot, dot.segmentLoops, loops, halves);
+    return joinSums(access, halves, accumulators);
+  }
   if (schedule.kernel != Schedule::Kernel::MatrixDot)
     return dotSegments(dot, dot.segmentLoops, loops, accumulators);
   size_t count = accumulators.size();
@@ -84,10 +127,12 @@ int64_t DotEmitter::unrolledRows(const DotContraction &dot, int64_t regular,
   // What is read at once is used in one iteration.
   int64_t unroll = std::max<int64_t>(1, 4 * schedule.stepsPerRead / rowBytes);
   // The loop's own instructions weigh where accumulators are few, and where
-  // products take one instruction each. Steps that are added in 16 bits must be
-  // in one iteration.
-  bool hasShortBody = schedule.stepsPerRead > 1 ? schedule.pairSteps == 0
-                                                : accumulators * unroll < 8;
+  // products take few instructions. Steps that are added in 16 bits must be in
+  // one iteration.
+  bool isShortDot = schedule.pairSteps == 0 ||
+                    schedule.kernel == Schedule::Kernel::SplitDot;
+  bool hasShortBody =
+      schedule.stepsPerRead > 1 ? isShortDot : accumulators * unroll < 8;
   if ((hasShortBody || perRow * unroll < schedule.pairSteps) &&
       regular % (2 * unroll) == 0)
     unroll *= 2;
@@ -148,18 +193,37 @@ void DotEmitter::dotRow(const DotContraction &dot, ArrayRef<Position> loops,
                         SmallVector<Value> &accumulators) {
   if (schedule.kernel == Schedule::Kernel::MatrixDot)
     return dotPairs(dot, loops, row, offset, steps, accumulators);
+  bool isSplit = schedule.kernel == Schedule::Kernel::SplitDot;
   for (auto [half, step] : llvm::enumerate(steps))
-    for (auto [value, position] : llvm::zip_equal(accumulators, loops)) {
+    for (auto [i, position] : llvm::enumerate(loops)) {
       Value weights = dotWeights(dot, position, row, half);
       Value activation = dotActivation(dot, position, offset, step);
-      IntegerAttr bound;
-      if (schedule.pairSteps > 0)
-        bound = b.getI64IntegerAttr(pairBounds.at(dot.op));
-      auto dotOp =
-          DotOp::create(b, access.loc, value.getType(), value, activation,
-                        weights, dot.lhsUnsigned, dot.weightsUnsigned, bound);
-      value = dotOp.getResult();
+      if (!isSplit) {
+        accumulators[i] = dotOf(dot, accumulators[i], activation, weights);
+        continue;
+      }
+      int64_t bytes = 2 * schedule.lanes;
+      auto part = [&](Value value, int64_t at) -> Value {
+        return vector::ExtractStridedSliceOp::create(
+            b, access.loc, value, ArrayRef<int64_t>{at * bytes},
+            ArrayRef<int64_t>{bytes}, ArrayRef<int64_t>{1});
+      };
+      for (int64_t at : {0, 1}) {
+        Value &sums = accumulators[2 * i + at];
+        sums = dotOf(dot, sums, part(activation, at), part(weights, at));
+      }
     }
+}
+
+Value DotEmitter::dotOf(const DotContraction &dot, Value sum, Value activation,
+                        Value weights) {
+  IntegerAttr pairBound, byteBound;
+  if (schedule.pairSteps > 0)
+    (schedule.kernel == Schedule::Kernel::SplitDot ? byteBound : pairBound) =
+        b.getI64IntegerAttr(bounds.at(dot.op));
+  return DotOp::create(b, access.loc, sum.getType(), sum, activation, weights,
+                       dot.lhsUnsigned, dot.weightsUnsigned, pairBound,
+                       byteBound);
 }
 
 void DotEmitter::dotPairs(const DotContraction &dot, ArrayRef<Position> loops,
@@ -251,7 +315,9 @@ Value DotEmitter::packedConstant(const DotContraction &dot) {
   access.setInsertionPointToTop(root);
   DenseElementsAttr packed = packWeights(dot, packedChannels());
   if (schedule.pairSteps > 0)
-    pairBounds[dot.op] = pairBound(packed, dot);
+    bounds[dot.op] = schedule.kernel == Schedule::Kernel::SplitDot
+                         ? byteBound(packed, dot)
+                         : pairBound(packed, dot);
   // The contraction's own, not the nest's: the report counts its weights there.
   return tensor = arith::ConstantOp::create(b, dot.op->getLoc(), packed);
 }

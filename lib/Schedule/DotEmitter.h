@@ -50,6 +50,8 @@ private:
                 mlir::AffineExpr row, mlir::AffineExpr offset,
                 llvm::ArrayRef<int64_t> steps,
                 llvm::SmallVector<mlir::Value> &accumulators);
+  mlir::Value dotOf(const DotContraction &dot, mlir::Value sum,
+                    mlir::Value activation, mlir::Value weights);
   Position activationAt(const DotContraction &dot, const Position &loops,
                         mlir::AffineExpr offset, int64_t step);
   mlir::Value dotActivation(const DotContraction &dot, const Position &loops,
@@ -74,7 +76,8 @@ private:
   llvm::DenseMap<mlir::Operation *, mlir::Value> packedWeights, activations;
   /// Kernel MatrixDot: which of the rows that are emitted belong together.
   llvm::SmallVector<RowPair> pairs;
-  llvm::DenseMap<mlir::Operation *, int64_t> pairBounds;
+  /// What is promised about weights: `pair_bound`, `byte_bound` of split sums.
+  llvm::DenseMap<mlir::Operation *, int64_t> bounds;
 };
 
 } // namespace qopt

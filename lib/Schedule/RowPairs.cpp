@@ -80,7 +80,8 @@ Value dotOfPairs(TensorAccess &access, const DotContraction &dot, Value acc,
   Value b = vector::ShuffleOp::create(access.b, access.loc, columns, columns,
                                       columnLanes);
   return DotOp::create(access.b, access.loc, acc.getType(), acc, a, b,
-                       dot.lhsUnsigned, dot.weightsUnsigned, IntegerAttr());
+                       dot.lhsUnsigned, dot.weightsUnsigned, IntegerAttr(),
+                       IntegerAttr());
 }
 
 } // namespace qopt

@@ -29,7 +29,8 @@ namespace qopt {
 //===----------------------------------------------------------------------===//
 
 static constexpr StringLiteral kKernelNames[] = {
-    "vector", "dot", "matrix-dot", "depthwise-dot", "tile-dot", "mma"};
+    "vector",        "dot",      "matrix-dot", "split-dot",
+    "depthwise-dot", "tile-dot", "mma"};
 
 DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
   Builder b(context);
@@ -70,6 +71,10 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
            << schedule.stepsPerRead;
   if (schedule.kernel == Schedule::Kernel::MatrixDot && schedule.lanes != 4)
     return root->emitOpError("expects 4 lanes for two rows by two channels, "
+                             "got ")
+           << schedule.lanes;
+  if (schedule.kernel == Schedule::Kernel::SplitDot && schedule.lanes % 2 != 0)
+    return root->emitOpError("expects an even number of lanes for split sums, "
                              "got ")
            << schedule.lanes;
   SmallVector<int64_t> sorted = llvm::to_vector(schedule.order);
@@ -129,8 +134,8 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
                             : std::end(kKernelNames);
   if (!lanes || !laneDim || !tile || !order || name == std::end(kKernelNames))
     return root->emitOpError("expects a schedule {kernel = \"vector\", "
-                             "\"dot\", \"matrix-dot\", \"depthwise-dot\", "
-                             "\"tile-dot\" or \"mma\", "
+                             "\"dot\", \"matrix-dot\", \"split-dot\", "
+                             "\"depthwise-dot\", \"tile-dot\" or \"mma\", "
                              "lanes, lane_dim, tile, order}, got ")
            << attr;
   Schedule schedule;
@@ -641,6 +646,11 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
   DotShape shape;
   shape.lanes = schedule.lanes;
   shape.pairBound = 0;
+  shape.byteBound = 0;
+  // Splitting and joining a sum takes as long as what it saves in 16 products.
+  constexpr int64_t kLeastProducts = 32;
+  shape.canSplitSums =
+      numReductions() == 1 && heaviest()->trips >= kLeastProducts;
   int64_t dots = 0, depth = 0;
   for (const Member &member : members) {
     std::optional<DotContraction> dot = matchDotContraction(member.op);
@@ -653,27 +663,33 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
     DotShape assumed = shape;
     assumed.pairBound = 0;
     // Only some forms need the proof, which reads all weights.
-    if (DotForm::choose(target, assumed).needsPairBound())
+    DotForm likely = DotForm::choose(target, assumed);
+    if (likely.needsPairBound())
       shape.pairBound =
           std::max(shape.pairBound, pairBound(packWeights(*dot), *dot));
+    if (likely.needsByteBound())
+      shape.byteBound =
+          std::max(shape.byteBound, byteBound(packWeights(*dot), *dot));
   }
   bool hasRows = llvm::any_of(rowDims(schedule.laneDim), [&](int64_t dim) {
     return type.getDimSize(dim) > 1;
   });
   shape.canPairRows = dots == 1 && depth >= 8 && hasRows;
   form = DotForm::choose(target, shape);
-  if (form.needsPairBound())
+  if (form.needsPairBound() || form.needsByteBound())
     schedule.pairSteps = form.steps;
   schedule.stepsPerRead = form.stepsPerRead;
 }
 
-/// Rows can be paired where a tile has several.
+/// Rows can be paired where a tile has several; sums can always be split.
 void ScheduleChooser::chooseKernel(Schedule &schedule) const {
   int64_t rows = 1;
   for (auto [dim, n] : llvm::enumerate(schedule.tile))
     rows *= int64_t(dim) == schedule.laneDim ? 1 : n;
   if (form.kind == DotForm::Kind::Matrix && rows > 1)
     schedule.kernel = Schedule::Kernel::MatrixDot;
+  if (form.kind == DotForm::Kind::StepSums)
+    schedule.kernel = Schedule::Kernel::SplitDot;
 }
 
 /// How a lane's dot product is made in vectors of all widths that groups of

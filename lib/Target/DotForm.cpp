@@ -28,6 +28,9 @@ static bool hasQuads(const TargetInfo &target, const DotShape &shape) {
   return mixed ? target.hasI8mm : target.hasDotProd;
 }
 
+/// More steps would save less than the registers that their weights take.
+static constexpr int64_t kMostSteps = 2;
+
 static DotForm chooseArm(const TargetInfo &target, DotShape shape) {
   DotForm form;
   form.stepsPerRead = 4;
@@ -44,7 +47,11 @@ static DotForm chooseArm(const TargetInfo &target, DotShape shape) {
   form.flipsA = shape.unsignedA;
   if (target.hasDotProd)
     form.kind = DotForm::Kind::Quads;
-  else if (isExactWidePair(shape.pairBound))
+  else if (shape.canSplitSums) {
+    form.kind = DotForm::Kind::StepSums;
+    form.steps =
+        std::clamp<int64_t>(exactSignedSteps(shape.byteBound), 1, kMostSteps);
+  } else if (isExactWidePair(shape.pairBound))
     form.kind = DotForm::Kind::WidePairs;
   else
     return {};
@@ -69,8 +76,6 @@ DotForm DotForm::choose(const TargetInfo &target, const DotShape &shape) {
   if (!isWhole || shape.lanes * 32 > target.vectorBits ||
       !(isX86 || target.arch == TargetInfo::Arch::Wasm))
     return form;
-  // More steps would save less than the registers that their weights take.
-  constexpr int64_t kMostSteps = 2;
   int64_t steps = std::min(kMostSteps, exactPairSteps(shape.pairBound));
   form.kind = Kind::Pairs;
   if (isX86 && shape.unsignedA && !shape.unsignedB && steps > 0) {
@@ -98,6 +103,9 @@ double DotForm::instructions(int64_t rows, int64_t blocks) const {
   case Kind::WidePairs:
     // Two products, two additions; activations go to all lanes first.
     return 4 * tile + rows;
+  case Kind::StepSums:
+    // For each half a product, and an addition for all steps together.
+    return 2 * tile * (1 + 1.0 / steps) + rows;
   case Kind::RegisterPairs:
     // Two products; a load and two extensions for each word.
     return 2 * tile + 3 * rows + 3 * blocks;
@@ -137,6 +145,9 @@ int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
   case Kind::WidePairs:
     // Activations, also in all lanes, weights, four products, one more.
     return accumulators + 2 * rows + blocks + 5;
+  case Kind::StepSums:
+    // Activations in all lanes, and weights, of all steps; products.
+    return 2 * accumulators + steps * rows + steps * blocks + 2;
   case Kind::RegisterPairs:
     // Weights twice, activations twice, two addresses and a counter.
     return accumulators + 2 * blocks + 2 + 3;

@@ -386,10 +386,12 @@ static void prepareFirmware(Module &module, const TargetInfo &target) {
 
 /// The core for which LLVM orders the instructions, beside those that the
 /// target lets it use. Its model of a generic core executes in order and asks
-/// for loads so early that tiles leave the registers; most cores with i8mm do
-/// not.
+/// for loads and products so early that tiles leave the registers; most cores
+/// with i8mm do not, nor do most of those without dotprod.
 static StringRef tunedCore(const TargetInfo &target) {
-  return target.hasI8mm ? "neoverse-v1" : "";
+  if (target.arch != TargetInfo::Arch::AArch64)
+    return "";
+  return target.hasI8mm ? "neoverse-v1" : target.hasDotProd ? "" : "cortex-a72";
 }
 
 /// A version's LLVM module with its exported functions.

@@ -85,6 +85,8 @@ bool isPartOf(mlir::Value value, int64_t dimFromEnd);
 
 /// The least `pair_bound` of `qopt.dot` that holds for all of `packed`.
 int64_t pairBound(mlir::DenseElementsAttr packed, const DotContraction &dot);
+/// The least `byte_bound`.
+int64_t byteBound(mlir::DenseElementsAttr packed, const DotContraction &dot);
 
 } // namespace qopt
 

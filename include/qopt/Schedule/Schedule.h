@@ -36,6 +36,9 @@ struct Schedule {
     /// "matrix-dot": the same with two rows of activations at a time, eight
     /// bytes deep; weights lie in blocks as wide as the tile.
     MatrixDot,
+    /// "split-dot": the same as "dot" with every sum in two lanes, each for two
+    /// bytes of every four.
+    SplitDot,
     /// "depthwise-dot": a depthwise contraction goes through `qopt.dot` on
     /// interleaved pixels; four vectors at a time are one group of lanes.
     DepthwiseDot,
@@ -75,7 +78,7 @@ struct Schedule {
 
   bool usesDots() const {
     return kernel == Kernel::Dot || kernel == Kernel::MatrixDot ||
-           kernel == Kernel::TileDot;
+           kernel == Kernel::SplitDot || kernel == Kernel::TileDot;
   }
 
   mlir::DictionaryAttr toAttr(mlir::MLIRContext *context) const;

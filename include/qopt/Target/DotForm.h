@@ -26,6 +26,10 @@ struct DotShape {
   /// In each pair of neighbouring bytes of `b`, the positive ones add up to at
   /// most this, and the negative ones to at least its negation.
   int64_t pairBound = 256;
+  /// No byte of `b` is further away from 0.
+  int64_t byteBound = 128;
+  /// Each sum can be kept in two lanes, for two of every four products.
+  bool canSplitSums = false;
   /// Two rows of activations can be multiplied at once, eight bytes deep.
   bool canPairRows = false;
 };
@@ -45,6 +49,10 @@ struct DotForm {
     /// `smull` and `smull2` make products of 16 bits, `addp` adds neighbours in
     /// 16 bits, `sadalp` those sums.
     WidePairs,
+    /// `smull` and `smlal` add the products of `steps` steps in 16 bits,
+    /// `sadalp`
+    /// neighbours of those to sums in twice as many lanes.
+    StepSums,
     /// `smlad` on the even and the odd bytes of a register, extended to 16
     /// bits.
     RegisterPairs,
@@ -54,7 +62,7 @@ struct DotForm {
     ScalarProducts
   };
   Kind kind = Kind::Products;
-  /// PairSums: how many steps are added in 16 bits.
+  /// PairSums, StepSums: how many steps are added in 16 bits.
   int64_t steps = 1;
   /// The instruction takes no unsigned bytes beside signed ones, and the
   /// activations must become signed, best of all where they are stored
@@ -73,6 +81,8 @@ struct DotForm {
   bool needsPairBound() const {
     return kind == Kind::PairSums || kind == Kind::WidePairs;
   }
+  /// Whether `steps` depends on how large weights are.
+  bool needsByteBound() const { return kind == Kind::StepSums; }
 
   /// Vector instructions of one step of a tile of `rows` activations times
   /// `blocks` vectors of weights, and the registers that it needs at once.
@@ -97,6 +107,13 @@ inline int64_t exactPairSteps(int64_t pairBound) {
 /// at most 128 * (|b0| + |b1|), which is 32768 for two weights of -128, whose
 /// bound is 256, and at most 128 * 255 = 32640 for all others.
 inline bool isExactWidePair(int64_t pairBound) { return pairBound <= 255; }
+
+/// How many products of signed bytes, whose second is within `byteBound`, have
+/// exact sums in 16 bits: s products lie in [-128 * s * bound, 128 * s *
+/// bound].
+inline int64_t exactSignedSteps(int64_t byteBound) {
+  return byteBound <= 0 ? 255 : 32767 / (128 * byteBound);
+}
 
 /// Windows of 16 rows and blocks of 16 channels whose products of tiles (AMX)
 /// are computed at the same time: four sums of eight tile registers, so that

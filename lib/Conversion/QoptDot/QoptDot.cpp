@@ -47,6 +47,7 @@ private:
   Value lowerToQuads(DotOp op);
   Value lowerToMatrix(DotOp op);
   Value lowerToWidePairs(DotOp op);
+  Value lowerToStepSums(ArrayRef<DotOp> chain);
   void lowerFlipped(DotOp op);
   Value lowerToDp4a(DotOp op);
   Value lowerToPairSums(ArrayRef<DotOp> chain);
@@ -102,7 +103,8 @@ DotForm DotLowering::formOf(DotOp op) const {
   DotShape shape;
   if (!target)
     return DotForm();
-  if (bytes != 4 * lanes(op)) {
+  shape.canSplitSums = bytes == 2 * lanes(op);
+  if (bytes == 8 * lanes(op)) {
     shape.canPairRows = true;
     if (!rowsOf(op) || !columnsOf(op))
       return DotForm();
@@ -112,23 +114,34 @@ DotForm DotLowering::formOf(DotOp op) const {
   shape.unsignedB = op.getUnsignedB();
   if (op.getPairBound())
     shape.pairBound = *op.getPairBound();
+  if (op.getByteBound())
+    shape.byteBound = *op.getByteBound();
   return DotForm::choose(*target, shape);
 }
 
-/// The dots that `last` may take into one sum of `steps` steps, first to last.
-/// The sum is exact if even the weakest promise allows as many.
-static SmallVector<DotOp> chainOf(DotOp last, int64_t steps) {
+/// How many steps of `op` and dots like it have exact sums in 16 bits, by its
+/// promise alone.
+static int64_t exactSteps(DotOp op, DotForm::Kind kind) {
+  if (kind == DotForm::Kind::PairSums)
+    return op.getPairBound() ? exactPairSteps(*op.getPairBound()) : 0;
+  return op.getByteBound() ? exactSignedSteps(*op.getByteBound()) : 1;
+}
+
+/// The dots that `last` may take into one sum of `form.steps` steps, first to
+/// last. The sum is exact if even the weakest promise allows as many.
+static SmallVector<DotOp> chainOf(DotOp last, const DotForm &form) {
   SmallVector<DotOp> chain{last};
-  int64_t bound = *last.getPairBound();
+  int64_t steps = std::min(form.steps, exactSteps(last, form.kind));
   while (int64_t(chain.size()) < steps) {
     auto before = chain.back().getAcc().getDefiningOp<DotOp>();
     if (!before || !before->hasOneUse() ||
-        before->getBlock() != last->getBlock() || !before.getPairBound() ||
+        before->getBlock() != last->getBlock() ||
+        before.getA().getType() != last.getA().getType() ||
         before.getUnsignedA() != last.getUnsignedA() ||
         before.getUnsignedB() != last.getUnsignedB())
       break;
-    bound = std::max<int64_t>(bound, *before.getPairBound());
-    if (exactPairSteps(bound) <= int64_t(chain.size()))
+    steps = std::min(steps, exactSteps(before, form.kind));
+    if (steps <= int64_t(chain.size()))
       break;
     chain.push_back(before);
   }
@@ -153,8 +166,12 @@ void DotLowering::lower(DotOp op) {
   case DotForm::Kind::WidePairs:
     result = lowerToWidePairs(op);
     break;
+  case DotForm::Kind::StepSums:
+    lowered = chainOf(op, form);
+    result = lowerToStepSums(lowered);
+    break;
   case DotForm::Kind::PairSums:
-    lowered = chainOf(op, form.steps);
+    lowered = chainOf(op, form);
     result = lowerToPairSums(lowered);
     break;
   case DotForm::Kind::Pairs:
@@ -237,7 +254,7 @@ void DotLowering::lowerFlipped(DotOp op) {
   auto signedDot = [&](Value acc, Value a) {
     return DotOp::create(b, loc, acc.getType(), acc, a, op.getB(),
                          /*unsigned_a=*/false, op.getUnsignedB(),
-                         op.getPairBoundAttr());
+                         op.getPairBoundAttr(), op.getByteBoundAttr());
   };
   auto products =
       signedDot(op.getAcc(), arith::XOrIOp::create(b, loc, op.getA(), least));
@@ -295,6 +312,25 @@ Value DotLowering::lowerToWidePairs(DotOp op) {
   Value sums = call(loc, "llvm.aarch64.neon.saddlp.v4i32.v8i16",
                     op.getAcc().getType(), {pairs});
   return arith::AddIOp::create(b, loc, op.getAcc(), sums);
+}
+
+// dot(dot(acc, a0, b0), a1, b1) -> acc + pairwise(a0 * b0 + a1 * b1)
+//
+// smull and smlal, as neither product nor sum leaves 16 bits: see
+// exactSignedSteps, with the promise of byte_bound; then sadalp.
+Value DotLowering::lowerToStepSums(ArrayRef<DotOp> chain) {
+  DotOp first = chain.front();
+  Location loc = first.getLoc();
+  auto type = VectorType::get({2 * lanes(first)}, b.getI16Type());
+  Value sum;
+  for (DotOp op : chain) {
+    Value products = call(loc, "llvm.aarch64.neon.smull.v8i16", type,
+                          {op.getA(), op.getB()});
+    sum = sum ? arith::AddIOp::create(b, loc, sum, products) : products;
+  }
+  Value wide = call(loc, "llvm.aarch64.neon.saddlp.v4i32.v8i16",
+                    first.getAcc().getType(), {sum});
+  return arith::AddIOp::create(b, loc, first.getAcc(), wide);
 }
 
 static StringRef pairIntrinsic(const TargetInfo &target, int64_t lanes) {

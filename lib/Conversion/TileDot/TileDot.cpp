@@ -295,7 +295,7 @@ void PlainTileDot::emitSums(Value row, int64_t block) {
           /*alignment=*/1);
       Value sum = vector::LoadOp::create(b, loc, vector, sums, place);
       sum = DotOp::create(b, loc, vector, sum, quad, row, op.getUnsignedA(),
-                          op.getUnsignedB(), IntegerAttr());
+                          op.getUnsignedB(), IntegerAttr(), IntegerAttr());
       vector::StoreOp::create(b, loc, sum, sums, place);
     });
   });

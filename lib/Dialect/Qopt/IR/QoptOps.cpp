@@ -590,14 +590,17 @@ LogicalResult DotOp::verify() {
   int64_t lanes = cast<VectorType>(getAcc().getType()).getNumElements();
   int64_t bytes = cast<VectorType>(getA().getType()).getNumElements();
   if (getA().getType() != getB().getType() ||
-      (bytes != 4 * lanes && bytes != 8 * lanes))
-    return emitOpError("expects a and b of one type with 4 or 8 times the ")
+      !llvm::is_contained({2 * lanes, 4 * lanes, 8 * lanes}, bytes))
+    return emitOpError("expects a and b of one type with 2, 4 or 8 times the ")
            << lanes << " lanes of the accumulator, got " << getA().getType()
            << " and " << getB().getType();
   // qopt_dot_c2
   if (getPairBound() && (*getPairBound() < 0 || *getPairBound() > 510))
     return emitOpError("expects a pair_bound in [0, 510], got ")
            << int64_t(*getPairBound());
+  if (getByteBound() && (*getByteBound() < 0 || *getByteBound() > 255))
+    return emitOpError("expects a byte_bound in [0, 255], got ")
+           << int64_t(*getByteBound());
   return success();
 }
 

@@ -334,7 +334,7 @@ def Qopt_DotOp : Qopt_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
     result[l] = acc[l] + sum over j < k of ext(a[l * k + j]) * ext(b[l * k + j])
     ```
     in wrapping i32 arithmetic; each side is zero-extended if marked unsigned,
-    else sign-extended. `k` = lanes(a) / lanes(acc), 4 or 8. Each target lowers
+    else sign-extended. `k` = lanes(a) / lanes(acc), 2, 4 or 8. Each target lowers
     it to its instruction (`vpdpbusd`, `sdot`, `udot`, `usdot`, `pmaddwd`); the
     portable lowering is plain vector arithmetic and is the oracle for the others.
 
@@ -342,11 +342,13 @@ def Qopt_DotOp : Qopt_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
     each pair of bytes `(b[2i], b[2i+1])`, the positive ones add up to at most
     `pair_bound` and the negative ones to at least `-pair_bound`. With 128, the
     16-bit sums of `pmaddubsw` are exact for every `a`: `255 * 128 < 2^15`.
+    `byte_bound` is another: no byte of `b` is further away from 0. With 127, two
+    products with signed bytes add up in 16 bits: `2 * 128 * 127 < 2^15`.
 
     Constraints:
-    - (C1) `a` and `b` have the same type: a 1-D vector of i8 with 4 or 8 times
+    - (C1) `a` and `b` have the same type: a 1-D vector of i8 with 2, 4 or 8 times
       as many lanes as `acc`.
-    - (C2) `pair_bound` is in [0, 510].
+    - (C2) `pair_bound` is in [0, 510], `byte_bound` in [0, 255].
 
     ```mlir
     %r = qopt.dot %acc, %a, %b unsigned_a : vector<16xi32>, vector<64xi8>, vector<64xi8>
@@ -356,7 +358,7 @@ def Qopt_DotOp : Qopt_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
     FixedVectorOfRankAndType<[1], [I32]>:$acc,
     FixedVectorOfRankAndType<[1], [I8]>:$a, FixedVectorOfRankAndType<[1], [I8]>:$b,
     UnitAttr:$unsigned_a, UnitAttr:$unsigned_b,
-    OptionalAttr<I64Attr>:$pair_bound);
+    OptionalAttr<I64Attr>:$pair_bound, OptionalAttr<I64Attr>:$byte_bound);
   let results = (outs FixedVectorOfRankAndType<[1], [I32]>:$result);
   let assemblyFormat = [{
     $acc `,` $a `,` $b (`unsigned_a` $unsigned_a^)? (`unsigned_b` $unsigned_b^)?
