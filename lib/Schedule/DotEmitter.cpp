@@ -129,8 +129,8 @@ int64_t DotEmitter::unrolledRows(const DotContraction &dot, int64_t regular,
   // The loop's own instructions weigh where accumulators are few, and where
   // products take few instructions. Steps that are added in 16 bits must be in
   // one iteration.
-  bool isShortDot = schedule.pairSteps == 0 ||
-                    schedule.kernel == Schedule::Kernel::SplitDot;
+  bool isShortDot =
+      schedule.pairSteps == 0 || schedule.kernel == Schedule::Kernel::SplitDot;
   bool hasShortBody =
       schedule.stepsPerRead > 1 ? isShortDot : accumulators * unroll < 8;
   if ((hasShortBody || perRow * unroll < schedule.pairSteps) &&

@@ -79,6 +79,35 @@ func.func @arm_no_pairs(%acc: vector<4xi32>, %a: vector<16xi8>, %b: vector<16xi8
   return %r : vector<4xi32>
 }
 
+// Two bytes a lane: products of two steps are added in 16 bits if both promise
+// that no byte of b is -128, whatever else they promise.
+// CHECK-LABEL: func.func @arm_steps
+// CHECK-NOT: call_intrinsic
+// CHECK: return
+// DOTPROD-LABEL: func.func @arm_steps
+// DOTPROD-NOT: call_intrinsic
+// DOTPROD-LABEL: func.func @arm_single_steps
+// NEON-LABEL: func.func @arm_steps
+// NEON: %[[P:.*]] = llvm.call_intrinsic "llvm.aarch64.neon.smull.v8i16"
+// NEON: %[[Q:.*]] = llvm.call_intrinsic "llvm.aarch64.neon.smull.v8i16"
+// NEON: %[[S:.*]] = arith.addi %[[P]], %[[Q]] : vector<8xi16>
+// NEON: llvm.call_intrinsic "llvm.aarch64.neon.saddlp.v4i32.v8i16"(%[[S]])
+// NEON-NOT: call_intrinsic
+// NEON-LABEL: func.func @arm_single_steps
+// NEON-COUNT-2: llvm.call_intrinsic "llvm.aarch64.neon.saddlp.v4i32.v8i16"
+// NEON-NOT: call_intrinsic
+// NEON: return
+func.func @arm_steps(%acc: vector<4xi32>, %a: vector<8xi8>, %b: vector<8xi8>) -> vector<4xi32> {
+  %0 = qopt.dot %acc, %a, %b {byte_bound = 127 : i64} : vector<4xi32>, vector<8xi8>, vector<8xi8>
+  %r = qopt.dot %0, %b, %a {byte_bound = 127 : i64} : vector<4xi32>, vector<8xi8>, vector<8xi8>
+  return %r : vector<4xi32>
+}
+func.func @arm_single_steps(%acc: vector<4xi32>, %a: vector<8xi8>, %b: vector<8xi8>) -> vector<4xi32> {
+  %0 = qopt.dot %acc, %a, %b {byte_bound = 128 : i64} : vector<4xi32>, vector<8xi8>, vector<8xi8>
+  %r = qopt.dot %0, %b, %a {byte_bound = 1 : i64} : vector<4xi32>, vector<8xi8>, vector<8xi8>
+  return %r : vector<4xi32>
+}
+
 // Two rows by two columns, eight bytes deep.
 // CHECK-LABEL: func.func @rows_and_columns
 // CHECK-SAME: %[[ACC:.*]]: vector<4xi32>, %[[A:.*]]: vector<16xi8>, %[[B:.*]]: vector<16xi8>

@@ -1,7 +1,7 @@
 // RUN: qopt-opt %s --qopt-generate-nests --split-input-file --verify-diagnostics
 
 func.func @incomplete(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
-  // expected-error @+1 {{expects a schedule {kernel = "vector", "dot", "matrix-dot", "depthwise-dot", "tile-dot" or "mma", lanes, lane_dim, tile, order}, got}}
+  // expected-error @+1 {{expects a schedule {kernel = "vector", "dot", "matrix-dot", "split-dot", "depthwise-dot", "tile-dot" or "mma", lanes, lane_dim, tile, order}, got}}
   %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64}}
     ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
   return %r : tensor<16xi8>

@@ -68,6 +68,7 @@ std::vector<int8_t> pack(int64_t out, int64_t in, int64_t bits, int64_t lanes,
                          llvm::function_ref<int64_t(int64_t, int64_t)> weight,
                          std::vector<int64_t> &shape,
                          int64_t *leastPairBound = nullptr,
+                         int64_t *leastByteBound = nullptr,
                          int64_t stepBytes = 4, int64_t chunk = 0) {
   std::vector<int8_t> bytes;
   withConvolution(3, out, in, bits, weight, [&](mlir::Operation *op) {
@@ -80,6 +81,8 @@ std::vector<int8_t> pack(int64_t out, int64_t in, int64_t bits, int64_t lanes,
     bytes = bytesOf(packed);
     if (leastPairBound)
       *leastPairBound = pairBound(packed, *dot);
+    if (leastByteBound)
+      *leastByteBound = byteBound(packed, *dot);
   });
   return bytes;
 }
@@ -168,7 +171,8 @@ TEST(PackWeights, LastStepMovesBack) {
 TEST(PackWeights, StepsOfEightBytes) {
   std::vector<int64_t> shape;
   auto weight = [](int64_t o, int64_t k) { return 10 * o + k; };
-  std::vector<int8_t> bytes = pack(2, 10, 8, 2, weight, shape, nullptr, 8);
+  std::vector<int8_t> bytes =
+      pack(2, 10, 8, 2, weight, shape, nullptr, nullptr, 8);
   EXPECT_EQ(shape, (std::vector<int64_t>{1, 2, 16}));
   EXPECT_EQ(bytes, (std::vector<int8_t>{0,  1,  2,  3,  4,  5,  6,  7,  //
                                         10, 11, 12, 13, 14, 15, 16, 17, //
@@ -188,7 +192,8 @@ TEST(PackWeights, FewerBytesThanAStep) {
 TEST(PackWeights, LastChunkMovesBack) {
   std::vector<int64_t> shape;
   auto weight = [](int64_t o, int64_t k) { return k + 1; };
-  std::vector<int8_t> bytes = pack(1, 13, 8, 1, weight, shape, nullptr, 4, 8);
+  std::vector<int8_t> bytes =
+      pack(1, 13, 8, 1, weight, shape, nullptr, nullptr, 4, 8);
   EXPECT_EQ(shape, (std::vector<int64_t>{1, 4, 4}));
   // The second chunk reads bytes 5 to 12, of which 5 to 7 are done.
   EXPECT_EQ(bytes, (std::vector<int8_t>{1, 2, 3, 4, 5, 6, 7, 8, //
@@ -208,6 +213,24 @@ TEST(PackWeights, NibblesHoldTwoSteps) {
             (std::vector<int8_t>{nibbles(-7, -3), nibbles(-6, -2),
                                  nibbles(-5, -1), nibbles(-4, 0), nibbles(1, 0),
                                  nibbles(2, 0), nibbles(3, 0), nibbles(4, 0)}));
+}
+
+// The weight that is furthest away from 0, of either sign.
+TEST(PackWeights, ByteBound) {
+  std::vector<int64_t> shape;
+  auto boundOf = [&](int64_t bits, std::vector<int64_t> weights) {
+    int64_t bound = -1;
+    pack(
+        1, weights.size(), bits, 4,
+        [&](int64_t, int64_t k) { return weights[k]; }, shape, nullptr, &bound);
+    return bound;
+  };
+  EXPECT_EQ(boundOf(8, {3, -7, 5, 0}), 7);
+  EXPECT_EQ(boundOf(8, {127, -127, 0, 0}), 127);
+  EXPECT_EQ(boundOf(8, {1, 2, 3, 4, -128}), 128);
+  EXPECT_EQ(boundOf(8, {0, 0, 0, 0}), 0);
+  EXPECT_EQ(boundOf(4, {7, 7, 0, 0, -8, -8, 0, 0}), 8);
+  EXPECT_EQ(boundOf(4, {1, 2, 0, 0, -5, 3, 0, 0}), 5);
 }
 
 // Neighbours of one sign add up; those of different signs do not.

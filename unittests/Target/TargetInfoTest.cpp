@@ -180,6 +180,9 @@ TEST(DotForm, FollowsTheTarget) {
   EXPECT_EQ(kind("aarch64+dotprod+i8mm"), DotForm::Kind::Matrix);
   shape.pairBound = 255;
   EXPECT_EQ(kind("aarch64"), DotForm::Kind::WidePairs);
+  shape.canSplitSums = true;
+  EXPECT_EQ(kind("aarch64"), DotForm::Kind::StepSums);
+  EXPECT_EQ(kind("aarch64+dotprod"), DotForm::Kind::Quads);
   shape.pairBound = 128;
   EXPECT_EQ(kind("x86-64-v3"), DotForm::Kind::PairSums);
   // pmaddubsw takes an unsigned and a signed side.
@@ -209,6 +212,25 @@ TEST(DotForm, SumsOfWidePairsStayIn16Bits) {
       EXPECT_EQ(isExactWidePair(bound), least >= -32768 && most <= 32767)
           << first << " " << second;
     }
+}
+
+// The largest sums of products of signed bytes, in the arithmetic of smlal.
+TEST(DotForm, SumsOfSignedStepsStayIn16Bits) {
+  for (int64_t bound = 1; bound <= 255; ++bound) {
+    int64_t steps = exactSignedSteps(bound);
+    EXPECT_LE(steps * 128 * bound, 32767) << bound;
+    EXPECT_GT((steps + 1) * 128 * bound, 32767) << bound;
+  }
+  DotShape shape;
+  shape.lanes = 4;
+  shape.canSplitSums = true;
+  auto steps = [&](int64_t bound) {
+    shape.byteBound = bound;
+    return DotForm::choose(getOrFail("aarch64"), shape).steps;
+  };
+  EXPECT_EQ(steps(128), 1);
+  EXPECT_EQ(steps(127), 2);
+  EXPECT_EQ(steps(8), 2);
 }
 
 // No instruction of Arm's without i8mm takes mixed signs.

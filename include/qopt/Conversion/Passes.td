@@ -77,7 +77,8 @@ def ConvertQoptDotPass : Pass<"convert-qopt-dot"> {
     (`usmmla`). Without one, pairs of products. On x86: `pmaddubsw` where
     `pair_bound` proves that 16 bits hold the sum, of several dots onto one
     accumulator if it can, else `pmaddwd`. On AArch64: `smull` and `addp`, under
-    the same kind of proof. On Cortex-M with DSP: `smlad` on bytes extended to 16
+    the same kind of proof, or, for two bytes a lane, `smull`, `smlal` as far as
+    `byte_bound` allows, and `sadalp`. On Cortex-M with DSP: `smlad` on bytes extended to 16
     bits. Plain arithmetic elsewhere. All forms agree to the bit: sums wrap.
 
     `qopt.round_pack` becomes a conversion that rounds to nearest even and two

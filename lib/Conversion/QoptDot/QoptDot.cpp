@@ -116,7 +116,11 @@ DotForm DotLowering::formOf(DotOp op) const {
     shape.pairBound = *op.getPairBound();
   if (op.getByteBound())
     shape.byteBound = *op.getByteBound();
-  return DotForm::choose(*target, shape);
+  DotForm form = DotForm::choose(*target, shape);
+  // The others multiply four bytes a lane, or eight.
+  if (shape.canSplitSums && form.kind != DotForm::Kind::StepSums)
+    return DotForm();
+  return form;
 }
 
 /// How many steps of `op` and dots like it have exact sums in 16 bits, by its

@@ -268,9 +268,9 @@ func.func @dot_c2_negative(%acc: vector<16xi32>, %a: vector<64xi8>) -> vector<16
 
 // -----
 
-func.func @dot_c1(%acc: vector<16xi32>, %a: vector<32xi8>) -> vector<16xi32> {
-  // expected-error @below {{expects a and b of one type with 4 or 8 times the 16 lanes of the accumulator, got 'vector<32xi8>' and 'vector<32xi8>'}}
-  %0 = qopt.dot %acc, %a, %a : vector<16xi32>, vector<32xi8>, vector<32xi8>
+func.func @dot_c1(%acc: vector<16xi32>, %a: vector<48xi8>) -> vector<16xi32> {
+  // expected-error @below {{expects a and b of one type with 2, 4 or 8 times the 16 lanes of the accumulator, got 'vector<48xi8>' and 'vector<48xi8>'}}
+  %0 = qopt.dot %acc, %a, %a : vector<16xi32>, vector<48xi8>, vector<48xi8>
   return %0 : vector<16xi32>
 }
 
@@ -279,6 +279,14 @@ func.func @dot_c1(%acc: vector<16xi32>, %a: vector<32xi8>) -> vector<16xi32> {
 func.func @dot_c2(%acc: vector<16xi32>, %a: vector<64xi8>) -> vector<16xi32> {
   // expected-error @below {{expects a pair_bound in [0, 510], got 511}}
   %0 = qopt.dot %acc, %a, %a {pair_bound = 511 : i64} : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  return %0 : vector<16xi32>
+}
+
+// -----
+
+func.func @dot_c2_byte_bound(%acc: vector<16xi32>, %a: vector<64xi8>) -> vector<16xi32> {
+  // expected-error @below {{expects a byte_bound in [0, 255], got 256}}
+  %0 = qopt.dot %acc, %a, %a {byte_bound = 256 : i64} : vector<16xi32>, vector<64xi8>, vector<64xi8>
   return %0 : vector<16xi32>
 }
 
