@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from peers import quantized_border
+from peers import calls, quantized_border
 
 PACKAGES = ("onnxruntime", "onnx")
 
@@ -65,7 +65,7 @@ class Runner:
         self.memory = {}
 
     def bind(self, inputs):
-        """`inputs`: float arrays by name. Returns what runs the model once."""
+        """`inputs`: float arrays by name. Returns what runs the model so and so often."""
         self.binding = self.session.io_binding()
         for info in self.session.get_inputs():
             array = self.border.quantize(info.name, inputs[info.name])
@@ -76,7 +76,7 @@ class Runner:
             self.binding.bind_ortvalue_output(
                 info.name, self.ort.OrtValue.ortvalue_from_shape_and_type(info.shape, dtype))
         session, binding = self.session._sess, self.binding._iobinding
-        return lambda: session.run_with_iobinding(binding, None)
+        return calls.in_python(lambda: session.run_with_iobinding(binding, None))
 
     def outputs(self):
         """What the last run answered, as floats."""

@@ -1,4 +1,4 @@
-"""qopt: an int8 and a float shared object, run through NAME_run by ctypes."""
+"""qopt: an int8 and a float shared object, run through NAME_run from C."""
 
 import ctypes
 import json
@@ -7,7 +7,7 @@ import subprocess
 
 import numpy as np
 
-from peers import c_compiler
+from peers import c_compiler, calls
 
 PACKAGES = ()
 DTYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
@@ -87,12 +87,13 @@ def dequantize(array, info):
 
 class Runner:
     def __init__(self, artifact, threads):
+        self.folder = os.path.dirname(artifact)
         lib = ctypes.CDLL(artifact)
         lib.model_info.restype = ctypes.POINTER(ModelInfo)
         self.run, self.info, self.pool = lib.model_run, lib.model_info().contents, ()
         # A model of short loops has no tasks to share out.
         if threads != 1 and hasattr(lib, "model_run_parallel"):
-            pool = ctypes.CDLL(os.path.join(os.path.dirname(artifact), "pool.so"))
+            pool = ctypes.CDLL(os.path.join(self.folder, "pool.so"))
             pool.qopt_pool_create.restype = ctypes.c_void_p
             self.run = lib.model_run_parallel
             self.pool = (pool.qopt_pool_parallel_for,
@@ -107,12 +108,8 @@ class Runner:
         self.results = [tensor(info.outputs[i]) for i in range(info.n_outputs)]
         self.arena = aligned(info.arena_bytes)
         pointers = lambda arrays: (ctypes.c_void_p * len(arrays))(*[a.ctypes.data for a in arrays])
-        arguments = (pointers(self.inputs), pointers(self.results),
-                     ctypes.c_void_p(self.arena.ctypes.data), *self.pool)
-        run = self.run
-        if code := run(*arguments):
-            raise RuntimeError(f"the model returned {code}")
-        return lambda: run(*arguments)
+        return calls.in_c(self.folder, self.run, pointers(self.inputs), pointers(self.results),
+                          ctypes.c_void_p(self.arena.ctypes.data), *self.pool)
 
     def outputs(self):
         return [dequantize(r, self.info.outputs[i]) for i, r in enumerate(self.results)]

@@ -114,6 +114,8 @@ private:
   llvm::MapVector<Operation *, DepthwiseDot> depthwiseDots;
   /// How the root's body ends, if its vectors are rounded and packed at once.
   std::optional<RoundedBytes> rounded;
+  /// Every rounded value fits i32: its clamp needs no care for large floats.
+  bool roundedFitsI32 = false;
   /// Lanes are along the dimension in front of the last, of whose elements a
   /// tile has all: their vectors are written together.
   bool interleavesPlanes = false;
@@ -163,6 +165,7 @@ FailureOr<Value> NestEmitter::run() {
       schedule.kernel != Schedule::Kernel::Mma &&
       (interleavesPlanes || schedule.laneDim == type.getRank() - 1))
     rounded = matchRoundedBytes(*root.getBlock());
+  roundedFitsI32 = rounded && fitsI32(region, root, rounded->real);
   SmallVector<AffineExpr> base(type.getRank(), b.getAffineConstantExpr(0));
   SmallVector<int64_t> count(type.getShape());
   Value result =
@@ -502,8 +505,7 @@ Value NestEmitter::writeRounded(ArrayRef<Position> positions,
 Value NestEmitter::roundAndPack(ArrayRef<Value> reals, int64_t lanes) {
   SmallVector<Value, 4> parts = llvm::map_to_vector(
       reals, [&](Value real) { return access.widen(real, lanes); });
-  UnitAttr fits =
-      fitsI32(region, root, rounded->real) ? b.getUnitAttr() : UnitAttr();
+  UnitAttr fits = roundedFitsI32 ? b.getUnitAttr() : UnitAttr();
   return RoundPackOp::create(
       b, loc, VectorType::get({4 * lanes}, b.getI8Type()), parts[0], parts[1],
       parts[2], parts[3], b.getDenseI32ArrayAttr({rounded->lo, rounded->hi}),
