@@ -17,6 +17,14 @@ int calls_3(long count, int (*call)(void *, void *, void *), void *a, void *b,
   return status;
 }
 
+int calls_4(long count, int (*call)(void *, void *, void *, void *), void *a,
+            void *b, void *c, void *d) {
+  int status = 0;
+  while (!status && count-- > 0)
+    status = call(a, b, c, d);
+  return status;
+}
+
 int calls_5(long count, int (*call)(void *, void *, void *, void *, void *),
             void *a, void *b, void *c, void *d, void *e) {
   int status = 0;

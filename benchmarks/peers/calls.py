@@ -14,7 +14,7 @@ def in_python(call):
 
 
 def in_c(folder, function, *arguments):
-    """A loop in C around a C function of 1, 3 or 5 pointers that returns 0."""
+    """A loop in C around a C function of 1, 3, 4 or 5 pointers that returns 0."""
     source = os.path.join(os.path.dirname(__file__), "calls.c")
     lib = ctypes.CDLL(c_compiler.build([source], os.path.join(folder, "calls.so")))
     loop = getattr(lib, f"calls_{len(arguments)}")

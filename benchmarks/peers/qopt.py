@@ -1,4 +1,5 @@
-"""qopt: an int8 and a float shared object, run through NAME_run from C."""
+"""qopt: an int8 and a float shared object, run through NAME_run from C. Code for
+a GPU through NAME_run_stream, on memory of the GPU."""
 
 import ctypes
 import json
@@ -7,7 +8,7 @@ import subprocess
 
 import numpy as np
 
-from peers import c_compiler, calls
+from peers import c_compiler, calls, cuda
 
 PACKAGES = ()
 DTYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
@@ -98,6 +99,7 @@ class Runner:
             self.run = lib.model_run_parallel
             self.pool = (pool.qopt_pool_parallel_for,
                          ctypes.c_void_p(pool.qopt_pool_create(threads)))
+        self.run_stream = getattr(lib, "model_run_stream", None)
         self.memory = {"arena_bytes": self.info.arena_bytes}
 
     def bind(self, inputs):
@@ -106,10 +108,23 @@ class Runner:
         for i, array in enumerate(self.inputs):
             array[...] = quantize(inputs[info.inputs[i].name.decode()], info.inputs[i])
         self.results = [tensor(info.outputs[i]) for i in range(info.n_outputs)]
+        if self.run_stream:
+            return self.bind_gpu()
         self.arena = aligned(info.arena_bytes)
         pointers = lambda arrays: (ctypes.c_void_p * len(arrays))(*[a.ctypes.data for a in arrays])
         return calls.in_c(self.folder, self.run, pointers(self.inputs), pointers(self.results),
                           ctypes.c_void_p(self.arena.ctypes.data), *self.pool)
 
+    def bind_gpu(self):
+        gpu = self.gpu = cuda.Gpu()
+        pointers = lambda values: (ctypes.c_void_p * len(values))(*[v.value for v in values])
+        self.gpu_results = [gpu.allocate(r.nbytes) for r in self.results]
+        return gpu.in_c(self.folder, self.run_stream,
+                        pointers([gpu.upload(a) for a in self.inputs]), pointers(self.gpu_results),
+                        gpu.allocate(self.info.arena_bytes), gpu.stream)
+
     def outputs(self):
+        if self.run_stream:
+            self.results = [self.gpu.download(p, r.shape, r.dtype)
+                            for p, r in zip(self.gpu_results, self.results)]
         return [dequantize(r, self.info.outputs[i]) for i, r in enumerate(self.results)]
