@@ -213,3 +213,36 @@ func.func @kept_below(%x: tensor<8x8xi8>) -> (tensor<8x8xi8>, tensor<8x8xi8>) {
   } -> tensor<8x8xi8>
   return %before, %r : tensor<8x8xi8>, tensor<8x8xi8>
 }
+
+// -----
+
+// Two tasks share out seven tiles of rows, which is a prime: one at a time, and
+// the row at the border follows.
+// CHECK-LABEL: func.func @seven_tiles
+// CHECK: scf.for %{{.*}} = %c0 to %c7 step %c1
+// CHECK-NOT: scf.for
+// CHECK: } {{.*}}qopt.tasks = 2 : i64
+// CHECK-NOT: scf.for
+// CHECK: vector.transfer_write {{.*}}[%c14, %c0]
+func.func @seven_tiles(%x: tensor<15x4xi8>) -> tensor<15x4xi8> {
+  %e = tensor.empty() : tensor<15x4xi8>
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 1 : i64, tile = array<i64: 2, 4>, order = array<i64: 1, 0>, tasks = 2 : i64, task_dim = 0 : i64}}
+    ins(%x, %x : tensor<15x4xi8>, tensor<15x4xi8>) outs(%e : tensor<15x4xi8>) -> tensor<15x4xi8>
+  return %r : tensor<15x4xi8>
+}
+
+// -----
+
+// Six tiles of rows are two runs of three, each with all its loops in their
+// order.
+// CHECK-LABEL: func.func @six_tiles
+// CHECK: scf.for %{{.*}} = %c0 to %c2 step %c1
+// CHECK: scf.for %{{.*}} = %c0 to %c4 step %c1
+// CHECK: scf.for %{{.*}} = %c0 to %c3 step %c1
+// CHECK: } {{.*}}qopt.tasks = 2 : i64
+func.func @six_tiles(%x: tensor<12x16xi8>) -> tensor<12x16xi8> {
+  %e = tensor.empty() : tensor<12x16xi8>
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 1 : i64, tile = array<i64: 2, 4>, order = array<i64: 1, 0>, tasks = 2 : i64, task_dim = 0 : i64}}
+    ins(%x, %x : tensor<12x16xi8>, tensor<12x16xi8>) outs(%e : tensor<12x16xi8>) -> tensor<12x16xi8>
+  return %r : tensor<12x16xi8>
+}
