@@ -27,6 +27,9 @@ namespace qopt {
 
 static void buildScheduledPipeline(OpPassManager &pm,
                                    const PhaseOptions &options) {
+  if (options.schedule)
+    pm.addNestedPass<func::FuncOp>(
+        createSignActivationsPass({options.target.name}));
   pm.addPass(createConvertQoptToLinalgPass());
   if (!options.schedule)
     return;

@@ -208,16 +208,6 @@ int64_t DepthwiseDot::pairBound() const {
   return hasLeast ? 2 * 128 : 2 * 127;
 }
 
-DenseElementsAttr flipCorrections(const DepthwiseDot &dot) {
-  SmallVector<int32_t> sums(dot.extents[dot.channelLoop], 0);
-  for (int64_t tap = 0; tap < dot.taps(); ++tap)
-    for (auto [sum, weight] : llvm::zip_equal(sums, weightsOfTap(dot, tap)))
-      sum += 128 * weight;
-  auto type = RankedTensorType::get(
-      {int64_t(sums.size())}, IntegerType::get(dot.weights.getContext(), 32));
-  return DenseElementsAttr::get(type, ArrayRef<int32_t>(sums));
-}
-
 DenseElementsAttr packTaps(const DepthwiseDot &dot, ArrayRef<TapQuad> quads,
                            int64_t lanes, int64_t first, int64_t groups) {
   SmallVector<SmallVector<int8_t>> weights;

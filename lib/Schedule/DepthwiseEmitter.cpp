@@ -60,8 +60,6 @@ bool DepthwiseEmitter::covers(const DepthwiseDot &dot,
 
 void DepthwiseEmitter::emit(const DepthwiseDot &dot, ArrayRef<Position> loops,
                             MutableArrayRef<Value> accumulators) {
-  if (flips(dot))
-    addFlipCorrections(dot, loops, accumulators);
   // Groups of the same channels share pixels.
   llvm::MapVector<AffineExpr, SmallVector<size_t>> groups;
   for (size_t i = 0; i < loops.size(); i += 4)
@@ -82,7 +80,6 @@ void DepthwiseEmitter::emitGroup(const DepthwiseDot &dot,
     return *offsetBetween(origin, loops[i].apply(dot.lhsMap));
   });
   Packed &packed = packedFor(dot, channel, first.lanes);
-  bool unsignedLhs = dot.lhsUnsigned && !flips(dot);
   IntegerAttr bound;
   if (schedule.pairSteps > 0)
     bound = b.getI64IntegerAttr(dot.pairBound());
@@ -94,37 +91,8 @@ void DepthwiseEmitter::emitGroup(const DepthwiseDot &dot,
         accumulator =
             DotOp::create(b, access.loc, accumulator.getType(), accumulator,
                           bytes, weights(packed, use.taps, channel, part),
-                          unsignedLhs, dot.weightsUnsigned, bound);
+                          dot.lhsUnsigned, dot.weightsUnsigned, bound);
       }
-  }
-}
-
-/// x - 128 as a signed byte, of unsigned activations where no instruction takes
-/// these.
-Value DepthwiseEmitter::flipped(const DepthwiseDot &dot, Value bytes) {
-  if (!flips(dot))
-    return bytes;
-  auto top = DenseElementsAttr::get(cast<VectorType>(bytes.getType()),
-                                    b.getI8IntegerAttr(-128));
-  Value mask = arith::ConstantOp::create(b, access.loc, top);
-  return arith::XOrIOp::create(b, access.loc, bytes, mask);
-}
-
-void DepthwiseEmitter::addFlipCorrections(const DepthwiseDot &dot,
-                                          ArrayRef<Position> loops,
-                                          MutableArrayRef<Value> accumulators) {
-  Operation *op = linalg::LinalgOp(dot.op);
-  Value &missing = corrections[op];
-  if (!missing) {
-    OpBuilder::InsertionGuard guard(b);
-    access.setInsertionPointToTop(root);
-    missing = arith::ConstantOp::create(b, access.loc, flipCorrections(dot));
-  }
-  for (auto [value, position] : llvm::zip_equal(accumulators, loops)) {
-    Position channel = position;
-    channel.index = {position.index[dot.channelLoop]};
-    Value read = access.toVector(access.read(missing, channel), position.lanes);
-    value = arith::AddIOp::create(b, access.loc, value, read);
   }
 }
 
@@ -156,8 +124,7 @@ DepthwiseEmitter::Parts DepthwiseEmitter::interleave(const DepthwiseDot &dot,
       run.index[dim] = simplified(run.index[dim] + step);
       key.second.push_back(run.index[dim].getAsOpaquePointer());
     }
-    rows.push_back(
-        flipped(dot, access.widen(access.read(dot.lhs, run), 4 * pixel.lanes)));
+    rows.push_back(access.widen(access.read(dot.lhs, run), 4 * pixel.lanes));
   }
   key.second.push_back(pixel.index.back().getAsOpaquePointer());
   Parts parts;

@@ -53,13 +53,6 @@ private:
                  llvm::MutableArrayRef<mlir::Value> accumulators);
   Parts interleave(const DepthwiseDot &dot, const Position &pixel,
                    const PixelQuad &quad);
-  bool flips(const DepthwiseDot &dot) const {
-    return schedule.flipLhs && dot.lhsUnsigned;
-  }
-  mlir::Value flipped(const DepthwiseDot &dot, mlir::Value bytes);
-  void addFlipCorrections(const DepthwiseDot &dot,
-                          llvm::ArrayRef<Position> loops,
-                          llvm::MutableArrayRef<mlir::Value> accumulators);
   Packed &packedFor(const DepthwiseDot &dot, mlir::AffineExpr channel,
                     int64_t lanes);
   mlir::Value weights(Packed &packed, const TapQuad &taps,
@@ -69,7 +62,6 @@ private:
   mlir::RewriterBase &b;
   mlir::Operation *root;
   const Schedule &schedule;
-  llvm::DenseMap<mlir::Operation *, mlir::Value> corrections;
   std::map<std::tuple<const void *, int64_t, int64_t>, Packed> constants;
 };
 

@@ -93,9 +93,8 @@ double DepthwiseChooser::tileCost(int64_t rows, int64_t columns) const {
     return 0;
   constexpr double kInterleave = 12, kEpilogue = 8;
   double cost = 4 * kEpilogue * rows * columns;
-  double interleave = kInterleave + (form.flipsA ? 4 : 0);
   for (const PixelQuad &quad : plan(rows, columns))
-    cost += interleave + 4 * products() * quad.uses.size();
+    cost += kInterleave + 4 * products() * quad.uses.size();
   return cost;
 }
 
@@ -118,7 +117,7 @@ void DepthwiseChooser::consider(int64_t rows, int64_t columns, int64_t unroll) {
   int64_t live = 4 * rows * columns + 4;
   if (unroll > 1)
     live = 4 * rows + 4 * plan(rows, 1).size();
-  if (live + operands() + form.flipsA > target.numVectorRegisters)
+  if (live + operands() > target.numVectorRegisters)
     return;
   double cost = this->cost(rows, columns * unroll);
   if (best && best->cost <= cost)
@@ -132,7 +131,6 @@ void DepthwiseChooser::consider(int64_t rows, int64_t columns, int64_t unroll) {
   if (!outer.empty())
     schedule.tile[outer[0]] = columns;
   schedule.unroll = unroll;
-  schedule.flipLhs = form.flipsA;
   schedule.pairSteps = form.needsPairBound() ? form.steps : 0;
 }
 

@@ -358,33 +358,6 @@ DenseElementsAttr packWeights(const DotContraction &dot, int64_t channels,
   return Packer(dot, channels, chunk).run();
 }
 
-DenseElementsAttr flipCorrections(DenseElementsAttr packed,
-                                  const DotContraction &dot) {
-  ArrayRef<int64_t> shape = packed.getType().getShape();
-  size_t outer = dot.batchLoops.size() + 1;
-  int64_t channels = shape.back() / dot.stepBytes;
-  SmallVector<int64_t> kept(shape.take_front(outer));
-  kept.back() *= channels;
-  auto type =
-      RankedTensorType::get(kept, IntegerType::get(packed.getContext(), 32));
-  std::vector<int32_t> sums(type.getNumElements());
-  int64_t perBlock = channels == 0 ? 1
-                                   : packed.getNumElements() /
-                                         (type.getNumElements() / channels);
-  auto nibble = [](int8_t byte, unsigned shift) {
-    return (((byte >> shift) & 0xF) ^ 8) - 8;
-  };
-  for (auto [i, byte] : llvm::enumerate(packed.getValues<int8_t>())) {
-    int64_t channel = int64_t(i) % shape.back() / dot.stepBytes;
-    int weight = byte;
-    if (dot.isPacked4())
-      weight = nibble(byte, 0) + nibble(byte, 4);
-    int32_t &sum = sums[int64_t(i) / perBlock * channels + channel];
-    sum = int32_t(uint32_t(sum) + 128u * uint32_t(weight));
-  }
-  return DenseElementsAttr::get(type, ArrayRef<int32_t>(sums));
-}
-
 int64_t pairBound(DenseElementsAttr packed, const DotContraction &dot) {
   ArrayRef<char> bytes = packed.getRawData();
   auto sum = [](int first, int second) {

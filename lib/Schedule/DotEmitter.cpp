@@ -53,8 +53,6 @@ bool DotEmitter::covers(const DotContraction &dot,
 /// The sums of pairs of rows lie otherwise than those of rows.
 void DotEmitter::emit(const DotContraction &dot, SmallVector<Position> loops,
                       SmallVector<Value> &accumulators) {
-  if (flips(dot))
-    addFlipCorrections(dot, loops, accumulators);
   if (schedule.kernel != Schedule::Kernel::MatrixDot)
     return dotSegments(dot, dot.segmentLoops, loops, accumulators);
   size_t count = accumulators.size();
@@ -150,7 +148,6 @@ void DotEmitter::dotRow(const DotContraction &dot, ArrayRef<Position> loops,
                         SmallVector<Value> &accumulators) {
   if (schedule.kernel == Schedule::Kernel::MatrixDot)
     return dotPairs(dot, loops, row, offset, steps, accumulators);
-  bool unsignedLhs = dot.lhsUnsigned && !flips(dot);
   for (auto [half, step] : llvm::enumerate(steps))
     for (auto [value, position] : llvm::zip_equal(accumulators, loops)) {
       Value weights = dotWeights(dot, position, row, half);
@@ -160,7 +157,7 @@ void DotEmitter::dotRow(const DotContraction &dot, ArrayRef<Position> loops,
         bound = b.getI64IntegerAttr(pairBounds.at(dot.op));
       auto dotOp =
           DotOp::create(b, access.loc, value.getType(), value, activation,
-                        weights, unsignedLhs, dot.weightsUnsigned, bound);
+                        weights, dot.lhsUnsigned, dot.weightsUnsigned, bound);
       value = dotOp.getResult();
     }
 }
@@ -219,11 +216,11 @@ Value DotEmitter::dotActivation(const DotContraction &dot,
   int64_t bytes = 4 * schedule.stepsPerRead;
   if (schedule.stepsPerRead == 1 || !isWholeRead(dot, step, bytes)) {
     Position at = activationAt(dot, loops, offset, step);
-    return flipped(dot, access.readQuad(activations[dot.op], at, dot.depth(),
-                                        schedule.lanes));
+    return access.readQuad(activations[dot.op], at, dot.depth(),
+                           schedule.lanes);
   }
   Position at = activationAt(dot, loops, offset, step / bytes * bytes);
-  Value run = flipped(dot, access.readRun(activations[dot.op], at, bytes));
+  Value run = access.readRun(activations[dot.op], at, bytes);
   auto quads = VectorType::get({schedule.stepsPerRead}, b.getI32Type());
   Value all = vector::BitCastOp::create(b, access.loc, quads, run);
   SmallVector<int64_t> lane(schedule.lanes, step % bytes / 4);
@@ -246,21 +243,6 @@ Value DotEmitter::activationPair(const DotContraction &dot,
   return joinRows(access, low, high, step - base);
 }
 
-/// x - 128 as a signed byte, of unsigned activations where no instruction takes
-/// these.
-Value DotEmitter::flipped(const DotContraction &dot, Value bytes) {
-  if (!flips(dot))
-    return bytes;
-  TensorAccess::Key key{bytes.getAsOpaquePointer(), {}};
-  if (Value known = access.lookup(key))
-    return known;
-  auto type = cast<VectorType>(bytes.getType());
-  auto top = DenseElementsAttr::get(type, b.getI8IntegerAttr(-128));
-  Value mask = arith::ConstantOp::create(b, access.loc, top);
-  return access.remember(key,
-                         arith::XOrIOp::create(b, access.loc, bytes, mask));
-}
-
 Value DotEmitter::packedConstant(const DotContraction &dot) {
   Value &tensor = packedWeights[dot.op];
   if (tensor)
@@ -270,28 +252,8 @@ Value DotEmitter::packedConstant(const DotContraction &dot) {
   DenseElementsAttr packed = packWeights(dot, packedChannels());
   if (schedule.pairSteps > 0)
     pairBounds[dot.op] = pairBound(packed, dot);
-  if (flips(dot))
-    corrections[dot.op] =
-        arith::ConstantOp::create(b, access.loc, flipCorrections(packed, dot));
   // The contraction's own, not the nest's: the report counts its weights there.
   return tensor = arith::ConstantOp::create(b, dot.op->getLoc(), packed);
-}
-
-/// sum a * b - sum (a ^ 0x80) * b, which depends on the channel only.
-void DotEmitter::addFlipCorrections(const DotContraction &dot,
-                                    ArrayRef<Position> loops,
-                                    MutableArrayRef<Value> accumulators) {
-  packedConstant(dot);
-  AffineExpr lane = b.getAffineSymbolExpr(0);
-  for (auto [value, position] : llvm::zip_equal(accumulators, loops)) {
-    SmallVector<AffineExpr> index;
-    for (unsigned loop : dot.batchLoops)
-      index.push_back(position.index[loop]);
-    index.push_back(position.laneBase(dot.outLoop, lane) + lane);
-    Value missing = access.read(corrections[dot.op], {index, schedule.lanes});
-    missing = access.toVector(missing, schedule.lanes);
-    value = arith::AddIOp::create(b, access.loc, value, missing);
-  }
 }
 
 /// The weights of the channels in the lanes for one step, or part of them.

@@ -57,16 +57,9 @@ private:
   mlir::Value activationPair(const DotContraction &dot, const Position &first,
                              const Position &second, mlir::AffineExpr offset,
                              int64_t step);
-  mlir::Value flipped(const DotContraction &dot, mlir::Value bytes);
   mlir::Value packedConstant(const DotContraction &dot);
   mlir::Value dotWeights(const DotContraction &dot, const Position &loops,
                          mlir::AffineExpr row, unsigned half, int64_t part = 0);
-  void addFlipCorrections(const DotContraction &dot,
-                          llvm::ArrayRef<Position> loops,
-                          llvm::MutableArrayRef<mlir::Value> accumulators);
-  bool flips(const DotContraction &dot) const {
-    return schedule.flipLhs && dot.lhsUnsigned;
-  }
   /// Channels in one block of packed weights.
   int64_t packedChannels() const {
     return schedule.kernel == Schedule::Kernel::MatrixDot
@@ -78,8 +71,7 @@ private:
   mlir::RewriterBase &b;
   mlir::Operation *root;
   const Schedule &schedule;
-  llvm::DenseMap<mlir::Operation *, mlir::Value> packedWeights, activations,
-      corrections;
+  llvm::DenseMap<mlir::Operation *, mlir::Value> packedWeights, activations;
   /// Kernel MatrixDot: which of the rows that are emitted belong together.
   llvm::SmallVector<RowPair> pairs;
   llvm::DenseMap<mlir::Operation *, int64_t> pairBounds;

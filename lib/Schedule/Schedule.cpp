@@ -52,8 +52,6 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
     list.set("pair_steps", b.getI64IntegerAttr(pairSteps));
   if (stepsPerRead > 1)
     list.set("steps_per_read", b.getI64IntegerAttr(stepsPerRead));
-  if (flipLhs)
-    list.set("flip_lhs", b.getUnitAttr());
   if (unroll != 1)
     list.set("unroll", b.getI64IntegerAttr(unroll));
   return list.getDictionary(context);
@@ -160,7 +158,6 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
     schedule.pairSteps = steps.getInt();
   if (auto steps = attr.getAs<IntegerAttr>("steps_per_read"))
     schedule.stepsPerRead = steps.getInt();
-  schedule.flipLhs = attr.contains("flip_lhs");
   if (failed(checkSchedule(root, schedule)))
     return failure();
   return schedule;
@@ -690,7 +687,6 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
   if (form.needsPairBound())
     schedule.pairSteps = form.steps;
   schedule.stepsPerRead = form.stepsPerRead;
-  schedule.flipLhs = form.flipsA;
 }
 
 /// Rows can be paired where a tile has several.

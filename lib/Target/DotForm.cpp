@@ -113,8 +113,8 @@ double DotForm::loads(int64_t rows, int64_t blocks) const {
   // x86 multiplies by one half of what it loads of the activations.
   if (stepsPerRead == 1)
     return 0.5 * rows + blocks;
-  // One read, and its flip or half of a pair; weights come two at a time.
-  double perRead = 1.0 + (flipsA || kind == Kind::Matrix);
+  // One read, or half of a pair, too; weights come two at a time.
+  double perRead = 1.0 + (kind == Kind::Matrix);
   return perRead * rows / stepsPerRead + 0.5 * blocks;
 }
 
@@ -124,7 +124,7 @@ int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
   case Kind::Quads:
     // Lanes of activations stay for some steps.
     if (stepsPerRead > 1)
-      return accumulators + rows + blocks + 1 + flipsA;
+      return accumulators + rows + blocks + 1;
     return accumulators + blocks + 1;
   case Kind::Matrix:
     return accumulators + accumulators % 2 + rows + rows % 2 + 3;
@@ -135,7 +135,7 @@ int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
     // Weights and activations twice, a product, the mask.
     return accumulators + 2 * blocks + 4;
   case Kind::WidePairs:
-    // Activations, also in all lanes, weights, four products, 0x80.
+    // Activations, also in all lanes, weights, four products, one more.
     return accumulators + 2 * rows + blocks + 5;
   case Kind::RegisterPairs:
     // Weights twice, activations twice, two addresses and a counter.

@@ -91,6 +91,24 @@ DenseElementsAttr sliceElements(DenseElementsAttr elements,
   return result.get();
 }
 
+std::vector<uint32_t> indexAlong(RankedTensorType type,
+                                 ArrayRef<unsigned> dims) {
+  std::vector<uint32_t> result;
+  SmallVector<int64_t> index(type.getRank(), 0);
+  for (int64_t i = 0, e = type.getNumElements(); i < e; ++i) {
+    int64_t linear = 0;
+    for (unsigned dim : dims)
+      linear = linear * type.getDimSize(dim) + index[dim];
+    result.push_back(linear);
+    for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
+      if (++index[dim] < type.getDimSize(dim))
+        break;
+      index[dim] = 0;
+    }
+  }
+  return result;
+}
+
 DenseElementsAttr takeLast(DenseElementsAttr elements, int64_t dim,
                            ArrayRef<int64_t> places) {
   SmallVector<int64_t> shape(elements.getType().getShape());

@@ -39,6 +39,20 @@ func.func @signed(%a: vector<4xf32>) -> vector<16xi8> {
   return %r : vector<16xi8>
 }
 
+// Bytes that count from -128 are unsigned ones with the other sign bit.
+// CHECK-LABEL: func.func @lowest
+// ARM-NOT: sadd.sat
+// ARM: llvm.call_intrinsic "llvm.aarch64.neon.sqxtun.v8i8"
+// ARM: arith.minui
+// ARM-NOT: arith.max
+// ARM: %[[TOP:.*]] = arith.constant dense<-128> : vector<16xi8>
+// ARM: arith.xori %{{.*}}, %[[TOP]]
+// CHECK: return
+func.func @lowest(%a: vector<4xf32>) -> vector<16xi8> {
+  %r = qopt.round_pack %a, %a, %a, %a range [-128, 100] zero_point -128 : vector<4xf32> -> vector<16xi8>
+  return %r : vector<16xi8>
+}
+
 // Vectors longer than the target's stay arithmetic, which it splits.
 // CHECK-LABEL: func.func @long
 // AVX512: llvm.call_intrinsic "llvm.x86.avx512.packuswb.512"

@@ -68,9 +68,7 @@ std::vector<int8_t> pack(int64_t out, int64_t in, int64_t bits, int64_t lanes,
                          llvm::function_ref<int64_t(int64_t, int64_t)> weight,
                          std::vector<int64_t> &shape,
                          int64_t *leastPairBound = nullptr,
-                         int64_t stepBytes = 4,
-                         std::vector<int32_t> *corrections = nullptr,
-                         int64_t chunk = 0) {
+                         int64_t stepBytes = 4, int64_t chunk = 0) {
   std::vector<int8_t> bytes;
   withConvolution(3, out, in, bits, weight, [&](mlir::Operation *op) {
     std::optional<DotContraction> dot = matchDotContraction(op);
@@ -78,10 +76,6 @@ std::vector<int8_t> pack(int64_t out, int64_t in, int64_t bits, int64_t lanes,
       return;
     dot->stepBytes = stepBytes;
     mlir::DenseElementsAttr packed = packWeights(*dot, lanes, chunk);
-    if (corrections) {
-      auto sums = flipCorrections(packed, *dot).getValues<int32_t>();
-      corrections->assign(sums.begin(), sums.end());
-    }
     shape = packed.getType().getShape().vec();
     bytes = bytesOf(packed);
     if (leastPairBound)
@@ -182,29 +176,6 @@ TEST(PackWeights, StepsOfEightBytes) {
                                         0,  0,  0,  0,  0,  0,  18, 19}));
 }
 
-// 128 times what a channel's weights add up to, however they are packed.
-TEST(PackWeights, FlipCorrections) {
-  std::vector<int64_t> shape;
-  std::vector<int32_t> corrections;
-  auto weight = [](int64_t o, int64_t k) { return (o + 2) * (k - 1) % 7; };
-  for (int64_t bits : {4, 8})
-    for (int64_t stepBytes : {4, 8}) {
-      pack(3, 10, bits, 2, weight, shape, nullptr, stepBytes, &corrections);
-      ASSERT_EQ(corrections.size(), 4u);
-      for (int64_t o = 0; o < 3; ++o) {
-        int64_t sum = 0;
-        for (int64_t k = 0; k < 10; ++k)
-          sum += weight(o, k);
-        EXPECT_EQ(corrections[o], 128 * sum) << bits << " " << stepBytes;
-      }
-      EXPECT_EQ(corrections[3], 0);
-    }
-  // One value for all of them.
-  auto ones = [](int64_t, int64_t) { return 1; };
-  pack(2, 8, 8, 2, ones, shape, nullptr, 4, &corrections);
-  EXPECT_EQ(corrections, (std::vector<int32_t>{1024, 1024}));
-}
-
 TEST(PackWeights, FewerBytesThanAStep) {
   std::vector<int64_t> shape;
   auto weight = [](int64_t o, int64_t k) { return 10 * o + k; };
@@ -217,8 +188,7 @@ TEST(PackWeights, FewerBytesThanAStep) {
 TEST(PackWeights, LastChunkMovesBack) {
   std::vector<int64_t> shape;
   auto weight = [](int64_t o, int64_t k) { return k + 1; };
-  std::vector<int8_t> bytes =
-      pack(1, 13, 8, 1, weight, shape, nullptr, 4, nullptr, 8);
+  std::vector<int8_t> bytes = pack(1, 13, 8, 1, weight, shape, nullptr, 4, 8);
   EXPECT_EQ(shape, (std::vector<int64_t>{1, 4, 4}));
   // The second chunk reads bytes 5 to 12, of which 5 to 7 are done.
   EXPECT_EQ(bytes, (std::vector<int8_t>{1, 2, 3, 4, 5, 6, 7, 8, //

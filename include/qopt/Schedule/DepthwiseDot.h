@@ -66,10 +66,6 @@ struct PixelQuad {
 std::vector<PixelQuad> planPixelQuads(llvm::ArrayRef<PixelOffset> results,
                                       llvm::ArrayRef<PixelOffset> taps);
 
-/// 128 times the sum of each channel's weights: what the products of
-/// `lhs ^ 0x80` lack.
-mlir::DenseElementsAttr flipCorrections(const DepthwiseDot &dot);
-
 /// The weights of one group of four vectors for each of `quads`:
 /// [group, quad, part, lanes * 4] bytes. Groups follow each other from channel
 /// `first` on.

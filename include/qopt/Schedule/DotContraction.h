@@ -83,12 +83,6 @@ mlir::DenseElementsAttr packWeights(const DotContraction &dot,
 /// into, with gaps along the dimension `dimFromEnd` places before the last.
 bool isPartOf(mlir::Value value, int64_t dimFromEnd);
 
-/// 128 times the sums of the weights of each channel, as [batch..., channels]
-/// in wrapping i32: what a contraction of `lhs ^ 0x80` lacks. The channels are
-/// those of `packed`, those that fill the last block included.
-mlir::DenseElementsAttr flipCorrections(mlir::DenseElementsAttr packed,
-                                        const DotContraction &dot);
-
 /// The least `pair_bound` of `qopt.dot` that holds for all of `packed`.
 int64_t pairBound(mlir::DenseElementsAttr packed, const DotContraction &dot);
 

@@ -93,6 +93,44 @@ def PlaceResultsPass : Pass<"qopt-place-results", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SignActivationsPass
+    : Pass<"qopt-sign-activations", "::mlir::func::FuncOp"> {
+  let summary = "Store unsigned activations signed where dots want them so";
+  let description = [{
+    ```
+    q' = q ^ 0x80, which is q - 128 as a signed byte
+    ```
+    For targets that multiply no unsigned bytes by signed ones. Each unsigned
+    tensor that such a dot reads is stored as `q'`, with all tensors that share
+    its elements through movement or maximum. What makes and reads them changes,
+    none of it at a cost:
+
+    | with `q` | with `q'` |
+    |---|---|
+    | `quantize`, `requantize` to zero point `z` in `[lo, hi]` | `z - 128`, `[lo - 128, hi - 128]` |
+    | `lookup` with result `q` | the table's elements `^ 0x80` |
+    | padding with `c` | with `c ^ 0x80` |
+    | unsigned maximum | signed maximum |
+    | `acc + sum extu(q) * w` | `(acc + 128 * sum w) + sum exts(q') * w`; what the sum starts from is constant |
+    | `requantize`, `dequantize` from zero point `z` | signed, from `z - 128` |
+    | `lookup` at `q` | at `q'`, with the table's halves exchanged |
+    | `extu(q)` elementwise | `exts(q') + 128` |
+
+    Anything else, such as an input or a result of the function, keeps `q`, and
+    an elementwise `x ^ 0x80` stands between the two.
+
+    Expects the phase `integer`, static shapes.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"native\"",
+           "Name of the target">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::qopt::QoptDialect"];
+}
+
 def SinkMovementPass : Pass<"qopt-sink-movement", "::mlir::func::FuncOp"> {
   let summary = "Move reshapes below the elementwise work of their producers";
   let description = [{

@@ -74,9 +74,6 @@ struct Schedule {
   int64_t pairSteps = 0;
   /// Steps of a dot whose activations are read at once.
   int64_t stepsPerRead = 1;
-  /// Unsigned activations of dots become signed, `x ^ 0x80`, and the sums begin
-  /// with what that takes away.
-  bool flipLhs = false;
 
   bool usesDots() const {
     return kernel == Kernel::Dot || kernel == Kernel::MatrixDot ||

@@ -56,8 +56,9 @@ struct DotForm {
   Kind kind = Kind::Products;
   /// PairSums: how many steps are added in 16 bits.
   int64_t steps = 1;
-  /// The instruction takes no unsigned bytes beside signed ones. The
-  /// activations become signed, and the sums begin with what that takes away:
+  /// The instruction takes no unsigned bytes beside signed ones, and the
+  /// activations must become signed, best of all where they are stored
+  /// (`qopt-sign-activations`):
   ///
   ///   sum a * b = sum (a - 128) * b + 128 * sum b,   a - 128 = a ^ 0x80
   bool flipsA = false;

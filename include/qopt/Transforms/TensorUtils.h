@@ -18,6 +18,7 @@
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include <vector>
 
 namespace qopt {
 
@@ -36,6 +37,10 @@ mlir::DenseElementsAttr sliceElements(mlir::DenseElementsAttr elements,
 /// `dim` becomes the last dimension and holds what is at `places` along it.
 mlir::DenseElementsAttr takeLast(mlir::DenseElementsAttr elements, int64_t dim,
                                  llvm::ArrayRef<int64_t> places);
+/// For each element of `type` in storage order: its index along `dims`,
+/// row-major.
+std::vector<uint32_t> indexAlong(mlir::RankedTensorType type,
+                                 llvm::ArrayRef<unsigned> dims);
 /// Pads with `value`, a splat of the element type.
 mlir::DenseElementsAttr padElements(mlir::DenseElementsAttr elements,
                                     llvm::ArrayRef<int64_t> low,

@@ -73,25 +73,6 @@ static Value createStart(OpBuilder &builder, Location loc,
       ->getResult(0);
 }
 
-/// For each weight in storage order: its index along `dims`, row-major.
-static std::vector<uint32_t> indexAlong(RankedTensorType type,
-                                        ArrayRef<unsigned> dims) {
-  std::vector<uint32_t> result;
-  SmallVector<int64_t> index(type.getRank(), 0);
-  for (int64_t i = 0, e = type.getNumElements(); i < e; ++i) {
-    int64_t linear = 0;
-    for (unsigned dim : dims)
-      linear = linear * type.getDimSize(dim) + index[dim];
-    result.push_back(linear);
-    for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
-      if (++index[dim] < type.getDimSize(dim))
-        break;
-      index[dim] = 0;
-    }
-  }
-  return result;
-}
-
 /// values[k] -= zeroPoint * sum of the weights with index k along `dims`.
 static void foldZeroPoint(DenseElementsAttr weights, RankedTensorType type,
                           ArrayRef<unsigned> dims, int32_t zeroPoint,

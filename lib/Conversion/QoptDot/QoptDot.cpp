@@ -227,7 +227,8 @@ Value DotLowering::lowerToMatrix(DotOp op) {
 
 // dot(acc, a, b) -> dot(acc, a ^ 0x80, b) - dot(0, -128, b)
 //
-// For dots that no schedule has flipped: the second sum does not depend on a.
+// For activations that are stored unsigned; the second sum does not depend on
+// a.
 void DotLowering::lowerFlipped(DotOp op) {
   Location loc = op.getLoc();
   auto type = cast<VectorType>(op.getA().getType());

@@ -54,10 +54,8 @@ Value splat(OpBuilder &b, Location loc, VectorType type, Attribute value) {
 }
 
 /// Bytes in [lo, hi], without what their storage does not allow anyway.
-Value clampBytes(OpBuilder &b, RoundPackOp op, Value bytes, int32_t lo,
-                 int32_t hi) {
-  Location loc = op.getLoc();
-  bool isSigned = op.getRange()[0] < 0;
+Value clampBytes(OpBuilder &b, Location loc, Value bytes, int32_t lo,
+                 int32_t hi, bool isSigned) {
   auto bound = [&](int32_t value) {
     return splat(b, loc, cast<VectorType>(bytes.getType()),
                  b.getI8IntegerAttr(int8_t(value)));
@@ -109,10 +107,11 @@ private:
       auto type = cast<VectorType>(op.getResult().getType());
       Value bytes =
           call(isSigned ? use.toSigned : use.toUnsigned, type, {low, high});
-      return clampBytes(b, op, bytes, range[0],
+      return clampBytes(b, loc, bytes, range[0],
                         op.getFitsI32() ? range[1]
                         : isSigned      ? 127
-                                        : 255);
+                                        : 255,
+                        isSigned);
     }
 
   private:
@@ -168,6 +167,9 @@ private:
 //
 // Arm's conversion rounds to nearest even and saturates, and so does every
 // narrowing. Parts of four lanes follow each other in their natural order.
+//
+// Bytes that count from -128 are unsigned ones that count from 0, less 128: one
+// `^ 0x80` for all is shorter than an addition for each half.
 class LowerToNarrowing : public OpRewritePattern<RoundPackOp> {
 public:
   LowerToNarrowing(MLIRContext *context)
@@ -178,17 +180,26 @@ public:
     if (cast<VectorType>(op.getA().getType()).getNumElements() != 4)
       return b.notifyMatchFailure(op, "expected vectors of four lanes");
     Location loc = op.getLoc();
-    ArrayRef<int32_t> range = op.getRange();
-    bool isSigned = range[0] < 0;
+    bool flips = int32_t(op.getZeroPoint()) == -128;
+    bool isSigned = op.getRange()[0] < 0 && !flips;
+    int32_t taken = flips ? 128 : 0;
     SmallVector<Value> halves;
     for (auto [first, second] :
          {std::pair(op.getA(), op.getB()), std::pair(op.getC(), op.getD())})
       halves.push_back(narrow(b, loc,
                               isSigned ? "llvm.aarch64.neon.sqxtn.v8i8"
                                        : "llvm.aarch64.neon.sqxtun.v8i8",
-                              toI16(b, op, first, second), b.getI8Type()));
-    Value bytes = join(b, loc, halves[0], halves[1]);
-    b.replaceOp(op, clampBytes(b, op, bytes, range[0], range[1]));
+                              toI16(b, op, first, second, taken),
+                              b.getI8Type()));
+    Value bytes = clampBytes(b, loc, join(b, loc, halves[0], halves[1]),
+                             op.getRange()[0] + taken, op.getRange()[1] + taken,
+                             isSigned);
+    if (flips) {
+      Value top = splat(b, loc, cast<VectorType>(bytes.getType()),
+                        b.getI8IntegerAttr(-128));
+      bytes = arith::XOrIOp::create(b, loc, bytes, top);
+    }
+    b.replaceOp(op, bytes);
     return success();
   }
 
@@ -213,9 +224,10 @@ private:
     return vector::ShuffleOp::create(b, loc, low, high, all);
   }
 
-  /// Two vectors of floats as integers that count from -32768 to 32767.
+  /// Two vectors of floats as integers that count from -32768 to 32767, the
+  /// zero point added, plus `taken`.
   static Value toI16(PatternRewriter &b, RoundPackOp op, Value first,
-                     Value second) {
+                     Value second, int32_t taken) {
     Location loc = op.getLoc();
     SmallVector<Value> parts;
     for (Value reals : {first, second}) {
@@ -226,12 +238,12 @@ private:
                              b.getI16Type()));
     }
     Value packed = join(b, loc, parts[0], parts[1]);
-    if (op.getZeroPoint() == 0)
+    int32_t zeroPoint = int32_t(op.getZeroPoint()) + taken;
+    if (zeroPoint == 0)
       return packed;
     auto type = cast<VectorType>(packed.getType());
-    return call(
-        b, loc, "llvm.sadd.sat", type,
-        {packed, splat(b, loc, type, b.getI16IntegerAttr(op.getZeroPoint()))});
+    return call(b, loc, "llvm.sadd.sat", type,
+                {packed, splat(b, loc, type, b.getI16IntegerAttr(zeroPoint))});
   }
 };
 
