@@ -586,8 +586,8 @@ void ScheduleChooser::chooseTileDot(Schedule &schedule) const {
 
 /// Weights that a tile reads again and again stay in the first-level cache: the
 /// loop over channels goes around the columns, and around everything if there
-/// are few columns to share them. Otherwise, and where there is no cache, memory
-/// is walked in order: rows that are done may be overwritten.
+/// are few columns to share them. Otherwise, and where there is no cache,
+/// memory is walked in order: rows that are done may be overwritten.
 void ScheduleChooser::chooseOrder(Schedule &schedule) const {
   schedule.order = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
   std::optional<Contraction> contraction = matchContraction(heaviest()->op);
