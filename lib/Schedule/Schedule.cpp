@@ -591,7 +591,8 @@ void ScheduleChooser::chooseTileDot(Schedule &schedule) const {
 
 /// Weights that a tile reads again and again stay in the first-level cache: the
 /// loop over channels goes around the columns, and around everything if there
-/// are few columns to share them. Otherwise memory is walked in order.
+/// are few columns to share them. Otherwise, and where there is no cache,
+/// memory is walked in order: rows that are done may be overwritten.
 void ScheduleChooser::chooseOrder(Schedule &schedule) const {
   schedule.order = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
   std::optional<Contraction> contraction = matchContraction(heaviest()->op);
@@ -603,7 +604,8 @@ void ScheduleChooser::chooseOrder(Schedule &schedule) const {
   if (!schedule.order.empty())
     tiles = type.getDimSize(schedule.order.back()) /
             schedule.tile[schedule.order.back()];
-  bool aroundColumns = contraction->depthwise || tiles >= 4;
+  bool aroundColumns =
+      contraction->depthwise || tiles >= 4 || target.l1Bytes == 0;
   auto position = aroundColumns && !schedule.order.empty()
                       ? schedule.order.end() - 1
                       : schedule.order.begin();

@@ -76,7 +76,7 @@ def PlaceResultsPass : Pass<"qopt-place-results", "::mlir::func::FuncOp"> {
   let summary = "Let producers write into padded and concatenated buffers";
   let description = [{
     ```
-    pad(x)        -> border filled once; x is computed into the interior
+    pad(x)        -> x is computed into the interior, then the border filled
     concat(x, y)  -> x and y are computed into their parts
     ```
     `tensor.pad` and `tensor.concat` become `tensor.insert_slice`, and the
