@@ -47,6 +47,46 @@ func.func @conv(%x: tensor<1x10x10x16xi8>) -> tensor<1x8x8x16xi8> {
 
 // -----
 
+// One input: each row of the window is three bytes. They are read four at a
+// time, those of the last column with the byte in front of them.
+// CHECK-LABEL: func.func @one_input
+// CHECK-NOT: tensor.extract
+// CHECK-COUNT-7: vector.transfer_read {{.*}} : tensor<1x9x10xi8>, vector<4xi8>
+// CHECK: vector.transfer_read {{.*}} : tensor<1x9x10xi8>, vector<4xi8>
+// CHECK: arith.shrui {{.*}}, %c8_i32 : i32
+// CHECK-NOT: tensor.extract
+// CHECK: return
+#id = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+func.func @one_input(%x: tensor<1x9x10x1xi8>) -> tensor<1x7x8x16xi8> {
+  %w = arith.constant dense<3> : tensor<16x3x3x1xi8>
+  %b = arith.constant dense<5> : tensor<16xi32>
+  %e = tensor.empty() : tensor<1x7x8x16xi32>
+  %bias = linalg.broadcast ins(%b : tensor<16xi32>) outs(%e : tensor<1x7x8x16xi32>) dimensions = [0, 1, 2]
+  %c = linalg.generic {
+    indexing_maps = [affine_map<(n, h, w, o, kh, kw, c) -> (n, h + kh, w + kw, c)>,
+                     affine_map<(n, h, w, o, kh, kw, c) -> (o, kh, kw, c)>,
+                     affine_map<(n, h, w, o, kh, kw, c) -> (n, h, w, o)>],
+    iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+    ins(%x, %w : tensor<1x9x10x1xi8>, tensor<16x3x3x1xi8>) outs(%bias : tensor<1x7x8x16xi32>) {
+  ^bb0(%a: i8, %k: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %k : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<1x7x8x16xi32>
+  %f = tensor.empty() : tensor<1x7x8x16xi8>
+  %q = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+    ins(%c : tensor<1x7x8x16xi32>) outs(%f : tensor<1x7x8x16xi8>) {
+  ^bb0(%a: i32, %o: i8):
+    %0 = arith.trunci %a : i32 to i8
+    linalg.yield %0 : i8
+  } -> tensor<1x7x8x16xi8>
+  return %q : tensor<1x7x8x16xi8>
+}
+
+// -----
+
 // A float sum keeps its order: one accumulator, sixteen elements side by side.
 // The weights are stored as they are read: blocks of output channels, steps,
 // channels of the block.
