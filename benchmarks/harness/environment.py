@@ -9,10 +9,10 @@ import sys
 from harness.sides import BENCHMARKS
 
 
-def ensure_venv(folder):
-    """The interpreter of the environment that has requirements.txt."""
+def ensure_venv(folder, requirements):
+    """The interpreter of the environment that has what that file names."""
     python = pathlib.Path(folder) / "bin" / "python"
-    wanted = (BENCHMARKS / "requirements.txt").read_text()
+    wanted = (BENCHMARKS / requirements).read_text()
     mark = pathlib.Path(folder) / "requirements.txt"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
@@ -47,7 +47,17 @@ def peer_versions(peers):
     return {p: v for p, v in versions.items() if v}
 
 
-def describe_machine():
+def describe_gpu():
+    """The first GPU and its driver, by nvidia-smi."""
+    try:
+        done = subprocess.run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"],
+                              capture_output=True, text=True)
+    except FileNotFoundError:
+        return "unknown GPU"
+    return done.stdout.splitlines()[0] if done.stdout else "unknown GPU"
+
+
+def describe_machine(gpu_target):
     model, flags = "unknown", set()
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         key, _, value = line.partition(":")
@@ -60,8 +70,9 @@ def describe_machine():
                              if l.startswith(key)), "?")
     interesting = ["avx2", "avx_vnni", "avx512f", "avx512vl", "avx512_vnni", "avx512vbmi",
                    "avx512_bf16", "amx_int8", "hypervisor"]
+    gpu = {"gpu": f"{describe_gpu()}, {gpu_target}"} if gpu_target else {}
     return {"cpu": model, "family": pick("cpu family"), "cpu_model": pick("model\t"),
-            "flags": [f for f in interesting if f in flags], "system": platform.system()}
+            "flags": [f for f in interesting if f in flags], "system": platform.system(), **gpu}
 
 
 def steal_ticks():

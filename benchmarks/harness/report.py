@@ -1,8 +1,10 @@
 """The table and the plot of one set of measurements."""
 
-PEERS = ("onnxruntime", "openvino", "iree", "litert")
+CPU_PEERS = ("onnxruntime", "openvino", "iree", "litert")
+GPU_PEERS = ("cublaslt", "tensorrt")
+PEERS = CPU_PEERS + GPU_PEERS
 TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "iree": "IREE",
-          "litert": "LiteRT", "qopt": "qopt"}
+          "litert": "LiteRT", "cublaslt": "cuBLASLt", "tensorrt": "TensorRT", "qopt": "qopt"}
 
 COSTS = ("calibrate", "calibrate 100", "calibrate 10000", "compile int8", "compile float")
 
@@ -36,6 +38,10 @@ def side_text(found):
 
 
 def table(header, rows):
+    """Without the columns that say nothing."""
+    rows = list(rows)
+    used = [i for i in range(len(header)) if any(row[i] != "-" for row in rows)]
+    header, rows = [header[i] for i in used], [[row[i] for i in used] for row in rows]
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     return lines + ["| " + " | ".join(r) + " |" for r in rows] + [""]
 
@@ -111,7 +117,7 @@ def kernel_rows(entries):
     for name, entry in entries:
         own, peak = best(entry, "qopt", True), peak_rate(entry)
         yield [name, time_text(own[1]["us"]) if own else "-", rate(entry, own, peak),
-               *[cell for p in ("onnxruntime", "openvino")
+               *[cell for p in PEERS
                  for cell in (side_text(best(entry, p, True)),
                               rate(entry, best(entry, p, True), peak))]]
 
@@ -123,7 +129,7 @@ def thread_rows(entries, names):
         if not one or not two:
             continue
         cells = []
-        for peer in ("qopt", "onnxruntime", "openvino"):
+        for peer in ("qopt",) + PEERS:
             a, b = best(one, peer, True), best(two, peer, True)
             cells.append(f"{time_text(b[1]['us'])}, {a[1]['us'] / b[1]['us']:.2f}" if a and b
                          else "-")
@@ -143,7 +149,7 @@ def cost_rows(costs, names):
             yield [name, *[cost_text(facts[k]) if k in facts else "-" for k in COSTS]]
 
 
-def missing(entries):
+def missing(entries, peers):
     """What could not be measured, and why."""
     lines = {}
     for name, entry in entries:
@@ -151,7 +157,7 @@ def missing(entries):
             if "error" in facts:
                 reason = " ".join(facts["error"].split())[:180]
                 lines.setdefault((key, reason), []).append(name)
-        for peer in PEERS if entry["kind"] == "models" else ():
+        for peer in peers if entry["kind"] == "models" else ():
             if not any(key.startswith(peer) for key in entry["sides"]):
                 lines.setdefault((peer, "left out of that run"), []).append(name)
     return [f"- {key}: {', '.join(names)}: {reason}"
@@ -166,8 +172,9 @@ def markdown(found, names):
     models = order({n: e for n, e in found["entries"].items() if e["kind"] == "models"}, names)
     kernels = order({n: e for n, e in found["entries"].items() if e["kind"] == "kernels"}, names)
     machine = found["machine"]
+    where = f"{machine['gpu']}; host: " if "gpu" in machine else ""
     lines = ["# Measurements", "",
-             f"{machine['cpu']} (family {machine['family']}, model {machine['cpu_model']}; "
+             f"{where}{machine['cpu']} (family {machine['family']}, model {machine['cpu_model']}; "
              f"{', '.join(machine['flags'])}), one thread.", "",
              "Peers: " + "; ".join(v for _, v in sorted(found["versions"].items())) + ".", "",
              "Made by `benchmarks/run`; how it measures is in [../README.md](../README.md). "
@@ -193,19 +200,18 @@ def markdown(found, names):
     if threads:
         lines += ["## Two threads, int8", "",
                   "Time, and how many times as fast as with one thread.", ""] + table(
-            ["model", "qopt", "ONNX Runtime", "OpenVINO", "fastest peer : qopt (p10-p90)"],
-            threads)
+            ["model", "qopt", *titles, "fastest peer : qopt (p10-p90)"], threads)
     if found.get("costs"):
         lines += ["## Calibration and compilation", "",
                   "Wall time (processor time), and memory at its peak.", ""] + table(
             ["model", "calibrate", "100 samples", "10,000 samples", "compile int8",
              "compile float"], cost_rows(found["costs"], names))
     if kernels:
-        lines += ["## Kernels, u8 in and out, channels last", "",
+        lines += ["## Kernels, 8 bits in and out, channels last", "",
                   "GMAC/s, and per cent of the `vpdpbusd` peak of the same rounds.", ""] + table(
-            ["kernel", "qopt", "GMAC/s", "ONNX Runtime", "GMAC/s", "OpenVINO", "GMAC/s"],
+            ["kernel", "qopt", "GMAC/s", *[head for title in titles for head in (title, "GMAC/s")]],
             kernel_rows(kernels))
-    gaps = missing(models + kernels)
+    gaps = missing(models + kernels, GPU_PEERS if "gpu" in machine else CPU_PEERS)
     if gaps:
         lines += ["## Not measured", ""] + gaps + [""]
     return "\n".join(lines)
@@ -219,7 +225,7 @@ def plot(found, names, path):
     from matplotlib import pyplot
     rows = [(n, e) for n, e in order(found["entries"], names) if best(e, "qopt", True)]
     figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.42 * len(rows)))
-    marks = {"onnxruntime": "o", "openvino": "s", "iree": "^", "litert": "D"}
+    marks = dict(zip(PEERS, "os^Dos"))
     for peer in PEERS:
         points = [(b[1]["ratio"], y) for y, (_, e) in enumerate(rows)
                   if (b := best(e, peer, True)) and "ratio" in b[1]]
@@ -235,7 +241,7 @@ def plot(found, names, path):
     axes.set_yticks(range(len(rows)), [n for n, _ in rows])
     axes.invert_yaxis()
     axes.grid(axis="x", linewidth=0.3)
-    axes.set_xlabel("time of the peer's int8 : time of qopt's int8, one thread")
+    axes.set_xlabel("time of the peer's int8 : time of qopt's int8")
     if axes.get_legend_handles_labels()[0]:
         axes.legend()
     figure.tight_layout()

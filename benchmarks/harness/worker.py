@@ -40,12 +40,12 @@ class Side:
         start = time.perf_counter()
         self.runner = self.peer.Runner(artifact, threads)
         self.bind(0)
-        self.call()
+        self.run(1)
         seconds = time.perf_counter() - start
         # Warm-up: at least 0.1 s and three calls; then the size of a batch.
         calls, start = 0, time.perf_counter()
         while calls < 3 or time.perf_counter() - start < 0.1:
-            self.call()
+            self.run(1)
             calls += 1
         once = (time.perf_counter() - start) / calls
         self.batch = max(1, round(BATCH_SECONDS / once))
@@ -54,24 +54,23 @@ class Side:
                 **self.runner.memory}
 
     def bind(self, index):
-        self.call = self.runner.bind({n: a[index:index + 1] for n, a in self.inputs.items()})
+        self.run = self.runner.bind({n: a[index:index + 1] for n, a in self.inputs.items()})
 
     def round(self, seconds):
         """The median of batches' seconds per call."""
-        call, batch, times = self.call, range(self.batch), []
+        run, batch, times = self.run, self.batch, []
         end = time.perf_counter() + seconds
         while not times or time.perf_counter() < end:
             start = time.perf_counter()
-            for _ in batch:
-                call()
-            times.append((time.perf_counter() - start) / len(batch))
+            run(batch)
+            times.append((time.perf_counter() - start) / batch)
         times.sort()
         return {"seconds": times[len(times) // 2], "min": times[0]}
 
     def outputs(self, index, path):
         import numpy as np
         self.bind(index)
-        self.call()
+        self.run(1)
         np.savez(path, *self.runner.outputs())
         return {}
 

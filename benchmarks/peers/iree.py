@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from peers import onnxruntime
+from peers import calls, onnxruntime
 
 PACKAGES = ("iree-base-compiler", "iree-base-runtime")
 COMPILE_SECONDS = 300
@@ -65,7 +65,7 @@ class Runner:
 
         def call():
             self.result = function(*arrays)
-        return call
+        return calls.in_python(call)
 
     def outputs(self):
         result = self.result if isinstance(self.result, (tuple, list)) else [self.result]

@@ -9,6 +9,8 @@ import os
 
 import numpy as np
 
+from peers import calls
+
 PACKAGES = ("ai-edge-litert",)
 
 
@@ -33,7 +35,8 @@ class Runner:
                 array = array.transpose(0, 2, 3, 1)  # channels last
             self.interpreter.set_tensor(
                 detail["index"], quantize(array.reshape(detail["shape"]), detail))
-        return self.interpreter.invoke
+        # Below the Python wrapper, which would cost 0.3 us.
+        return calls.in_python(self.interpreter._interpreter.Invoke)
 
     def outputs(self):
         return [dequantize(self.interpreter.get_tensor(d["index"]), d)

@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from peers import quantized_border
+from peers import calls, quantized_border
 
 PACKAGES = ("onnxruntime", "onnx")
 
@@ -20,11 +20,9 @@ def samples(calibration):
     return [{name: a[i:i + 1] for name, a in arrays.items()} for i in range(count)]
 
 
-def prepare(variant, workload, folder):
-    """Writes what Runner loads. The workload has `model` (ONNX), `calibration`
-    (npz), and `io`: quantized if inputs and outputs shall be integers."""
-    if variant == "float":
-        return {"artifact": workload["model"]}
+def quantize(workload, folder, variant, form, symmetric=False):
+    """The file of a statically quantized graph, QDQ or QOperator: s8 weights per
+    channel, activations u8, or symmetric s8."""
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -40,10 +38,19 @@ def prepare(variant, workload, folder):
     artifact = os.path.join(folder, f"{variant}.onnx")
     quantization.quantize_static(
         folded, artifact, Reader(),
-        quant_format=(quantization.QuantFormat.QDQ if variant == "int8-qdq"
-                      else quantization.QuantFormat.QOperator),
+        quant_format=quantization.QuantFormat[form],
         per_channel=True, weight_type=quantization.QuantType.QInt8,
-        activation_type=quantization.QuantType.QUInt8)
+        activation_type=quantization.QuantType["QInt8" if symmetric else "QUInt8"],
+        extra_options={"ActivationSymmetric": symmetric})
+    return artifact
+
+
+def prepare(variant, workload, folder):
+    """Writes what Runner loads. The workload has `model` (ONNX), `calibration`
+    (npz), and `io`: quantized if inputs and outputs shall be integers."""
+    if variant == "float":
+        return {"artifact": workload["model"]}
+    artifact = quantize(workload, folder, variant, "QDQ" if variant == "int8-qdq" else "QOperator")
     if workload["io"] == "quantized":
         quantized_border.strip(artifact, workload["calibration"])
     return {"artifact": artifact}
@@ -65,7 +72,7 @@ class Runner:
         self.memory = {}
 
     def bind(self, inputs):
-        """`inputs`: float arrays by name. Returns what runs the model once."""
+        """`inputs`: float arrays by name. Returns what runs the model so and so often."""
         self.binding = self.session.io_binding()
         for info in self.session.get_inputs():
             array = self.border.quantize(info.name, inputs[info.name])
@@ -76,7 +83,7 @@ class Runner:
             self.binding.bind_ortvalue_output(
                 info.name, self.ort.OrtValue.ortvalue_from_shape_and_type(info.shape, dtype))
         session, binding = self.session._sess, self.binding._iobinding
-        return lambda: session.run_with_iobinding(binding, None)
+        return calls.in_python(lambda: session.run_with_iobinding(binding, None))
 
     def outputs(self):
         """What the last run answered, as floats."""

@@ -11,7 +11,7 @@ import os
 
 import numpy as np
 
-from peers import onnxruntime, quantized_border
+from peers import calls, onnxruntime, quantized_border
 
 PACKAGES = ("openvino", "nncf")
 
@@ -54,6 +54,7 @@ ELEMENT_TYPES = {"float32": 4, "uint8": 16, "int8": 7}
 class Runner:
     def __init__(self, artifact, threads):
         import openvino
+        self.folder = os.path.dirname(artifact)
         self.model = openvino.Core().read_model(artifact)
         libraries = os.path.join(os.path.dirname(openvino.__file__), "libs")
         self.lib = ctypes.CDLL(glob.glob(os.path.join(libraries, "libopenvino_c.so*"))[0])
@@ -102,8 +103,7 @@ class Runner:
             self.results[port.get_any_name()] = array
             self.check(self.lib.ov_infer_request_set_output_tensor_by_index(
                 self.request, ctypes.c_size_t(i), self.tensor(array)))
-        infer, request = self.lib.ov_infer_request_infer, self.request
-        return lambda: infer(request)
+        return calls.in_c(self.folder, self.lib.ov_infer_request_infer, self.request)
 
     def outputs(self):
         self.check(self.lib.ov_infer_request_infer(self.request))

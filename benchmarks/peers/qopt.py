@@ -1,4 +1,5 @@
-"""qopt: an int8 and a float shared object, run through NAME_run by ctypes."""
+"""qopt: an int8 and a float shared object, run through NAME_run from C. Code for
+a GPU through NAME_run_stream, on memory of the GPU."""
 
 import ctypes
 import json
@@ -7,7 +8,7 @@ import subprocess
 
 import numpy as np
 
-from peers import c_compiler
+from peers import c_compiler, calls, cuda
 
 PACKAGES = ()
 DTYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
@@ -87,16 +88,18 @@ def dequantize(array, info):
 
 class Runner:
     def __init__(self, artifact, threads):
+        self.folder = os.path.dirname(artifact)
         lib = ctypes.CDLL(artifact)
         lib.model_info.restype = ctypes.POINTER(ModelInfo)
         self.run, self.info, self.pool = lib.model_run, lib.model_info().contents, ()
         # A model of short loops has no tasks to share out.
         if threads != 1 and hasattr(lib, "model_run_parallel"):
-            pool = ctypes.CDLL(os.path.join(os.path.dirname(artifact), "pool.so"))
+            pool = ctypes.CDLL(os.path.join(self.folder, "pool.so"))
             pool.qopt_pool_create.restype = ctypes.c_void_p
             self.run = lib.model_run_parallel
             self.pool = (pool.qopt_pool_parallel_for,
                          ctypes.c_void_p(pool.qopt_pool_create(threads)))
+        self.run_stream = getattr(lib, "model_run_stream", None)
         self.memory = {"arena_bytes": self.info.arena_bytes}
 
     def bind(self, inputs):
@@ -105,14 +108,23 @@ class Runner:
         for i, array in enumerate(self.inputs):
             array[...] = quantize(inputs[info.inputs[i].name.decode()], info.inputs[i])
         self.results = [tensor(info.outputs[i]) for i in range(info.n_outputs)]
+        if self.run_stream:
+            return self.bind_gpu()
         self.arena = aligned(info.arena_bytes)
         pointers = lambda arrays: (ctypes.c_void_p * len(arrays))(*[a.ctypes.data for a in arrays])
-        arguments = (pointers(self.inputs), pointers(self.results),
-                     ctypes.c_void_p(self.arena.ctypes.data), *self.pool)
-        run = self.run
-        if code := run(*arguments):
-            raise RuntimeError(f"the model returned {code}")
-        return lambda: run(*arguments)
+        return calls.in_c(self.folder, self.run, pointers(self.inputs), pointers(self.results),
+                          ctypes.c_void_p(self.arena.ctypes.data), *self.pool)
+
+    def bind_gpu(self):
+        gpu = self.gpu = cuda.Gpu()
+        pointers = lambda values: (ctypes.c_void_p * len(values))(*[v.value for v in values])
+        self.gpu_results = [gpu.allocate(r.nbytes) for r in self.results]
+        return gpu.in_c(self.folder, self.run_stream,
+                        pointers([gpu.upload(a) for a in self.inputs]), pointers(self.gpu_results),
+                        gpu.allocate(self.info.arena_bytes), gpu.stream)
 
     def outputs(self):
+        if self.run_stream:
+            self.results = [self.gpu.download(p, r.shape, r.dtype)
+                            for p, r in zip(self.gpu_results, self.results)]
         return [dequantize(r, self.info.outputs[i]) for i, r in enumerate(self.results)]

@@ -494,13 +494,12 @@ static Rule softmaxForm(linalg::SoftmaxOp op,
   const LinearTerm &term = input->terms[0];
   int64_t dim = op.getDimension();
   int64_t count = term.integers->shape[dim];
-  int64_t step = rowMajorStrides(term.integers->shape)[dim];
   std::vector<int32_t> table = softmaxTable(term.scales.values[0], count);
   auto integers = std::make_shared<HostTensor>(*term.integers);
   MutableArrayRef<int32_t> values = integers->data<int32_t>();
-  for (int64_t outer = 0, e = values.size(); outer < e; outer += count * step)
-    for (int64_t row = outer; row != outer + step; ++row)
-      softmaxRow(values, row, count, step, table);
+  forEachRowAlong(integers->shape, dim, [&](int64_t first, int64_t step) {
+    softmaxRow(values, first, count, step, table);
+  });
   LinearForm form;
   form.terms.push_back(
       {integers, {term.scales.map, {}, {std::ldexp(1.0, -kSoftmaxBits)}}});

@@ -157,23 +157,21 @@ static TensorRef runSoftmax(linalg::SoftmaxOp op, const TensorRef &input) {
   auto result = std::make_shared<HostTensor>(*input);
   int64_t dim = op.getDimension();
   int64_t size = input->shape[dim];
-  int64_t step = rowMajorStrides(input->shape)[dim];
   MutableArrayRef<float> values = result->data<float>();
   ScalarArith arith;
-  for (int64_t outer = 0, e = values.size(); outer < e; outer += size * step)
-    for (int64_t first = outer; first != outer + step; ++first) {
-      float largest = values[first];
-      for (int64_t i = 1; i < size; ++i)
-        largest = std::max(largest, values[first + i * step]);
-      float sum = 0.0f;
-      for (int64_t i = 0; i != size; ++i) {
-        float &value = values[first + i * step];
-        value = expApprox(arith, value - largest);
-        sum = sum + value;
-      }
-      for (int64_t i = 0; i != size; ++i)
-        values[first + i * step] /= sum;
+  forEachRowAlong(input->shape, dim, [&](int64_t first, int64_t step) {
+    float largest = values[first];
+    for (int64_t i = 1; i < size; ++i)
+      largest = std::max(largest, values[first + i * step]);
+    float sum = 0.0f;
+    for (int64_t i = 0; i != size; ++i) {
+      float &value = values[first + i * step];
+      value = expApprox(arith, value - largest);
+      sum = sum + value;
     }
+    for (int64_t i = 0; i != size; ++i)
+      values[first + i * step] /= sum;
+  });
   return result;
 }
 

@@ -71,6 +71,16 @@ SmallVector<int64_t> reference::rowMajorStrides(ArrayRef<int64_t> shape) {
   return strides;
 }
 
+void reference::forEachRowAlong(ArrayRef<int64_t> shape, int64_t dim,
+                                function_ref<void(int64_t, int64_t)> row) {
+  int64_t step = rowMajorStrides(shape)[dim];
+  int64_t size = shape[dim] * step;
+  for (int64_t outer = 0, e = llvm::product_of(shape, int64_t{1}); outer < e;
+       outer += size)
+    for (int64_t first = outer; first != outer + step; ++first)
+      row(first, step);
+}
+
 TensorRef reference::withShape(const TensorRef &tensor,
                                ArrayRef<int64_t> shape) {
   auto result = std::make_shared<HostTensor>(*tensor);

@@ -41,6 +41,11 @@ Expected<HostTensor> makeTensor(mlir::Type type, mlir::Location location);
 /// Row-major strides, in elements.
 llvm::SmallVector<int64_t> rowMajorStrides(llvm::ArrayRef<int64_t> shape);
 
+/// Calls `row(first, step)` for every row of a tensor along dimension `dim`:
+/// the offset of its first element, and the distance of two neighbours.
+void forEachRowAlong(llvm::ArrayRef<int64_t> shape, int64_t dim,
+                     llvm::function_ref<void(int64_t, int64_t)> row);
+
 /// The same elements under another shape.
 TensorRef withShape(const TensorRef &tensor, llvm::ArrayRef<int64_t> shape);
 

@@ -56,7 +56,8 @@ private:
                     SmallVector<int64_t> count);
   Value emitMma(Value dest);
   Value emitMmaEnds(const MmaContraction &mma, AffineExpr thread, Value dest);
-  void shareOut(Operation *loop);
+  Value emitTasks(Value dest, SmallVector<AffineExpr> base,
+                  SmallVector<int64_t> count);
   Value emitInnermost(int64_t dim, Value dest, SmallVector<AffineExpr> base,
                       SmallVector<int64_t> count);
   Value emitTile(Value dest, ArrayRef<AffineExpr> base,
@@ -114,6 +115,8 @@ private:
   llvm::MapVector<Operation *, DepthwiseDot> depthwiseDots;
   /// How the root's body ends, if its vectors are rounded and packed at once.
   std::optional<RoundedBytes> rounded;
+  /// Every rounded value fits i32: its clamp needs no care for large floats.
+  bool roundedFitsI32 = false;
   /// Lanes are along the dimension in front of the last, of whose elements a
   /// tile has all: their vectors are written together.
   bool interleavesPlanes = false;
@@ -163,23 +166,57 @@ FailureOr<Value> NestEmitter::run() {
       schedule.kernel != Schedule::Kernel::Mma &&
       (interleavesPlanes || schedule.laneDim == type.getRank() - 1))
     rounded = matchRoundedBytes(*root.getBlock());
+  roundedFitsI32 = rounded && fitsI32(region, root, rounded->real);
   SmallVector<AffineExpr> base(type.getRank(), b.getAffineConstantExpr(0));
   SmallVector<int64_t> count(type.getShape());
   Value result =
       schedule.kernel == Schedule::Kernel::Mma ? emitMma(destination())
       : schedule.threads > 0 ? emitThreads(destination(), base, count)
-                             : emitTiles(0, destination(), base, count);
+                             : emitTasks(destination(), base, count);
   depthwise.finish();
   if (failed)
     return failure();
   return result;
 }
 
-/// Tiles of the result are disjoint, or agree: their order does not matter.
-void NestEmitter::shareOut(Operation *loop) {
-  if (schedule.tasks > 1)
-    loop->setAttr(QoptDialect::kTasksAttrName,
-                  b.getI64IntegerAttr(schedule.tasks));
+/// The most tiles of `whole` that an iteration can take so that the slowest of
+/// `tasks` tasks, which take whole iterations, has no more than it must.
+static int64_t tilesOfIteration(int64_t whole, int64_t tasks) {
+  int64_t share = llvm::divideCeil(whole, tasks), tiles = share;
+  while (whole % tiles != 0 ||
+         int64_t(llvm::divideCeil(whole / tiles, tasks)) * tiles > share)
+    --tiles;
+  return tiles;
+}
+
+/// Tiles of the result are disjoint, or agree, so that their order does not
+/// matter. Tasks share out runs of tiles along one dimension:
+///   for i: the nest of tiles [i * n, (i + 1) * n) along task_dim
+/// and the tile at the border follows.
+Value NestEmitter::emitTasks(Value dest, SmallVector<AffineExpr> base,
+                             SmallVector<int64_t> count) {
+  int64_t dim = schedule.taskDim;
+  int64_t whole = schedule.tasks > 1 ? count[dim] / schedule.tile[dim] : 0;
+  if (whole < 2)
+    return emitTiles(0, dest, base, count);
+  int64_t tiles = tilesOfIteration(whole, schedule.tasks);
+  int64_t step = tiles * schedule.tile[dim],
+          rest = count[dim] - whole / tiles * step;
+  SmallVector<Value> carried{dest};
+  // At least two iterations, so that there is a loop.
+  access.emitLoop(whole / tiles, carried,
+                  [&](AffineExpr i, SmallVector<Value> &inner) {
+                    base[dim] = i * step;
+                    count[dim] = step;
+                    inner[0] = emitTiles(0, inner[0], base, count);
+                  });
+  carried[0].getDefiningOp()->setAttr(QoptDialect::kTasksAttrName,
+                                      b.getI64IntegerAttr(schedule.tasks));
+  if (rest == 0)
+    return carried[0];
+  base[dim] = b.getAffineConstantExpr(whole * schedule.tile[dim]);
+  count[dim] = rest;
+  return emitTiles(0, carried[0], base, count);
 }
 
 /// One loop over all tiles, whose counter is the number of a thread:
@@ -218,16 +255,15 @@ Value NestEmitter::emitTiles(size_t depth, Value dest,
     return emitInnermost(dim, dest, base, count);
   int64_t extent = count[dim], tile = schedule.tile[dim];
   int64_t whole = extent / tile, rest = extent % tile;
+  AffineExpr first = base[dim];
   SmallVector<Value> carried{dest};
   access.emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
-    base[dim] = i * tile;
+    base[dim] = first + i * tile;
     count[dim] = tile;
     inner[0] = emitTiles(depth + 1, inner[0], base, count);
   });
-  if (depth == 0 && whole > 1)
-    shareOut(carried[0].getDefiningOp());
   if (rest) {
-    base[dim] = b.getAffineConstantExpr(whole * tile);
+    base[dim] = first + whole * tile;
     count[dim] = rest;
     carried[0] = emitTiles(depth + 1, carried[0], base, count);
   }
@@ -240,6 +276,7 @@ Value NestEmitter::emitInnermost(int64_t dim, Value dest,
                                  SmallVector<int64_t> count) {
   int64_t extent = count[dim], tile = schedule.tile[dim];
   int64_t stride = tile * schedule.unroll, whole = extent / stride;
+  AffineExpr first = base[dim];
   auto emitRun = [&](AffineExpr start, int64_t tiles, int64_t size,
                      Value dest) {
     access.enterScope();
@@ -253,11 +290,9 @@ Value NestEmitter::emitInnermost(int64_t dim, Value dest,
   };
   SmallVector<Value> carried{dest};
   access.emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
-    inner[0] = emitRun(i * stride, schedule.unroll, tile, inner[0]);
+    inner[0] = emitRun(first + i * stride, schedule.unroll, tile, inner[0]);
   });
-  if (schedule.order.size() == 1 && whole > 1)
-    shareOut(carried[0].getDefiningOp());
-  AffineExpr next = b.getAffineConstantExpr(whole * stride);
+  AffineExpr next = first + whole * stride;
   if (int64_t tiles = extent % stride / tile) {
     carried[0] = emitRun(next, tiles, tile, carried[0]);
     next = next + tiles * tile;
@@ -502,8 +537,7 @@ Value NestEmitter::writeRounded(ArrayRef<Position> positions,
 Value NestEmitter::roundAndPack(ArrayRef<Value> reals, int64_t lanes) {
   SmallVector<Value, 4> parts = llvm::map_to_vector(
       reals, [&](Value real) { return access.widen(real, lanes); });
-  UnitAttr fits =
-      fitsI32(region, root, rounded->real) ? b.getUnitAttr() : UnitAttr();
+  UnitAttr fits = roundedFitsI32 ? b.getUnitAttr() : UnitAttr();
   return RoundPackOp::create(
       b, loc, VectorType::get({4 * lanes}, b.getI8Type()), parts[0], parts[1],
       parts[2], parts[3], b.getDenseI32ArrayAttr({rounded->lo, rounded->hi}),

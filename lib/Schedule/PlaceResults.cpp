@@ -151,21 +151,20 @@ private:
     return bufferization::AllocTensorOp::create(b, loc, type, ValueRange());
   }
 
-  Value fillBorder(Location loc, RankedTensorType type, const Box &inside,
+  Value fillBorder(Location loc, Value buffer, const Box &inside,
                    Attribute value);
   Value place(Location loc, Value part, Value buffer, const Box &box,
-              Operation *last);
+              Operation *last, Attribute border = {});
 
   OpBuilder b;
   DominanceInfo dominance;
 };
 
-/// An undefined tensor of `type` but for `value` outside `inside`: for each
-/// dimension, the slabs before and after, within the inside of the dimensions
-/// before it.
-Value Placer::fillBorder(Location loc, RankedTensorType type, const Box &inside,
+/// `buffer` with `value` outside `inside`: for each dimension, the slabs before
+/// and after, within the inside of the dimensions before it.
+Value Placer::fillBorder(Location loc, Value buffer, const Box &inside,
                          Attribute value) {
-  Value buffer = createBuffer(loc, type);
+  auto type = cast<RankedTensorType>(buffer.getType());
   Value scalar = arith::ConstantOp::create(b, loc, cast<TypedAttr>(value));
   Box box{SmallVector<int64_t>(type.getRank(), 0),
           SmallVector<int64_t>(type.getShape())};
@@ -188,11 +187,16 @@ Value Placer::fillBorder(Location loc, RankedTensorType type, const Box &inside,
   return buffer;
 }
 
-/// buffer with `part` at `box`. `part` is computed there if the operation that
-/// starts it comes after `buffer` and its readers can do with gaps; otherwise
-/// it is copied.
+/// buffer with `part` at `box`, and `border` around it, if given. `part` is
+/// computed there if the operation that starts it comes after `buffer` and its
+/// readers can do with gaps; otherwise it is copied. The border comes last:
+/// nothing is written before what `part` is computed from has been read, so
+/// that the two may share memory.
 Value Placer::place(Location loc, Value part, Value buffer, const Box &box,
-                    Operation *last) {
+                    Operation *last, Attribute border) {
+  auto finish = [&](Value placed) {
+    return border ? fillBorder(loc, placed, box, border) : placed;
+  };
   Operation *first = findFirstUse(part, last);
   if (!first || !dominance.properlyDominates(buffer, first) ||
       needsOwnBuffer(part, box,
@@ -205,7 +209,7 @@ Value Placer::place(Location loc, Value part, Value buffer, const Box &box,
       b.setInsertionPointAfterValue(buffer);
     Value slot = box.extract(b, loc, buffer);
     Value copy = linalg::CopyOp::create(b, loc, part, slot).getResult(0);
-    return box.insert(b, loc, copy, buffer);
+    return finish(box.insert(b, loc, copy, buffer));
   }
   b.setInsertionPoint(first);
   Value slot = reshapeLikeInit(b, part, box.extract(b, loc, buffer));
@@ -218,6 +222,7 @@ Value Placer::place(Location loc, Value part, Value buffer, const Box &box,
   b.setInsertionPointAfterValue(part);
   Value placed = box.insert(b, loc, part, buffer);
   Operation *insertion = placed.getDefiningOp();
+  placed = finish(placed);
   Value again = box.extract(b, loc, placed);
   part.replaceUsesWithIf(again, [&](OpOperand &use) {
     return use.getOwner() != insertion &&
@@ -228,7 +233,7 @@ Value Placer::place(Location loc, Value part, Value buffer, const Box &box,
   return placed;
 }
 
-// pad(x) -> insert x into fill_border(empty)
+// pad(x) -> fill_border(insert x into empty)
 void Placer::pad(tensor::PadOp op) {
   Value constant = op.getConstantPaddingValue();
   Attribute value;
@@ -240,8 +245,8 @@ void Placer::pad(tensor::PadOp op) {
              SmallVector<int64_t>(op.getSourceType().getShape())};
   Operation *first = findFirstUse(op.getSource(), op);
   b.setInsertionPoint(first ? first : op);
-  Value buffer = fillBorder(op.getLoc(), op.getResultType(), inside, value);
-  Value result = place(op.getLoc(), op.getSource(), buffer, inside, op);
+  Value buffer = createBuffer(op.getLoc(), op.getResultType());
+  Value result = place(op.getLoc(), op.getSource(), buffer, inside, op, value);
   op.getResult().replaceAllUsesWith(result);
   op.erase();
 }

@@ -41,8 +41,10 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
        b.getNamedAttr("lane_dim", b.getI64IntegerAttr(laneDim)),
        b.getNamedAttr("tile", b.getDenseI64ArrayAttr(tile)),
        b.getNamedAttr("order", b.getDenseI64ArrayAttr(order))});
-  if (tasks > 1)
+  if (tasks > 1) {
     list.set("tasks", b.getI64IntegerAttr(tasks));
+    list.set("task_dim", b.getI64IntegerAttr(taskDim));
+  }
   if (!mmaTile.empty())
     list.set("mma_tile", b.getDenseI64ArrayAttr(mmaTile));
   if (threads > 0)
@@ -88,6 +90,9 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
            << rank << " positive tile sizes, got [" << schedule.tile << "]";
   if (schedule.tasks < 1)
     return root->emitOpError("expects at least 1 task, got ") << schedule.tasks;
+  if (schedule.tasks > 1 && (schedule.taskDim < 0 || schedule.taskDim >= rank))
+    return root->emitOpError("expects a task_dim in [0, ")
+           << rank << "), got " << schedule.taskDim;
   if (schedule.threads < 0 || schedule.threads > 1024)
     return root->emitOpError("expects threads in [0, 1024], got ")
            << schedule.threads;
@@ -147,6 +152,8 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
   schedule.order.assign(order.asArrayRef().begin(), order.asArrayRef().end());
   if (auto tasks = attr.getAs<IntegerAttr>("tasks"))
     schedule.tasks = tasks.getInt();
+  if (auto taskDim = attr.getAs<IntegerAttr>("task_dim"))
+    schedule.taskDim = taskDim.getInt();
   if (auto threads = attr.getAs<IntegerAttr>("threads"))
     schedule.threads = threads.getInt();
   if (auto mmaTile = attr.getAs<DenseI64ArrayAttr>("mma_tile"))
@@ -216,6 +223,7 @@ private:
   void chooseOrder(Schedule &schedule) const;
   void chooseTileDot(Schedule &schedule) const;
   SmallVector<int64_t, 2> rowDims(int64_t lane) const;
+  double fetchedBytes(int64_t dim, int64_t laneDim) const;
   void chooseTasks(Schedule &schedule, int64_t threads) const;
   double tileCost(const Schedule &schedule, int64_t rows, int64_t blocks) const;
   double nestCost(const Schedule &schedule, unsigned dim, int64_t rows) const;
@@ -588,7 +596,8 @@ void ScheduleChooser::chooseTileDot(Schedule &schedule) const {
 
 /// Weights that a tile reads again and again stay in the first-level cache: the
 /// loop over channels goes around the columns, and around everything if there
-/// are few columns to share them. Otherwise memory is walked in order.
+/// are few columns to share them. Otherwise, and where there is no cache,
+/// memory is walked in order: rows that are done may be overwritten.
 void ScheduleChooser::chooseOrder(Schedule &schedule) const {
   schedule.order = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
   std::optional<Contraction> contraction = matchContraction(heaviest()->op);
@@ -600,7 +609,8 @@ void ScheduleChooser::chooseOrder(Schedule &schedule) const {
   if (!schedule.order.empty())
     tiles = type.getDimSize(schedule.order.back()) /
             schedule.tile[schedule.order.back()];
-  bool aroundColumns = contraction->depthwise || tiles >= 4;
+  bool aroundColumns =
+      contraction->depthwise || tiles >= 4 || target.l1Bytes == 0;
   auto position = aroundColumns && !schedule.order.empty()
                       ? schedule.order.end() - 1
                       : schedule.order.begin();
@@ -614,29 +624,43 @@ static double shareOf(int64_t extent, int64_t tile, int64_t tasks) {
   return double(slowest + extent % tile) / double(extent);
 }
 
-/// Shares out the loop that divides best, an outer one where several do: what
-/// lies inside it keeps its order in memory.
+/// The bytes that a task has to fetch from where other cores have left them: of
+/// channels a share reads all of the input, of positions all of the weights.
+double ScheduleChooser::fetchedBytes(int64_t dim, int64_t laneDim) const {
+  std::optional<Contraction> contraction = matchContraction(heaviest()->op);
+  if (!contraction)
+    return 0;
+  auto bytes = [](Value tensor) {
+    auto type = cast<RankedTensorType>(tensor.getType());
+    return double(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
+  };
+  bool sharesChannels = dim == laneDim && !contraction->depthwise;
+  return bytes(sharesChannels ? contraction->lhs : contraction->rhs);
+}
+
+/// Shares out the dimension that divides well and whose tasks fetch least, an
+/// outer one where several do.
 void ScheduleChooser::chooseTasks(Schedule &schedule, int64_t threads) const {
   // Handing out tasks, and fetching what another core has in its cache, costs
   // some microseconds: some ten thousand instructions.
   constexpr double kMinCost = 50000;
   if (threads <= 1 || nestCost(schedule, 0, 1) < kMinCost)
     return;
-  double best = 0.8;
-  auto *outermost = schedule.order.end();
-  // The innermost loop keeps what its tiles share.
-  auto *end = schedule.order.end() - (schedule.unroll > 1 ? 1 : 0);
-  for (auto *dim = schedule.order.begin(); dim != end; ++dim) {
-    double share = shareOf(type.getDimSize(*dim), schedule.tile[*dim], threads);
-    if (share > best - 0.05)
+  constexpr double kWorst = 0.8, kAlike = 0.05;
+  double best = kWorst;
+  for (int64_t dim : schedule.order)
+    best = std::min(best,
+                    shareOf(type.getDimSize(dim), schedule.tile[dim], threads));
+  double fewest = std::numeric_limits<double>::infinity();
+  for (int64_t dim : schedule.order) {
+    double share = shareOf(type.getDimSize(dim), schedule.tile[dim], threads);
+    double bytes = fetchedBytes(dim, schedule.laneDim);
+    if (share >= kWorst || share > best + kAlike || bytes >= fewest)
       continue;
-    best = share;
-    outermost = dim;
+    fewest = bytes;
+    schedule.taskDim = dim;
+    schedule.tasks = threads;
   }
-  if (outermost == schedule.order.end())
-    return;
-  std::rotate(schedule.order.begin(), outermost, outermost + 1);
-  schedule.tasks = threads;
 }
 
 /// The form that all dots of the region can take: the weakest proof holds.

@@ -401,6 +401,65 @@ Value TensorAccess::inBlocks(Value constant, int64_t dim) {
                                perm));
 }
 
+/// The least or the greatest value of `expr` over the loops around; nothing
+/// where it is not linear in their counters.
+std::optional<int64_t> TensorAccess::boundOf(AffineExpr expr,
+                                             bool isUpper) const {
+  SmallVector<std::optional<int64_t>> least(counters.size(), 0), most;
+  for (Value counter : counters) {
+    auto loop = cast<scf::ForOp>(
+        cast<BlockArgument>(counter).getOwner()->getParentOp());
+    most.push_back(*getConstantIntValue(loop.getUpperBound()) - 1);
+  }
+  return getBoundForAffineExpr(simplified(expr), counters.size(), 0, least,
+                               most, isUpper);
+}
+
+/// Four bytes at `at` as an i32.
+Value TensorAccess::readWord(Value tensor, const Position &at) {
+  Type i32 = b.getI32Type();
+  Position bytes = at;
+  bytes.index.back() = bytes.index.back() + b.getAffineSymbolExpr(0);
+  bytes.lanes = 4;
+  Value read = readContiguous(tensor, bytes);
+  read = vector::BitCastOp::create(b, loc, VectorType::get({1}, i32), read);
+  return vector::ExtractOp::create(b, loc, read, ArrayRef<int64_t>{0});
+}
+
+/// `depth` bytes at `at` as an i32, fewer than four: with neighbours of the
+/// same row, behind them or in front of them, or one by one, where four could
+/// leave the row, and with the last one the buffer. What is behind them is
+/// anything.
+Value TensorAccess::readShort(Value tensor, const Position &at, int64_t depth,
+                              bool isVector) {
+  Type i32 = b.getI32Type();
+  auto constant = [&](int64_t value) {
+    return arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
+  };
+  int64_t extent = cast<ShapedType>(tensor.getType()).getShape().back();
+  std::optional<int64_t> first = boundOf(at.index.back(), /*isUpper=*/false),
+                         last = boundOf(at.index.back(), /*isUpper=*/true);
+  if (isVector && last && *last + 4 <= extent)
+    return readWord(tensor, at);
+  if (isVector && first && *first >= 4 - depth) {
+    Position before = at;
+    before.index.back() = before.index.back() - (4 - depth);
+    return arith::ShRUIOp::create(b, loc, readWord(tensor, before),
+                                  constant(8 * (4 - depth)));
+  }
+  Value word;
+  for (int64_t i = 0; i < depth; ++i) {
+    Position byte = at;
+    byte.index.back() = byte.index.back() + i;
+    Value value = arith::ExtUIOp::create(b, loc, i32, read(tensor, byte));
+    if (i > 0)
+      value = arith::ShLIOp::create(b, loc, value, constant(8 * i));
+    word =
+        i > 0 ? arith::OrIOp::create(b, loc, word, value).getResult() : value;
+  }
+  return word;
+}
+
 Value TensorAccess::readQuad(Value tensor, const Position &at, int64_t depth,
                              int64_t lanes) {
   Key key{tensor.getAsOpaquePointer(), {}};
@@ -409,35 +468,13 @@ Value TensorAccess::readQuad(Value tensor, const Position &at, int64_t depth,
   key.second.push_back(reinterpret_cast<const void *>(-lanes));
   if (Value known = lookup(key))
     return known;
-  Type i8 = b.getI8Type(), i32 = b.getI32Type();
-  Value quad;
-  if (depth >= 4) {
-    Position bytes = at;
-    bytes.index.back() = bytes.index.back() + b.getAffineSymbolExpr(0);
-    bytes.lanes = 4;
-    Value read = readContiguous(tensor, bytes);
-    read = vector::BitCastOp::create(b, loc, VectorType::get({1}, i32), read);
-    quad = vector::ExtractOp::create(b, loc, read, ArrayRef<int64_t>{0});
-  } else {
-    // Fewer bytes than a quad: reading four could leave the buffer.
-    for (int64_t i = 0; i < depth; ++i) {
-      Position byte = at;
-      byte.index.back() = byte.index.back() + i;
-      Value value = arith::ExtUIOp::create(b, loc, i32, read(tensor, byte));
-      if (i == 0) {
-        quad = value;
-        continue;
-      }
-      Value shift =
-          arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(8 * i));
-      value = arith::ShLIOp::create(b, loc, value, shift);
-      quad = arith::OrIOp::create(b, loc, quad, value);
-    }
-  }
-  Value all =
-      vector::BroadcastOp::create(b, loc, VectorType::get({lanes}, i32), quad);
-  return remember(key, vector::BitCastOp::create(
-                           b, loc, VectorType::get({lanes * 4}, i8), all));
+  Value quad = depth >= 4 ? readWord(tensor, at)
+                          : readShort(tensor, at, depth, lanes > 1);
+  auto words = VectorType::get({lanes}, b.getI32Type());
+  Value all = vector::BroadcastOp::create(b, loc, words, quad);
+  return remember(
+      key, vector::BitCastOp::create(
+               b, loc, VectorType::get({lanes * 4}, b.getI8Type()), all));
 }
 
 Value TensorAccess::readRun(Value tensor, const Position &at, int64_t count) {

@@ -93,8 +93,8 @@ public:
 
   /// The elements at `at`: a scalar if all lanes read the same one.
   mlir::Value read(mlir::Value tensor, const Position &at);
-  /// Four neighbouring bytes at `at`, of which `depth` are inside the tensor
-  /// for sure, repeated `lanes` times.
+  /// Four neighbouring bytes at `at`, repeated `lanes` times. Only `depth` of
+  /// them count, where that is less; the others may be anything.
   mlir::Value readQuad(mlir::Value tensor, const Position &at, int64_t depth,
                        int64_t lanes);
   /// `count` neighbouring bytes at `at`, all of them inside the tensor.
@@ -136,6 +136,10 @@ public:
   mlir::Value remember(const Key &key, mlir::Value value);
 
 private:
+  std::optional<int64_t> boundOf(mlir::AffineExpr expr, bool isUpper) const;
+  mlir::Value readWord(mlir::Value tensor, const Position &at);
+  mlir::Value readShort(mlir::Value tensor, const Position &at, int64_t depth,
+                        bool isVector);
   mlir::Value readContiguous(mlir::Value tensor, const Position &at);
   mlir::Value gather(mlir::Value tensor, const Position &at);
   mlir::Value readGrouped(mlir::Value tensor, const Position &at);

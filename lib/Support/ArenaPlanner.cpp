@@ -10,6 +10,7 @@
 #include "llvm/ADT/Sequence.h"
 #include "llvm/Support/MathExtras.h"
 #include <functional>
+#include <map>
 #include <optional>
 #include <tuple>
 
@@ -29,15 +30,16 @@ static int64_t computeLiveBytes(ArrayRef<BufferLifetime> buffers) {
   return most;
 }
 
-/// The start of the tightest gap of at least `bytes` between `taken` ranges,
-/// which are sorted by their begin; above all of them if no gap is large
-/// enough.
-static int64_t findGap(ArrayRef<std::pair<int64_t, int64_t>> taken,
-                       int64_t bytes) {
+/// Offsets that a buffer must not have, without the two ends.
+using OpenRange = std::pair<int64_t, int64_t>;
+
+/// The least offset in the tightest gap between `taken` ranges, which are
+/// sorted; above all of them if there is no gap.
+static int64_t findGap(ArrayRef<OpenRange> taken) {
   int64_t end = 0;
   std::optional<std::pair<int64_t, int64_t>> best; // (waste, begin)
   for (auto [begin, rangeEnd] : taken) {
-    int64_t waste = begin - end - bytes;
+    int64_t waste = begin - end;
     if (waste >= 0 && (!best || waste < best->first))
       best = {waste, end};
     end = std::max(end, rangeEnd);
@@ -45,25 +47,56 @@ static int64_t findGap(ArrayRef<std::pair<int64_t, int64_t>> taken,
   return best ? best->second : end;
 }
 
-static ArenaPlan placeInOrder(ArrayRef<BufferLifetime> buffers,
-                              ArrayRef<size_t> order) {
-  ArenaPlan plan;
-  plan.offsets.resize(buffers.size());
-  SmallVector<size_t> placed;
-  for (size_t i : order) {
-    SmallVector<std::pair<int64_t, int64_t>> taken;
-    for (size_t j : placed)
-      if (buffers[i].overlaps(buffers[j]))
-        taken.push_back({plan.offsets[j], plan.offsets[j] + buffers[j].bytes});
-    llvm::sort(taken);
-    plan.offsets[i] = findGap(taken, buffers[i].bytes);
-    plan.bytes = std::max(plan.bytes, plan.offsets[i] + buffers[i].bytes);
-    placed.push_back(i);
+namespace {
+/// Places buffers one by one, at multiples of the alignment.
+class ArenaPacker {
+public:
+  ArenaPacker(ArrayRef<BufferLifetime> buffers, int64_t alignment,
+              ArrayRef<BufferSharing> sharings)
+      : buffers(buffers), alignment(alignment) {
+    for (const BufferSharing &sharing : sharings)
+      shared[{sharing.from, sharing.to}] = sharing;
   }
-  return plan;
-}
 
-ArenaPlan qopt::planArena(ArrayRef<BufferLifetime> buffers, int64_t alignment) {
+  ArenaPlan placeInOrder(ArrayRef<size_t> order) const {
+    ArenaPlan plan;
+    plan.offsets.resize(buffers.size());
+    SmallVector<size_t> placed;
+    for (size_t i : order) {
+      SmallVector<OpenRange> taken;
+      for (size_t j : placed)
+        if (buffers[i].overlaps(buffers[j]))
+          taken.push_back(takenBy(j, plan.offsets[j], i));
+      llvm::sort(taken);
+      plan.offsets[i] = findGap(taken);
+      plan.bytes = std::max(plan.bytes, plan.offsets[i] + buffers[i].bytes);
+      placed.push_back(i);
+    }
+    return plan;
+  }
+
+private:
+  /// Where `i` must not be with `j` at `offset`.
+  OpenRange takenBy(size_t j, int64_t offset, size_t i) const {
+    if (auto it = shared.find({j, i}); it != shared.end())
+      return aligned(offset + it->second.atMost, offset + it->second.atLeast);
+    if (auto it = shared.find({i, j}); it != shared.end())
+      return aligned(offset - it->second.atLeast, offset - it->second.atMost);
+    return {offset - buffers[i].bytes, offset + buffers[j].bytes};
+  }
+  OpenRange aligned(int64_t begin, int64_t end) const {
+    return {divideFloorSigned(begin, alignment) * alignment,
+            divideCeilSigned(end, alignment) * alignment};
+  }
+
+  ArrayRef<BufferLifetime> buffers;
+  int64_t alignment;
+  std::map<std::pair<size_t, size_t>, BufferSharing> shared;
+};
+} // namespace
+
+ArenaPlan qopt::planArena(ArrayRef<BufferLifetime> buffers, int64_t alignment,
+                          ArrayRef<BufferSharing> sharings) {
   SmallVector<BufferLifetime> aligned(buffers);
   for (BufferLifetime &buffer : aligned)
     buffer.bytes = alignTo(buffer.bytes, alignment);
@@ -79,13 +112,14 @@ ArenaPlan qopt::planArena(ArrayRef<BufferLifetime> buffers, int64_t alignment) {
       [](const BufferLifetime &b) { return Key(b.first, -b.bytes, b.last); },
       [](const BufferLifetime &b) { return Key(-b.last, -b.bytes, b.first); },
   };
+  ArenaPacker packer(aligned, alignment, sharings);
   std::optional<ArenaPlan> best;
   for (auto &key : keys) {
     SmallVector<size_t> order = to_vector(seq<size_t>(0, aligned.size()));
     llvm::sort(order, [&](size_t a, size_t b) {
       return std::pair(key(aligned[a]), a) < std::pair(key(aligned[b]), b);
     });
-    ArenaPlan plan = placeInOrder(aligned, order);
+    ArenaPlan plan = packer.placeInOrder(order);
     if (!best || plan.bytes < best->bytes)
       best = plan;
   }

@@ -152,6 +152,7 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   info.hasSve = is_contained(extra, "sve");
   if (row.arch == kCortexM) {
     info.indexBits = 32;
+    info.l1Bytes = info.l2Bytes = 0;
     info.hasLongMultiply = info.name != "cortex-m0";
     // The cores with an FPU here are those with the DSP extension.
     info.hasFloat = info.name != "cortex-m0" && info.name != "cortex-m3";

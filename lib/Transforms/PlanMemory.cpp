@@ -10,6 +10,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "MemorySharing.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -133,6 +135,23 @@ static void replaceAllocations(Buffers &buffers, const ArenaPlan &plan,
   }
 }
 
+/// Buffers share memory only where that makes the arena smaller: the loops and
+/// the memory of others stay as they are.
+static ArenaPlan planWithSharing(func::FuncOp func, const Buffers &buffers) {
+  ArenaPlan apart = planArena(buffers.lifetimes, ModelInfo::kAlignment);
+  SmallVector<MemorySharing> sharings =
+      findMemorySharing(func, buffers.allocs, buffers.lifetimes);
+  ArenaPlan shared =
+      planArena(buffers.lifetimes, ModelInfo::kAlignment,
+                llvm::map_to_vector(sharings, [](const MemorySharing &sharing) {
+                  return sharing.distance;
+                }));
+  if (shared.bytes >= apart.bytes)
+    return apart;
+  applyDirections(sharings, buffers.lifetimes, shared.offsets);
+  return shared;
+}
+
 static int64_t computeWeightBytes(ModuleOp module) {
   int64_t bytes = 0;
   for (auto global : module.getOps<memref::GlobalOp>())
@@ -160,7 +179,7 @@ void PlanMemoryPass::runOnOperation() {
   Builder b(&getContext());
   ArenaPlan plan;
   if (!buffers->allocs.empty())
-    plan = planArena(buffers->lifetimes, ModelInfo::kAlignment);
+    plan = planWithSharing(func, *buffers);
   info->arenaBytes = plan.bytes + kSlackBytes;
   info->liveBytes = plan.liveBytes;
   info->weightBytes = computeWeightBytes(module);

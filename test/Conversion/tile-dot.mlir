@@ -74,6 +74,48 @@ func.func @nests(%a: memref<4096xi8>, %w: memref<1x16x64xi8>, %v: memref<1x8x64x
 
 // -----
 
+// What is called has tiles of its own: they are configured again behind it, and
+// inside a loop that calls.
+// AMX-LABEL: func.func @calls
+// AMX: ldtilecfg
+// AMX: tdpbssd
+// AMX: call @task
+// AMX: ldtilecfg
+// AMX: tdpbssd
+// AMX: scf.for
+// AMX: call @task
+// AMX: ldtilecfg
+// AMX: tdpbssd
+// AMX: tilerelease
+func.func private @task()
+func.func @calls(%a: memref<4096xi8>, %w: memref<1x16x64xi8>, %r: memref<16xi32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %0 = qopt.tile_dot %a[%c0], %w[%c0] {depth = 64 : i64, row_step = array<i64: 64>,
+      segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0>}
+      : memref<4096xi8>, memref<1x16x64xi8> -> vector<16x1x16xi32>
+  %1 = vector.extract %0[3, 0] : vector<16xi32> from vector<16x1x16xi32>
+  vector.store %1, %r[%c0] : memref<16xi32>, vector<16xi32>
+  func.call @task() : () -> ()
+  %2 = qopt.tile_dot %a[%c1], %w[%c0] {depth = 64 : i64, row_step = array<i64: 64>,
+      segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0>}
+      : memref<4096xi8>, memref<1x16x64xi8> -> vector<16x1x16xi32>
+  %3 = vector.extract %2[3, 0] : vector<16xi32> from vector<16x1x16xi32>
+  vector.store %3, %r[%c0] : memref<16xi32>, vector<16xi32>
+  scf.for %i = %c0 to %c8 step %c1 {
+    func.call @task() : () -> ()
+    %4 = qopt.tile_dot %a[%i], %w[%c0] {depth = 64 : i64, row_step = array<i64: 64>,
+        segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0>}
+        : memref<4096xi8>, memref<1x16x64xi8> -> vector<16x1x16xi32>
+    %5 = vector.extract %4[3, 0] : vector<16xi32> from vector<16x1x16xi32>
+    vector.store %5, %r[%c0] : memref<16xi32>, vector<16xi32>
+  }
+  return
+}
+
+// -----
+
 // Two shapes of one nest are configured once. They share tiles for sums, and
 // have one each for activations (4, 5) and for weights (6, 7).
 // AMX-LABEL: func.func @two

@@ -47,6 +47,46 @@ func.func @conv(%x: tensor<1x10x10x16xi8>) -> tensor<1x8x8x16xi8> {
 
 // -----
 
+// One input: each row of the window is three bytes. They are read four at a
+// time, those of the last column with the byte in front of them.
+// CHECK-LABEL: func.func @one_input
+// CHECK-NOT: tensor.extract
+// CHECK-COUNT-7: vector.transfer_read {{.*}} : tensor<1x9x10xi8>, vector<4xi8>
+// CHECK: vector.transfer_read {{.*}} : tensor<1x9x10xi8>, vector<4xi8>
+// CHECK: arith.shrui {{.*}}, %c8_i32 : i32
+// CHECK-NOT: tensor.extract
+// CHECK: return
+#id = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+func.func @one_input(%x: tensor<1x9x10x1xi8>) -> tensor<1x7x8x16xi8> {
+  %w = arith.constant dense<3> : tensor<16x3x3x1xi8>
+  %b = arith.constant dense<5> : tensor<16xi32>
+  %e = tensor.empty() : tensor<1x7x8x16xi32>
+  %bias = linalg.broadcast ins(%b : tensor<16xi32>) outs(%e : tensor<1x7x8x16xi32>) dimensions = [0, 1, 2]
+  %c = linalg.generic {
+    indexing_maps = [affine_map<(n, h, w, o, kh, kw, c) -> (n, h + kh, w + kw, c)>,
+                     affine_map<(n, h, w, o, kh, kw, c) -> (o, kh, kw, c)>,
+                     affine_map<(n, h, w, o, kh, kw, c) -> (n, h, w, o)>],
+    iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+    ins(%x, %w : tensor<1x9x10x1xi8>, tensor<16x3x3x1xi8>) outs(%bias : tensor<1x7x8x16xi32>) {
+  ^bb0(%a: i8, %k: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %k : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<1x7x8x16xi32>
+  %f = tensor.empty() : tensor<1x7x8x16xi8>
+  %q = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+    ins(%c : tensor<1x7x8x16xi32>) outs(%f : tensor<1x7x8x16xi8>) {
+  ^bb0(%a: i32, %o: i8):
+    %0 = arith.trunci %a : i32 to i8
+    linalg.yield %0 : i8
+  } -> tensor<1x7x8x16xi8>
+  return %q : tensor<1x7x8x16xi8>
+}
+
+// -----
+
 // A float sum keeps its order: one accumulator, sixteen elements side by side.
 // The weights are stored as they are read: blocks of output channels, steps,
 // channels of the block.
@@ -212,4 +252,37 @@ func.func @kept_below(%x: tensor<8x8xi8>) -> (tensor<8x8xi8>, tensor<8x8xi8>) {
     linalg.yield %s : i8
   } -> tensor<8x8xi8>
   return %before, %r : tensor<8x8xi8>, tensor<8x8xi8>
+}
+
+// -----
+
+// Two tasks share out seven tiles of rows, which is a prime: one at a time, and
+// the row at the border follows.
+// CHECK-LABEL: func.func @seven_tiles
+// CHECK: scf.for %{{.*}} = %c0 to %c7 step %c1
+// CHECK-NOT: scf.for
+// CHECK: } {{.*}}qopt.tasks = 2 : i64
+// CHECK-NOT: scf.for
+// CHECK: vector.transfer_write {{.*}}[%c14, %c0]
+func.func @seven_tiles(%x: tensor<15x4xi8>) -> tensor<15x4xi8> {
+  %e = tensor.empty() : tensor<15x4xi8>
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 1 : i64, tile = array<i64: 2, 4>, order = array<i64: 1, 0>, tasks = 2 : i64, task_dim = 0 : i64}}
+    ins(%x, %x : tensor<15x4xi8>, tensor<15x4xi8>) outs(%e : tensor<15x4xi8>) -> tensor<15x4xi8>
+  return %r : tensor<15x4xi8>
+}
+
+// -----
+
+// Six tiles of rows are two runs of three, each with all its loops in their
+// order.
+// CHECK-LABEL: func.func @six_tiles
+// CHECK: scf.for %{{.*}} = %c0 to %c2 step %c1
+// CHECK: scf.for %{{.*}} = %c0 to %c4 step %c1
+// CHECK: scf.for %{{.*}} = %c0 to %c3 step %c1
+// CHECK: } {{.*}}qopt.tasks = 2 : i64
+func.func @six_tiles(%x: tensor<12x16xi8>) -> tensor<12x16xi8> {
+  %e = tensor.empty() : tensor<12x16xi8>
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 1 : i64, tile = array<i64: 2, 4>, order = array<i64: 1, 0>, tasks = 2 : i64, task_dim = 0 : i64}}
+    ins(%x, %x : tensor<12x16xi8>, tensor<12x16xi8>) outs(%e : tensor<12x16xi8>) -> tensor<12x16xi8>
+  return %r : tensor<12x16xi8>
 }

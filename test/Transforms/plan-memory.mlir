@@ -62,6 +62,75 @@ module attributes {qopt.model = #model} {
 
 // -----
 
+// The result grows over its input: forwards, byte 2 * i of it would be written
+// over one that is read later; backwards, none is.
+
+#model = {arena_bytes = 0 : i64, live_bytes = 0 : i64, weight_bytes = 0 : i64, name = "backwards",
+  inputs = [], outputs = [], edges = []}
+
+// CHECK-DAG: #[[$BACK:map.*]] = affine_map<(d0) -> (-d0 + 511)>
+// CHECK: {bytes = 512 : i64, {{[^}]*}}offset = 0 : i64}, {bytes = 1024 : i64, {{[^}]*}}offset = 0 : i64}
+// CHECK-SAME: qopt.model = {arena_bytes = 1088 : i64
+module attributes {qopt.model = #model} {
+  // CHECK-LABEL: func.func @backwards
+  func.func @backwards(%x: memref<512xi8>, %y: memref<1024xi8>) {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %n = arith.constant 512 : index
+    %a = memref.alloc() : memref<512xi8>
+    %b = memref.alloc() : memref<1024xi8>
+    memref.copy %x, %a : memref<512xi8> to memref<512xi8>
+    // CHECK: scf.for %[[I:.*]] =
+    // CHECK: %[[J:.*]] = affine.apply #[[$BACK]](%[[I]])
+    // CHECK: memref.load %{{.*}}[%[[J]]]
+    scf.for %i = %zero to %n step %one {
+      %v = memref.load %a[%i] : memref<512xi8>
+      %j = affine.apply affine_map<(d0) -> (2 * d0)>(%i)
+      memref.store %v, %b[%j] : memref<1024xi8>
+      %k = affine.apply affine_map<(d0) -> (2 * d0 + 1)>(%i)
+      memref.store %v, %b[%k] : memref<1024xi8>
+    }
+    memref.copy %b, %y : memref<1024xi8> to memref<1024xi8>
+    return
+  }
+}
+
+// -----
+
+// A result of half the rows follows its input forwards. Tasks have no order.
+
+#model = {arena_bytes = 0 : i64, live_bytes = 0 : i64, weight_bytes = 0 : i64, name = "forwards",
+  inputs = [], outputs = [], edges = []}
+
+// CHECK: {bytes = 1024 : i64, {{[^}]*}}offset = 0 : i64}, {bytes = 512 : i64, {{[^}]*}}offset = 0 : i64}, {bytes = 512 : i64, {{[^}]*}}offset = 512 : i64}
+// CHECK-SAME: qopt.model = {arena_bytes = 1088 : i64
+module attributes {qopt.model = #model} {
+  // CHECK-LABEL: func.func @forwards
+  // CHECK-NOT: affine.apply
+  // CHECK: return
+  func.func @forwards(%x: memref<1024xi8>, %y: memref<512xi8>) {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %n = arith.constant 512 : index
+    %a = memref.alloc() : memref<1024xi8>
+    %b = memref.alloc() : memref<512xi8>
+    %c = memref.alloc() : memref<512xi8>
+    memref.copy %x, %a : memref<1024xi8> to memref<1024xi8>
+    scf.for %i = %zero to %n step %one {
+      %v = memref.load %a[%i] : memref<1024xi8>
+      memref.store %v, %b[%i] : memref<512xi8>
+    }
+    scf.for %i = %zero to %n step %one {
+      %v = memref.load %b[%i] : memref<512xi8>
+      memref.store %v, %c[%i] : memref<512xi8>
+    } {qopt.tasks = 2 : i64}
+    memref.copy %c, %y : memref<512xi8> to memref<512xi8>
+    return
+  }
+}
+
+// -----
+
 #model = {arena_bytes = 0 : i64, live_bytes = 0 : i64, weight_bytes = 0 : i64, name = "dynamic",
   inputs = [], outputs = [], edges = []}
 

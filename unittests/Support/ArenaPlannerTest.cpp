@@ -61,6 +61,28 @@ TEST(ArenaPlanner, TightestGapIsTaken) {
   EXPECT_EQ(plan.bytes, plan.liveBytes);
 }
 
+TEST(ArenaPlanner, SharedMemoryKeepsItsDistance) {
+  // The second is written from its start while the first is read: 100 bytes
+  // ahead, 128 with the alignment. Or from its end, with the first at most 70
+  // bytes into it.
+  BufferLifetime buffers[] = {{640, 0, 1}, {640, 1, 2}};
+  ArenaPlan plan = planArena(buffers, 64, BufferSharing{0, 1, -100, 640});
+  EXPECT_EQ(plan.offsets[0] - plan.offsets[1], 128);
+  EXPECT_EQ(plan.bytes, 768);
+  EXPECT_EQ(plan.liveBytes, 1280);
+  plan = planArena(buffers, 64, BufferSharing{0, 1, -640, 70});
+  EXPECT_EQ(plan.offsets[1] - plan.offsets[0], 128);
+  EXPECT_EQ(plan.bytes, 768);
+}
+
+TEST(ArenaPlanner, OthersStayApart) {
+  // What lives beside the two shares with neither.
+  BufferLifetime buffers[] = {{640, 0, 1}, {640, 1, 2}, {640, 0, 2}};
+  ArenaPlan plan = planArena(buffers, 64, BufferSharing{0, 1, -64, 640});
+  EXPECT_EQ(plan.offsets[0] - plan.offsets[1], 64);
+  EXPECT_EQ(plan.bytes, 1344);
+}
+
 TEST(ArenaPlanner, RandomLifetimesAreValidAndTight) {
   std::mt19937 random(7);
   for (int round = 0; round < 200; ++round) {

@@ -17,7 +17,8 @@ def AssignSchedulePass : Pass<"qopt-assign-schedule", "::mlir::func::FuncOp"> {
     `qopt.schedule`: kernel, lanes, tile sizes and loop order, chosen by a
     static cost model from the target's description and the shapes. A root that
     already has one keeps it, so a schedule can be written by hand. For several
-    threads, the outermost loop of a nest that is long enough is cut into tasks.
+    threads, a dimension of a nest that costs enough is cut into tasks, each of
+    which goes through all loops with its share.
 
     Expects static shapes on tensors. Operations that code generation does not
     understand are in no region and stay as they are.
@@ -75,7 +76,7 @@ def PlaceResultsPass : Pass<"qopt-place-results", "::mlir::func::FuncOp"> {
   let summary = "Let producers write into padded and concatenated buffers";
   let description = [{
     ```
-    pad(x)        -> border filled once; x is computed into the interior
+    pad(x)        -> x is computed into the interior, then the border filled
     concat(x, y)  -> x and y are computed into their parts
     ```
     `tensor.pad` and `tensor.concat` become `tensor.insert_slice`, and the

@@ -24,7 +24,8 @@ namespace qopt {
 ///                  tile = array<i64: 1, 1, 8, 32>, order = array<i64: 3, 0, 1,
 ///                  2>}
 /// ```
-/// With several tasks also `tasks = 2 : i64`, for a GPU `threads = 256 : i64`.
+/// With several tasks also `tasks = 2 : i64, task_dim = 1 : i64`, for a GPU
+/// `threads = 256 : i64`.
 /// Dimensions are those of the root's result.
 struct Schedule {
   enum class Kernel {
@@ -62,9 +63,10 @@ struct Schedule {
   int64_t unroll = 1;
   /// Loops over tiles, outermost first.
   llvm::SmallVector<int64_t> order;
-  /// Into how many tasks, that may run at the same time, the iterations of the
-  /// outermost loop are shared out.
+  /// Into how many tasks, that may run at the same time, the tiles along
+  /// `taskDim` are shared out; each goes through all loops with its share.
   int64_t tasks = 1;
+  int64_t taskDim = -1;
   /// For a GPU: tiles, one for each thread, that make a thread block; 0 on
   /// other targets. Tiles then divide the result, and `order` is not read.
   int64_t threads = 0;

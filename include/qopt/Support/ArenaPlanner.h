@@ -26,21 +26,34 @@ struct BufferLifetime {
   }
 };
 
+/// Two buffers of which `to` is written while `from` is read: the lifetimes
+/// overlap, and still they may share memory if
+///
+///   offset(to) - offset(from) <= atMost  or  >= atLeast      bytes
+///
+/// so that no byte is overwritten before it has been read.
+struct BufferSharing {
+  size_t from = 0, to = 0;
+  int64_t atMost = 0, atLeast = 0;
+};
+
 struct ArenaPlan {
   /// One per buffer, in the order given, multiples of the alignment.
   llvm::SmallVector<int64_t> offsets;
   /// End of the highest buffer, a multiple of the alignment.
   int64_t bytes = 0;
-  /// The largest sum of aligned sizes that are live in one step: no plan can
-  /// be smaller.
+  /// The largest sum of aligned sizes that are live in one step: no plan in
+  /// which no buffers share can be smaller.
   int64_t liveBytes = 0;
 };
 
 /// Packs the buffers so that those whose lifetimes overlap do not overlap in
-/// memory. The result depends on the input only; it is the best of a few
-/// greedy orders, each of which puts every buffer into the tightest gap that
-/// the buffers placed before it leave.
-ArenaPlan planArena(llvm::ArrayRef<BufferLifetime> buffers, int64_t alignment);
+/// memory, but for what `sharings` allow, at most one for two buffers. The
+/// result depends on the input only; it is the best of a few greedy orders,
+/// each of which puts every buffer into the tightest gap that the buffers
+/// placed before it leave.
+ArenaPlan planArena(llvm::ArrayRef<BufferLifetime> buffers, int64_t alignment,
+                    llvm::ArrayRef<BufferSharing> sharings = {});
 
 } // namespace qopt
 

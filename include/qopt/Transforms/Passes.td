@@ -321,7 +321,15 @@ def PlanMemoryPass : Pass<"qopt-plan-memory", "::mlir::ModuleOp"> {
     are multiples of 64; 64 bytes of slack follow the highest buffer.
 
     An elementwise operation may write its result over an operand that dies
-    there.
+    there. So may a nest that has read what it overwrites:
+    ```
+    a  [--------]            rows of a are read from the left,
+    b     [-------------]    those of b written from the right
+    ```
+    How far apart the two must be is computed from the addresses and the order
+    of all accesses, for the outermost loop forwards and backwards; it then runs
+    in the direction that the plan relies on. Only where the arena gets smaller,
+    and not in loops that are shared out among tasks or threads.
 
     Writes the arena's size, the largest live set and the weight bytes into
     `qopt.model`, and the map of buffers into `qopt.arena_map`.
@@ -330,7 +338,8 @@ def PlanMemoryPass : Pass<"qopt-plan-memory", "::mlir::ModuleOp"> {
     model's function only. Guarantees that no allocation is left.
   }];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::memref::MemRefDialect"
   ];
 }
 

@@ -456,7 +456,15 @@ void AmxConfigurer::release() {
 /// each for their operands. Otherwise, a body is configured piece by piece.
 void AmxConfigurer::configureNest(Operation *op) {
   SmallVector<TileDotOp> dots;
-  op->walk([&](TileDotOp dot) { dots.push_back(dot); });
+  bool hasCalls = false;
+  op->walk([&](Operation *inner) {
+    hasCalls |= isa<CallOpInterface>(inner);
+    if (auto dot = dyn_cast<TileDotOp>(inner))
+      dots.push_back(dot);
+  });
+  // Who is called, such as a task, leaves its own tiles behind, or none.
+  if (hasCalls)
+    current.clear();
   if (dots.empty())
     return;
   SmallVector<TileShape> shapes;
@@ -466,7 +474,7 @@ void AmxConfigurer::configureNest(Operation *op) {
   SmallVector<OperandTiles> tiles{OperandTiles()};
   if (shapes.size() == 2 && shapes[0].first == shapes[1].first)
     tiles = {{4, 1, 6, 1}, {5, 1, 7, 1}};
-  if (shapes.size() == tiles.size()) {
+  if (shapes.size() == tiles.size() && !hasCalls) {
     for (TileDotOp dot : dots)
       operands[dot] = tiles[llvm::find(shapes, shapeOf(dot)) - shapes.begin()];
     TileConfiguration bytes = configurationOf(shapes, tiles);
