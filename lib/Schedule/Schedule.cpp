@@ -29,7 +29,8 @@ namespace qopt {
 //===----------------------------------------------------------------------===//
 
 static constexpr StringLiteral kKernelNames[] = {
-    "vector", "dot", "matrix-dot", "depthwise-dot", "tile-dot", "mma"};
+    "vector",        "dot",      "matrix-dot", "across-dot",
+    "depthwise-dot", "tile-dot", "mma"};
 
 DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
   Builder b(context);
@@ -73,6 +74,9 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
   if (schedule.kernel == Schedule::Kernel::MatrixDot && schedule.lanes != 4)
     return root->emitOpError("expects 4 lanes for two rows by two channels, "
                              "got ")
+           << schedule.lanes;
+  if (schedule.kernel == Schedule::Kernel::AcrossDot && schedule.lanes != 1)
+    return root->emitOpError("expects 1 lane for sums of whole vectors, got ")
            << schedule.lanes;
   SmallVector<int64_t> sorted = llvm::to_vector(schedule.order);
   llvm::sort(sorted);
@@ -417,7 +421,7 @@ double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
   double steps = member->trips;
   double loads = 0.5 * rows + blocks;
   if (useDot) {
-    steps /= 4;
+    steps /= form.stepBytes();
     products = form.instructions(rows, blocks);
     loads = form.loads(rows, blocks);
     // Lanes come from loads that take turns with the products.
@@ -646,13 +650,13 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
   DotShape shape;
   shape.lanes = schedule.lanes;
   shape.pairBound = 0;
-  int64_t dots = 0, depth = 0;
+  int64_t dots = 0, depth = std::numeric_limits<int64_t>::max();
   for (const Member &member : members) {
     std::optional<DotContraction> dot = matchDotContraction(member.op);
     if (!dot || !dotAlong(member, schedule.laneDim))
       continue;
     ++dots;
-    depth = dot->depth();
+    depth = std::min(depth, dot->depth());
     shape.unsignedA = dot->lhsUnsigned;
     shape.unsignedB = dot->weightsUnsigned;
     DotShape assumed = shape;
@@ -666,6 +670,7 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
     return type.getDimSize(dim) > 1;
   });
   shape.canPairRows = dots == 1 && depth >= 8 && hasRows;
+  shape.isDeep = depth >= 16;
   form = DotForm::choose(target, shape);
   if (form.needsPairBound())
     schedule.pairSteps = form.steps;
@@ -673,13 +678,15 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
   schedule.flipLhs = form.flipsA;
 }
 
-/// Rows can be paired where a tile has several.
+/// Rows can be paired where a tile has several. Other forms have one kernel.
 void ScheduleChooser::chooseKernel(Schedule &schedule) const {
   int64_t rows = 1;
   for (auto [dim, n] : llvm::enumerate(schedule.tile))
     rows *= int64_t(dim) == schedule.laneDim ? 1 : n;
   if (form.kind == DotForm::Kind::Matrix && rows > 1)
     schedule.kernel = Schedule::Kernel::MatrixDot;
+  if (form.kind == DotForm::Kind::Across)
+    schedule.kernel = Schedule::Kernel::AcrossDot;
 }
 
 /// How a lane's dot product is made in vectors of all widths that groups of

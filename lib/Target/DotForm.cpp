@@ -59,6 +59,11 @@ DotForm DotForm::choose(const TargetInfo &target, const DotShape &shape) {
     form.kind = Kind::Quads;
     return form;
   }
+  if (target.hasMve && shape.lanes == 1 && shape.isDeep && !shape.unsignedB) {
+    form.kind = Kind::Across;
+    form.flipsA = shape.unsignedA;
+    return form;
+  }
   if (target.arch == TargetInfo::Arch::CortexM && shape.lanes == 1) {
     form.kind = target.hasDsp ? Kind::RegisterPairs : Kind::ScalarProducts;
     return form;
@@ -98,6 +103,9 @@ double DotForm::instructions(int64_t rows, int64_t blocks) const {
   case Kind::WidePairs:
     // Two products, two additions; activations go to all lanes first.
     return 4 * tile + rows;
+  case Kind::Across:
+    // A load for each side, and a flip.
+    return tile + rows * (1.0 + flipsA) + blocks;
   case Kind::RegisterPairs:
     // Two products; a load and two extensions for each word.
     return 2 * tile + 3 * rows + 3 * blocks;
@@ -137,6 +145,10 @@ int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
   case Kind::WidePairs:
     // Activations, also in all lanes, weights, four products, 0x80.
     return accumulators + 2 * rows + blocks + 5;
+  case Kind::Across:
+    // Sums take every second of the core's registers; the others hold
+    // addresses.
+    return 2 * accumulators + 1;
   case Kind::RegisterPairs:
     // Weights twice, activations twice, two addresses and a counter.
     return accumulators + 2 * blocks + 2 + 3;

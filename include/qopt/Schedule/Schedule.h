@@ -36,6 +36,10 @@ struct Schedule {
     /// "matrix-dot": the same with two rows of activations at a time, eight
     /// bytes deep; weights lie in blocks as wide as the tile.
     MatrixDot,
+    /// "across-dot": the same with sixteen bytes of one channel at a time,
+    /// whose
+    /// products a vector adds up to one sum. There is one lane.
+    AcrossDot,
     /// "depthwise-dot": a depthwise contraction goes through `qopt.dot` on
     /// interleaved pixels; four vectors at a time are one group of lanes.
     DepthwiseDot,
@@ -78,7 +82,13 @@ struct Schedule {
 
   bool usesDots() const {
     return kernel == Kernel::Dot || kernel == Kernel::MatrixDot ||
-           kernel == Kernel::TileDot;
+           kernel == Kernel::AcrossDot || kernel == Kernel::TileDot;
+  }
+  /// Bytes of one channel in one step of a dot.
+  int64_t stepBytes() const {
+    return kernel == Kernel::MatrixDot   ? 8
+           : kernel == Kernel::AcrossDot ? 16
+                                         : 4;
   }
 
   mlir::DictionaryAttr toAttr(mlir::MLIRContext *context) const;

@@ -28,6 +28,8 @@ struct DotShape {
   int64_t pairBound = 256;
   /// Two rows of activations can be multiplied at once, eight bytes deep.
   bool canPairRows = false;
+  /// At least sixteen bytes of one channel follow one another.
+  bool isDeep = false;
 };
 
 struct DotForm {
@@ -48,6 +50,9 @@ struct DotForm {
     /// `smlad` on the even and the odd bytes of a register, extended to 16
     /// bits.
     RegisterPairs,
+    /// One instruction adds the sixteen products of two vectors to a register
+    /// (`vmladava`).
+    Across,
     /// Plain vector arithmetic in 32 bits.
     Products,
     /// The same in one lane: bytes are loaded one by one.
@@ -63,6 +68,9 @@ struct DotForm {
   bool flipsA = false;
   /// Steps whose activations are read at once and taken from their lanes.
   int64_t stepsPerRead = 1;
+
+  /// Bytes of one channel in one step.
+  int64_t stepBytes() const { return kind == Kind::Across ? 16 : 4; }
 
   /// What computes a step of a contraction's tile.
   static DotForm choose(const TargetInfo &target, const DotShape &shape);

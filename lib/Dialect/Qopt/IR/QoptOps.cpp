@@ -590,8 +590,8 @@ LogicalResult DotOp::verify() {
   int64_t lanes = cast<VectorType>(getAcc().getType()).getNumElements();
   int64_t bytes = cast<VectorType>(getA().getType()).getNumElements();
   if (getA().getType() != getB().getType() ||
-      (bytes != 4 * lanes && bytes != 8 * lanes))
-    return emitOpError("expects a and b of one type with 4 or 8 times the ")
+      (bytes != 4 * lanes && bytes != 8 * lanes && bytes != 16 * lanes))
+    return emitOpError("expects a and b of one type with 4, 8 or 16 times the ")
            << lanes << " lanes of the accumulator, got " << getA().getType()
            << " and " << getB().getType();
   // qopt_dot_c2
