@@ -67,9 +67,10 @@ private:
   bool flips(const DotContraction &dot) const {
     return schedule.flipLhs && dot.lhsUnsigned;
   }
-  /// Channels in one block of packed weights.
+  /// Channels in one block of packed weights. A block as wide as the tile is
+  /// one stream.
   int64_t packedChannels() const {
-    return schedule.kernel == Schedule::Kernel::MatrixDot
+    return schedule.stepBytes() > 4
                ? llvm::alignTo(schedule.tile[schedule.laneDim], schedule.lanes)
                : kPackedChannels;
   }

@@ -148,7 +148,7 @@ int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
   case Kind::Across:
     // Sums take every second of the core's registers; the others hold
     // addresses.
-    return 2 * accumulators + 1;
+    return 3 * accumulators + 1;
   case Kind::RegisterPairs:
     // Weights twice, activations twice, two addresses and a counter.
     return accumulators + 2 * blocks + 2 + 3;
