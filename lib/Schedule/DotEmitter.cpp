@@ -273,10 +273,15 @@ static bool isWholeRead(const DotContraction &dot, int64_t step,
          step / bytes * bytes + bytes <= dot.depth();
 }
 
-/// Four neighbouring bytes, repeated in every lane.
+/// Four neighbouring bytes, repeated in every lane; sixteen where that is a
+/// step.
 Value DotEmitter::dotActivation(const DotContraction &dot,
                                 const Position &loops, AffineExpr offset,
                                 int64_t step) {
+  if (schedule.kernel == Schedule::Kernel::AcrossDot) {
+    Position at = activationAt(dot, loops, offset, step);
+    return access.readRun(activations[dot.op], at, dot.stepBytes);
+  }
   int64_t bytes = 4 * schedule.stepsPerRead;
   if (schedule.stepsPerRead == 1 || !isWholeRead(dot, step, bytes)) {
     Position at = activationAt(dot, loops, offset, step);
@@ -335,7 +340,8 @@ Value DotEmitter::dotWeights(const DotContraction &dot, const Position &loops,
   for (unsigned loop : dot.segmentLoops)
     index.push_back(loops.index[loop]);
   index.push_back(row);
-  int64_t bytes = schedule.lanes * 4;
+  bool isAcross = schedule.kernel == Schedule::Kernel::AcrossDot;
+  int64_t bytes = schedule.lanes * (isAcross ? dot.stepBytes : 4);
   index.push_back((channel % packedChannels()) * dot.stepBytes + part * bytes +
                   lane);
   Value weights = access.toVector(access.read(tensor, {index, bytes}), bytes);

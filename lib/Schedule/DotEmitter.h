@@ -62,9 +62,10 @@ private:
   mlir::Value packedConstant(const DotContraction &dot);
   mlir::Value dotWeights(const DotContraction &dot, const Position &loops,
                          mlir::AffineExpr row, unsigned half, int64_t part = 0);
-  /// Channels in one block of packed weights.
+  /// Channels in one block of packed weights. A block as wide as the tile is
+  /// one stream.
   int64_t packedChannels() const {
-    return schedule.kernel == Schedule::Kernel::MatrixDot
+    return schedule.stepBytes() > 4
                ? llvm::alignTo(schedule.tile[schedule.laneDim], schedule.lanes)
                : kPackedChannels;
   }

@@ -150,8 +150,7 @@ FailureOr<Value> NestEmitter::run() {
   for (Operation *op : region.ops)
     if (std::optional<DotContraction> dot = matchDotContraction(op);
         schedule.usesDots() && dot && !region.producerOf(dot->lhs)) {
-      if (schedule.kernel == Schedule::Kernel::MatrixDot)
-        dot->stepBytes = 8;
+      dot->stepBytes = schedule.stepBytes();
       dots.insert({op, *dot});
     } else if (std::optional<DepthwiseDot> taps = matchDepthwiseDot(op);
                schedule.kernel == Schedule::Kernel::DepthwiseDot && taps &&

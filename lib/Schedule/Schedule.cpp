@@ -29,8 +29,8 @@ namespace qopt {
 //===----------------------------------------------------------------------===//
 
 static constexpr StringLiteral kKernelNames[] = {
-    "vector",        "dot",      "matrix-dot", "split-dot",
-    "depthwise-dot", "tile-dot", "mma"};
+    "vector",     "dot",           "matrix-dot", "split-dot",
+    "across-dot", "depthwise-dot", "tile-dot",   "mma"};
 
 DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
   Builder b(context);
@@ -78,6 +78,9 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
   if (schedule.kernel == Schedule::Kernel::SplitDot && schedule.lanes % 2 != 0)
     return root->emitOpError("expects an even number of lanes for split sums, "
                              "got ")
+           << schedule.lanes;
+  if (schedule.kernel == Schedule::Kernel::AcrossDot && schedule.lanes != 1)
+    return root->emitOpError("expects 1 lane for sums of whole vectors, got ")
            << schedule.lanes;
   SmallVector<int64_t> sorted = llvm::to_vector(schedule.order);
   llvm::sort(sorted);
@@ -427,7 +430,7 @@ double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
   double steps = member->trips;
   double loads = 0.5 * rows + blocks;
   if (useDot) {
-    steps /= 4;
+    steps /= form.stepBytes();
     products = form.instructions(rows, blocks);
     loads = form.loads(rows, blocks);
     // Lanes come from loads that take turns with the products.
@@ -675,13 +678,13 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
   constexpr int64_t kLeastProducts = 32;
   shape.canSplitSums =
       numReductions() == 1 && heaviest()->trips >= kLeastProducts;
-  int64_t dots = 0, depth = 0;
+  int64_t dots = 0, depth = std::numeric_limits<int64_t>::max();
   for (const Member &member : members) {
     std::optional<DotContraction> dot = matchDotContraction(member.op);
     if (!dot || !dotAlong(member, schedule.laneDim))
       continue;
     ++dots;
-    depth = dot->depth();
+    depth = std::min(depth, dot->depth());
     shape.unsignedA = dot->lhsUnsigned;
     shape.unsignedB = dot->weightsUnsigned;
     DotShape assumed = shape;
@@ -699,13 +702,14 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
     return type.getDimSize(dim) > 1;
   });
   shape.canPairRows = dots == 1 && depth >= 8 && hasRows;
+  shape.isDeep = depth >= kAcrossBytes;
   form = DotForm::choose(target, shape);
   if (form.needsPairBound() || form.needsByteBound())
     schedule.pairSteps = form.steps;
   schedule.stepsPerRead = form.stepsPerRead;
 }
 
-/// Rows can be paired where a tile has several; sums can always be split.
+/// Rows can be paired where a tile has several. Other forms have one kernel.
 void ScheduleChooser::chooseKernel(Schedule &schedule) const {
   int64_t rows = 1;
   for (auto [dim, n] : llvm::enumerate(schedule.tile))
@@ -714,6 +718,8 @@ void ScheduleChooser::chooseKernel(Schedule &schedule) const {
     schedule.kernel = Schedule::Kernel::MatrixDot;
   if (form.kind == DotForm::Kind::StepSums)
     schedule.kernel = Schedule::Kernel::SplitDot;
+  if (form.kind == DotForm::Kind::Across)
+    schedule.kernel = Schedule::Kernel::AcrossDot;
 }
 
 /// How a lane's dot product is made in vectors of all widths that groups of

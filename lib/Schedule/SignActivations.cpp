@@ -36,14 +36,17 @@ constexpr int32_t kOffset = 128;
 /// Whether the target multiplies the activations of `op` only when signed.
 bool wantsSigned(Operation *op, const TargetInfo &target) {
   std::optional<LowBitContraction> dot;
-  if (std::optional<DotContraction> match = matchDotContraction(op))
+  bool isDeep = false;
+  if (std::optional<DotContraction> match = matchDotContraction(op)) {
     dot = *match;
-  else if (std::optional<DepthwiseDot> match = matchDepthwiseDot(op))
+    isDeep = match->depth() >= kAcrossBytes;
+  } else if (std::optional<DepthwiseDot> match = matchDepthwiseDot(op))
     dot = *match;
   if (!dot)
     return false;
   DotShape shape;
   shape.lanes = target.lanes(32);
+  shape.isDeep = isDeep;
   shape.unsignedA = dot->lhsUnsigned;
   shape.unsignedB = dot->weightsUnsigned;
   // What its weights allow is for the schedule to find out.

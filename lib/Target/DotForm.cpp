@@ -66,6 +66,11 @@ DotForm DotForm::choose(const TargetInfo &target, const DotShape &shape) {
     form.kind = Kind::Quads;
     return form;
   }
+  if (target.hasMve && shape.lanes == 1 && shape.isDeep && !shape.unsignedB) {
+    form.kind = Kind::Across;
+    form.flipsA = shape.unsignedA;
+    return form;
+  }
   if (target.arch == TargetInfo::Arch::CortexM && shape.lanes == 1) {
     form.kind = target.hasDsp ? Kind::RegisterPairs : Kind::ScalarProducts;
     return form;
@@ -106,6 +111,9 @@ double DotForm::instructions(int64_t rows, int64_t blocks) const {
   case Kind::StepSums:
     // For each half a product, and an addition for all steps together.
     return 2 * tile * (1 + 1.0 / steps) + rows;
+  case Kind::Across:
+    // A load for each side.
+    return tile + rows + blocks;
   case Kind::RegisterPairs:
     // Two products; a load and two extensions for each word.
     return 2 * tile + 3 * rows + 3 * blocks;
@@ -148,6 +156,10 @@ int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
   case Kind::StepSums:
     // Activations in all lanes, and weights, of all steps; products.
     return 2 * accumulators + steps * rows + steps * blocks + 2;
+  case Kind::Across:
+    // Sums take every second of the core's registers; the others hold
+    // addresses.
+    return 3 * accumulators + 1;
   case Kind::RegisterPairs:
     // Weights twice, activations twice, two addresses and a counter.
     return accumulators + 2 * blocks + 2 + 3;

@@ -203,16 +203,18 @@ static Expected<std::unique_ptr<Module>> translate(mlir::ModuleOp module,
                                    StringRef(message).trim().split('\n').first);
 }
 
+/// With Helium, LLVM 22's vectorizers spill more than they save, and code that
+/// reads beyond its constants was seen.
 static void optimize(Module &module, TargetMachine &machine,
-                     const EmitOptions &options) {
+                     const TargetInfo &target, const EmitOptions &options) {
   LoopAnalysisManager loopAnalyses;
   FunctionAnalysisManager functionAnalyses;
   CGSCCAnalysisManager callGraphAnalyses;
   ModuleAnalysisManager moduleAnalyses;
   PipelineTuningOptions tuning;
-  tuning.LoopVectorization = options.loopVectorize;
-  tuning.LoopInterleaving = options.loopVectorize;
-  tuning.SLPVectorization = options.slpVectorize;
+  tuning.LoopVectorization = options.loopVectorize && !target.hasMve;
+  tuning.LoopInterleaving = tuning.LoopVectorization;
+  tuning.SLPVectorization = options.slpVectorize && !target.hasMve;
   PassBuilder builder(&machine, tuning);
   functionAnalyses.registerPass([&] {
     return TargetLibraryAnalysis(getLibrary(machine.getTargetTriple()));
@@ -536,7 +538,7 @@ static Expected<std::string> emitKernels(const ModelVersion &version,
   for (Function &function : **code)
     if (!function.isDeclaration())
       annotateKernel(function, info);
-  optimize(**code, **machine, options);
+  optimize(**code, **machine, version.target, options);
   if (kind != CodeKind::LlvmIr)
     return generateCode(**code, **machine, CodeGenFileType::AssemblyFile);
   std::string text;
@@ -579,7 +581,7 @@ Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
   (*code)->setSourceFileName(info->name);
   addInfoFunction(**code, *info);
   prepareFirmware(**code, base);
-  optimize(**code, **machine, options);
+  optimize(**code, **machine, base, options);
 
   if (kind == CodeKind::LlvmIr) {
     std::string text;

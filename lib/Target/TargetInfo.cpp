@@ -64,9 +64,8 @@ static constexpr Row kRows[] = {
     {"cortex-m3", kCortexM, "cortex-m3", "", 32, 13, ""},
     {"cortex-m4", kCortexM, "cortex-m4", "", 32, 13, ""},
     {"cortex-m7", kCortexM, "cortex-m7", "", 32, 13, ""},
-    // Without Helium: LLVM 22's vectorizers spill more there than they save,
-    // and code that reads beyond its constants was seen.
-    {"cortex-m55", kCortexM, "cortex-m55", "-mve", 32, 13, ""},
+    // One lane as well: Helium is for products, which end in core registers.
+    {"cortex-m55", kCortexM, "cortex-m55", "", 32, 13, ""},
     // Vectors are what one thread computes and four bytes of its lanes; the
     // features are the version of PTX. Kernels need the driver, not the host.
     {"sm_90", kGpu, "sm_90", "+ptx78", 128, 32, ""},
@@ -157,6 +156,7 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
     // The cores with an FPU here are those with the DSP extension.
     info.hasFloat = info.name != "cortex-m0" && info.name != "cortex-m3";
     info.hasDsp = info.hasFloat;
+    info.hasMve = info.name == "cortex-m55";
   }
   if (row.arch == kWasm)
     info.indexBits = 32;

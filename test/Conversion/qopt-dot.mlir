@@ -7,6 +7,7 @@
 // RUN: qopt-opt %s --convert-qopt-dot=target=portable | FileCheck %s --check-prefixes=CHECK,PORTABLE
 // RUN: qopt-opt %s --convert-qopt-dot=target=cortex-m4 | FileCheck %s --check-prefixes=CHECK,DSP
 // RUN: qopt-opt %s --convert-qopt-dot=target=cortex-m3 | FileCheck %s --check-prefixes=CHECK,SCALAR
+// RUN: qopt-opt %s --convert-qopt-dot=target=cortex-m55 | FileCheck %s --check-prefixes=CHECK,DSP,MVE
 // RUN: not qopt-opt %s --convert-qopt-dot=target=z80 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 
 // UNKNOWN: z80
@@ -214,4 +215,26 @@ func.func @not_together(%acc: vector<8xi32>, %a: vector<32xi8>, %b: vector<32xi8
 func.func @one_lane(%acc: vector<1xi32>, %a: vector<4xi8>, %b: vector<4xi8>) -> vector<1xi32> {
   %r = qopt.dot %acc, %a, %b unsigned_a : vector<1xi32>, vector<4xi8>, vector<4xi8>
   return %r : vector<1xi32>
+}
+
+// Sixteen products for one sum: of signed bytes, or of activations that become
+// signed beside what that takes away. Other targets and signs compute it.
+// CHECK-LABEL: func.func @across
+// CHECK-SAME: %[[ACC:.*]]: vector<1xi32>, %[[A:.*]]: vector<16xi8>, %[[B:.*]]: vector<16xi8>
+// MVE: %[[SUM:.*]] = vector.extract %[[ACC]][0]
+// MVE: %[[R:.*]] = llvm.call_intrinsic "llvm.arm.mve.vmldava.v16i8"(%[[NO:.*]], %[[NO]], %[[NO]], %[[SUM]], %[[A]], %[[B]])
+// MVE: vector.broadcast %[[R]]
+// MVE: %[[FLIPPED:.*]] = arith.xori %[[A]]
+// MVE: llvm.call_intrinsic "llvm.arm.mve.vmldava.v16i8"({{.*}}%[[FLIPPED]], %[[B]])
+// MVE: llvm.call_intrinsic "llvm.arm.mve.vmldava.v16i8"
+// MVE: arith.subi
+// MVE: arith.extui %[[B]] : vector<16xi8> to vector<16xi32>
+// MVE-NOT: call_intrinsic
+// VNNI-NOT: call_intrinsic
+// VNNI: return
+func.func @across(%acc: vector<1xi32>, %a: vector<16xi8>, %b: vector<16xi8>) -> (vector<1xi32>, vector<1xi32>, vector<1xi32>) {
+  %r = qopt.dot %acc, %a, %b : vector<1xi32>, vector<16xi8>, vector<16xi8>
+  %s = qopt.dot %acc, %a, %b unsigned_a : vector<1xi32>, vector<16xi8>, vector<16xi8>
+  %t = qopt.dot %acc, %a, %b unsigned_b : vector<1xi32>, vector<16xi8>, vector<16xi8>
+  return %r, %s, %t : vector<1xi32>, vector<1xi32>, vector<1xi32>
 }

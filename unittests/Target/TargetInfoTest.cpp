@@ -176,6 +176,11 @@ TEST(DotForm, FollowsTheTarget) {
   EXPECT_EQ(kind("aarch64+dotprod+i8mm"), DotForm::Kind::Quads);
   EXPECT_EQ(kind("cortex-m3"), DotForm::Kind::ScalarProducts);
   EXPECT_EQ(kind("cortex-m4"), DotForm::Kind::RegisterPairs);
+  EXPECT_EQ(kind("cortex-m55"), DotForm::Kind::RegisterPairs);
+  shape.isDeep = true;
+  EXPECT_EQ(kind("cortex-m4"), DotForm::Kind::RegisterPairs);
+  EXPECT_EQ(kind("cortex-m55"), DotForm::Kind::Across);
+  shape.isDeep = false;
   shape.canPairRows = true;
   EXPECT_EQ(kind("aarch64+dotprod+i8mm"), DotForm::Kind::Matrix);
   shape.pairBound = 255;

@@ -112,8 +112,9 @@ private:
       return "";
     std::string number = std::to_string(k);
     std::string text = "%n" + number + " = arith.constant " +
-                       std::to_string(levels[k].trips) + " : index\nscf.for %i" +
-                       number + " = %zero to %n" + number + " step %one {\n";
+                       std::to_string(levels[k].trips) +
+                       " : index\nscf.for %i" + number + " = %zero to %n" +
+                       number + " step %one {\n";
     for (const Statement &statement : levels[k].before)
       text += printStatement(statement);
     text += printLevel(k + 1);
@@ -153,16 +154,15 @@ int64_t findReach(const std::vector<std::pair<bool, int64_t>> &trace,
   for (size_t i = 0; i < trace.size(); ++i)
     for (size_t j = i + 1; j < trace.size(); ++j)
       if (trace[i].first && !trace[j].first)
-        reach =
-            std::max(reach, sign * (trace[j].second - trace[i].second) + 1);
+        reach = std::max(reach, sign * (trace[j].second - trace[i].second) + 1);
   return reach;
 }
 
 TEST(MemorySharing, DistancesAreThoseOfExecution) {
   MLIRContext context;
-  context.loadDialect<affine::AffineDialect, arith::ArithDialect,
-                      func::FuncDialect, memref::MemRefDialect,
-                      scf::SCFDialect>();
+  context
+      .loadDialect<affine::AffineDialect, arith::ArithDialect,
+                   func::FuncDialect, memref::MemRefDialect, scf::SCFDialect>();
   int reversed = 0;
   for (int seed = 0; seed < 300; ++seed) {
     Nest nest(seed);

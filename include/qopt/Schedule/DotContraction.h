@@ -48,7 +48,8 @@ struct DotContraction : LowBitContraction {
   llvm::SmallVector<unsigned, 2> batchLoops;
 
   int64_t depth() const;
-  /// Bytes of one channel in one step: 4, or 8 where rows are paired.
+  /// Bytes of one channel in one step: 4, 8 where rows are paired, 16 where a
+  /// step is a whole vector.
   int64_t stepBytes = 4;
   /// Steps of `stepBytes` bytes in one segment.
   int64_t steps() const { return (depth() + stepBytes - 1) / stepBytes; }

@@ -40,6 +40,9 @@ struct Schedule {
     /// "split-dot": the same as "dot" with every sum in two lanes, each for two
     /// bytes of every four.
     SplitDot,
+    /// "across-dot": the same as "dot" with sixteen bytes of one channel at a
+    /// time, whose products a vector adds up to one sum. There is one lane.
+    AcrossDot,
     /// "depthwise-dot": a depthwise contraction goes through `qopt.dot` on
     /// interleaved pixels; four vectors at a time are one group of lanes.
     DepthwiseDot,
@@ -80,7 +83,14 @@ struct Schedule {
 
   bool usesDots() const {
     return kernel == Kernel::Dot || kernel == Kernel::MatrixDot ||
-           kernel == Kernel::SplitDot || kernel == Kernel::TileDot;
+           kernel == Kernel::SplitDot || kernel == Kernel::AcrossDot ||
+           kernel == Kernel::TileDot;
+  }
+  /// Bytes of one channel in one step of a dot.
+  int64_t stepBytes() const {
+    return kernel == Kernel::MatrixDot   ? 8
+           : kernel == Kernel::AcrossDot ? 16
+                                         : 4;
   }
 
   mlir::DictionaryAttr toAttr(mlir::MLIRContext *context) const;

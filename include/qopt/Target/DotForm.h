@@ -18,6 +18,9 @@
 
 namespace qopt {
 
+/// Bytes of one channel that one instruction adds to a sum, in the form Across.
+inline constexpr int64_t kAcrossBytes = 16;
+
 /// The two sides of a dot: unsigned or signed bytes, `lanes` sums of four
 /// products.
 struct DotShape {
@@ -32,6 +35,8 @@ struct DotShape {
   bool canSplitSums = false;
   /// Two rows of activations can be multiplied at once, eight bytes deep.
   bool canPairRows = false;
+  /// At least `kAcrossBytes` of one channel follow one another.
+  bool isDeep = false;
 };
 
 struct DotForm {
@@ -50,12 +55,14 @@ struct DotForm {
     /// 16 bits, `sadalp` those sums.
     WidePairs,
     /// `smull` and `smlal` add the products of `steps` steps in 16 bits,
-    /// `sadalp`
-    /// neighbours of those to sums in twice as many lanes.
+    /// `sadalp` neighbours of those to sums in twice as many lanes.
     StepSums,
     /// `smlad` on the even and the odd bytes of a register, extended to 16
     /// bits.
     RegisterPairs,
+    /// One instruction adds the sixteen products of two vectors to a register
+    /// (`vmladava`).
+    Across,
     /// Plain vector arithmetic in 32 bits.
     Products,
     /// The same in one lane: bytes are loaded one by one.
@@ -72,6 +79,9 @@ struct DotForm {
   bool flipsA = false;
   /// Steps whose activations are read at once and taken from their lanes.
   int64_t stepsPerRead = 1;
+
+  /// Bytes of one channel in one step.
+  int64_t stepBytes() const { return kind == Kind::Across ? kAcrossBytes : 4; }
 
   /// What computes a step of a contraction's tile.
   static DotForm choose(const TargetInfo &target, const DotShape &shape);

@@ -62,6 +62,8 @@ struct TargetInfo {
   bool hasAmx = false;
   /// smlad (Cortex-M with the DSP extension): two products of 16 bits.
   bool hasDsp = false;
+  /// vmladava (Cortex-M with Helium): sixteen products of bytes.
+  bool hasMve = false;
   /// sdot/udot and smmla/usdot (Arm).
   bool hasDotProd = false;
   bool hasI8mm = false;

@@ -3,7 +3,7 @@
 
   count_loops.py FILE.s INSTRUCTION
 
-For x86-64 and AArch64. A loop is a run of lines from a label to a jump back to
+For x86-64, AArch64 and Thumb. A loop is a run of lines from a label to a jump back to
 it, innermost if no other label lies between. Of those loops that hold
 INSTRUCTION:
 
@@ -28,6 +28,8 @@ X86 = Syntax("#", re.compile(r"^\s+j\w+\s+(\.L\w+)"),
 ARM = Syntax("//", re.compile(r"^\s+(?:b\.?\w*|cbn?z|tbn?z)\s.*?(\.L\w+)$"),
              re.compile(r"\s+bl?\s+([\w.]+)"), "[sp",
              re.compile(r"^\s+ld(?:r|p|ur|1r?)\s"))
+THUMB = Syntax("@", re.compile(r"^\s+(?:b\w*(?:\.w)?|cbn?z|le)\s.*?(\.L\w+)$"),
+               re.compile(r"\s+bl\s+([\w.]+)"), "[sp", re.compile(r"^\s+v?ldr"))
 
 LABEL = re.compile(r"^(\.L\w+):")
 INSTRUCTION = re.compile(r"^\s+(\{vex\})?\s*[a-z]")
@@ -51,7 +53,7 @@ def main():
     path, name = sys.argv[1:]
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    syntax = X86 if "%rsp" in text or "%rdi" in text else ARM
+    syntax = X86 if "%rsp" in text or "%rdi" in text else THUMB if ".thumb_func" in text else ARM
     lines = [line.split(syntax.comment)[0].rstrip() for line in text.splitlines()]
 
     def dots(loop):

@@ -52,6 +52,7 @@ private:
   Value lowerToDp4a(DotOp op);
   Value lowerToPairSums(ArrayRef<DotOp> chain);
   Value lowerToPairs(DotOp op);
+  Value lowerToAcross(DotOp op);
   Value lowerToRegisterPairs(DotOp op);
   Value lowerToProducts(DotOp op);
   Value lowerToScalarProducts(DotOp op);
@@ -104,6 +105,7 @@ DotForm DotLowering::formOf(DotOp op) const {
   if (!target)
     return DotForm();
   shape.canSplitSums = bytes == 2 * lanes(op);
+  shape.isDeep = bytes == 16 * lanes(op);
   if (bytes == 8 * lanes(op)) {
     shape.canPairRows = true;
     if (!rowsOf(op) || !columnsOf(op))
@@ -118,7 +120,8 @@ DotForm DotLowering::formOf(DotOp op) const {
     shape.byteBound = *op.getByteBound();
   DotForm form = DotForm::choose(*target, shape);
   // The others multiply four bytes a lane, or eight.
-  if (shape.canSplitSums && form.kind != DotForm::Kind::StepSums)
+  if ((shape.canSplitSums && form.kind != DotForm::Kind::StepSums) ||
+      (shape.isDeep && form.kind != DotForm::Kind::Across))
     return DotForm();
   return form;
 }
@@ -180,6 +183,9 @@ void DotLowering::lower(DotOp op) {
     break;
   case DotForm::Kind::Pairs:
     result = lowerToPairs(op);
+    break;
+  case DotForm::Kind::Across:
+    result = lowerToAcross(op);
     break;
   case DotForm::Kind::RegisterPairs:
     result = lowerToRegisterPairs(op);
@@ -401,6 +407,18 @@ Value DotLowering::extend(Location loc, Value bytes, bool isUnsigned,
   if (!isOdd)
     both = arith::ShLIOp::create(b, loc, both, splat(loc, type, 8));
   return arith::ShRSIOp::create(b, loc, both, splat(loc, type, 8));
+}
+
+// dot(acc, a, b) -> vmladava(acc, a, b), signed, added, no lanes exchanged
+Value DotLowering::lowerToAcross(DotOp op) {
+  Location loc = op.getLoc();
+  Type i32 = b.getI32Type();
+  Value sum =
+      vector::ExtractOp::create(b, loc, op.getAcc(), ArrayRef<int64_t>{0});
+  Value no = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
+  sum = call(loc, "llvm.arm.mve.vmldava.v16i8", i32,
+             {no, no, no, sum, op.getA(), op.getB()});
+  return vector::BroadcastOp::create(b, loc, op.getAcc().getType(), sum);
 }
 
 // dot(acc, a, b) -> smlad(odd(a), odd(b), smlad(even(a), even(b), acc))

@@ -269,7 +269,7 @@ func.func @dot_c2_negative(%acc: vector<16xi32>, %a: vector<64xi8>) -> vector<16
 // -----
 
 func.func @dot_c1(%acc: vector<16xi32>, %a: vector<48xi8>) -> vector<16xi32> {
-  // expected-error @below {{expects a and b of one type with 2, 4 or 8 times the 16 lanes of the accumulator, got 'vector<48xi8>' and 'vector<48xi8>'}}
+  // expected-error @below {{expects a and b of one type with 2, 4, 8 or 16 times the 16 lanes of the accumulator, got 'vector<48xi8>' and 'vector<48xi8>'}}
   %0 = qopt.dot %acc, %a, %a : vector<16xi32>, vector<48xi8>, vector<48xi8>
   return %0 : vector<16xi32>
 }

@@ -590,8 +590,9 @@ LogicalResult DotOp::verify() {
   int64_t lanes = cast<VectorType>(getAcc().getType()).getNumElements();
   int64_t bytes = cast<VectorType>(getA().getType()).getNumElements();
   if (getA().getType() != getB().getType() ||
-      !llvm::is_contained({2 * lanes, 4 * lanes, 8 * lanes}, bytes))
-    return emitOpError("expects a and b of one type with 2, 4 or 8 times the ")
+      !llvm::is_contained({2 * lanes, 4 * lanes, 8 * lanes, 16 * lanes}, bytes))
+    return emitOpError(
+               "expects a and b of one type with 2, 4, 8 or 16 times the ")
            << lanes << " lanes of the accumulator, got " << getA().getType()
            << " and " << getB().getType();
   // qopt_dot_c2

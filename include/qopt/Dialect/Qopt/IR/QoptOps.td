@@ -334,8 +334,8 @@ def Qopt_DotOp : Qopt_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
     result[l] = acc[l] + sum over j < k of ext(a[l * k + j]) * ext(b[l * k + j])
     ```
     in wrapping i32 arithmetic; each side is zero-extended if marked unsigned,
-    else sign-extended. `k` = lanes(a) / lanes(acc), 2, 4 or 8. Each target lowers
-    it to its instruction (`vpdpbusd`, `sdot`, `udot`, `usdot`, `pmaddwd`); the
+    else sign-extended. `k` = lanes(a) / lanes(acc), 2, 4, 8 or 16. Each target
+    lowers it to its instruction (`vpdpbusd`, `sdot`, `udot`, `usdot`, `pmaddwd`, `vmladava`); the
     portable lowering is plain vector arithmetic and is the oracle for the others.
 
     `pair_bound` is a promise about `b`, made where its values are known: in
@@ -346,8 +346,8 @@ def Qopt_DotOp : Qopt_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
     products with signed bytes add up in 16 bits: `2 * 128 * 127 < 2^15`.
 
     Constraints:
-    - (C1) `a` and `b` have the same type: a 1-D vector of i8 with 2, 4 or 8 times
-      as many lanes as `acc`.
+    - (C1) `a` and `b` have the same type: a 1-D vector of i8 with 2, 4, 8 or 16
+      times as many lanes as `acc`.
     - (C2) `pair_bound` is in [0, 510], `byte_bound` in [0, 255].
 
     ```mlir
