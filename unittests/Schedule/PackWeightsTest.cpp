@@ -182,18 +182,34 @@ TEST(PackWeights, StepsOfEightBytes) {
                                         0,  0,  0,  0,  0,  0,  18, 19}));
 }
 
+// Steps of sixteen bytes, two channels a block: the second step reads the last
+// sixteen of eighteen bytes, of which fourteen are done.
+TEST(PackWeights, WholeVectors) {
+  std::vector<int64_t> shape;
+  auto weight = [](int64_t o, int64_t k) { return 40 * o + k; };
+  std::vector<int8_t> bytes = pack(3, 18, 8, 2, weight, shape, nullptr, 16);
+  EXPECT_EQ(shape, (std::vector<int64_t>{2, 2, 32}));
+  ASSERT_EQ(bytes.size(), 128u);
+  for (int64_t o = 0; o < 4; ++o)
+    for (int64_t k = 0; k < 16; ++k) {
+      const int8_t *step = &bytes[o / 2 * 64 + o % 2 * 16];
+      EXPECT_EQ(step[k], o < 3 ? weight(o, k) : 0);
+      EXPECT_EQ(step[32 + k], o < 3 && k >= 14 ? weight(o, k + 2) : 0);
+    }
+}
+
 // 128 times what a channel's weights add up to, however they are packed.
 TEST(PackWeights, FlipCorrections) {
   std::vector<int64_t> shape;
   std::vector<int32_t> corrections;
   auto weight = [](int64_t o, int64_t k) { return (o + 2) * (k - 1) % 7; };
   for (int64_t bits : {4, 8})
-    for (int64_t stepBytes : {4, 8}) {
-      pack(3, 10, bits, 2, weight, shape, nullptr, stepBytes, &corrections);
+    for (int64_t stepBytes : {4, 8, 16}) {
+      pack(3, 20, bits, 2, weight, shape, nullptr, stepBytes, &corrections);
       ASSERT_EQ(corrections.size(), 4u);
       for (int64_t o = 0; o < 3; ++o) {
         int64_t sum = 0;
-        for (int64_t k = 0; k < 10; ++k)
+        for (int64_t k = 0; k < 20; ++k)
           sum += weight(o, k);
         EXPECT_EQ(corrections[o], 128 * sum) << bits << " " << stepBytes;
       }

@@ -77,8 +77,9 @@ def ConvertQoptDotPass : Pass<"convert-qopt-dot"> {
     (`usmmla`). Without one, pairs of products. On x86: `pmaddubsw` where
     `pair_bound` proves that 16 bits hold the sum, of several dots onto one
     accumulator if it can, else `pmaddwd`. On AArch64: `smull` and `addp`, under
-    the same kind of proof. On Cortex-M with DSP: `smlad` on bytes extended to 16
-    bits. Plain arithmetic elsewhere. All forms agree to the bit: sums wrap.
+    the same kind of proof. On Cortex-M: `vmladava` with Helium, or with DSP `smlad`
+    on bytes extended to 16 bits. Plain arithmetic elsewhere. All forms agree to
+    the bit: sums wrap.
 
     `qopt.round_pack` becomes a conversion that rounds to nearest even and two
     narrowings that saturate, on x86 and AArch64; elsewhere a clamp, the addition
