@@ -135,8 +135,8 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
                             : std::end(kKernelNames);
   if (!lanes || !laneDim || !tile || !order || name == std::end(kKernelNames))
     return root->emitOpError("expects a schedule {kernel = \"vector\", "
-                             "\"dot\", \"matrix-dot\", \"depthwise-dot\", "
-                             "\"tile-dot\" or \"mma\", "
+                             "\"dot\", \"matrix-dot\", \"across-dot\", "
+                             "\"depthwise-dot\", \"tile-dot\" or \"mma\", "
                              "lanes, lane_dim, tile, order}, got ")
            << attr;
   Schedule schedule;
