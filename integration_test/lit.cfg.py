@@ -33,6 +33,10 @@ for arch in ("aarch64", "riscv64"):
     if shutil.which(f"qemu-{arch}") and os.path.isdir(f"/usr/{arch}-linux-gnu"):
         config.available_features.add(f"qemu-{arch}")
 
+# Firmware needs no C library.
+if shutil.which("qemu-riscv32"):
+    config.available_features.add("qemu-riscv32")
+
 # Programs for WebAssembly run in Node.js.
 node = shutil.which("node")
 if node and os.path.isdir("/usr/lib/wasm32-wasi"):

@@ -143,6 +143,7 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
   if (!lanes || !laneDim || !tile || !order || name == std::end(kKernelNames))
     return root->emitOpError("expects a schedule {kernel = \"vector\", "
                              "\"dot\", \"matrix-dot\", \"split-dot\", "
+                             "\"across-dot\", "
                              "\"depthwise-dot\", \"tile-dot\" or \"mma\", "
                              "lanes, lane_dim, tile, order}, got ")
            << attr;

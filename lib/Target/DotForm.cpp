@@ -71,7 +71,7 @@ DotForm DotForm::choose(const TargetInfo &target, const DotShape &shape) {
     form.flipsA = shape.unsignedA;
     return form;
   }
-  if (target.arch == TargetInfo::Arch::CortexM && shape.lanes == 1) {
+  if (target.vectorBits == 32 && shape.lanes == 1) {
     form.kind = target.hasDsp ? Kind::RegisterPairs : Kind::ScalarProducts;
     return form;
   }

@@ -134,6 +134,11 @@ std::string qopt::versionSuffix(StringRef target) {
 // The target machine
 //===----------------------------------------------------------------------===//
 
+/// No operating system: code has fixed addresses, and room for it is scarce.
+static bool isFirmware(const TargetInfo &target) {
+  return Triple(target.triple).getOSName() == "none";
+}
+
 Expected<std::unique_ptr<TargetMachine>>
 qopt::createTargetMachine(const TargetInfo &info, unsigned optLevel) {
   InitializeAllTargetInfos();
@@ -156,8 +161,8 @@ qopt::createTargetMachine(const TargetInfo &info, unsigned optLevel) {
                           : optLevel == 2 ? CodeGenOptLevel::Default
                                           : CodeGenOptLevel::Aggressive;
   // Firmware, and modules of WebAssembly.
-  bool hasFixedAddresses = info.arch == TargetInfo::Arch::CortexM ||
-                           info.arch == TargetInfo::Arch::Wasm;
+  bool hasFixedAddresses =
+      isFirmware(info) || info.arch == TargetInfo::Arch::Wasm;
   std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
       triple, info.cpu, info.features, targetOptions,
       hasFixedAddresses ? Reloc::Static : Reloc::PIC_,
@@ -365,7 +370,7 @@ static void shortenMultiplies(Module &module) {
 
 /// What only firmware needs to know.
 static void prepareFirmware(Module &module, const TargetInfo &target) {
-  if (target.arch != TargetInfo::Arch::CortexM)
+  if (!isFirmware(target))
     return;
   if (!target.hasLongMultiply)
     shortenMultiplies(module);
@@ -379,7 +384,8 @@ static void prepareFirmware(Module &module, const TargetInfo &target) {
     }
   // Tag_ABI_VFP_args: no exported function takes floats, so the object goes
   // with either convention for them.
-  module.setModuleInlineAsm(".eabi_attribute 28, 3\n");
+  if (target.arch == TargetInfo::Arch::CortexM)
+    module.setModuleInlineAsm(".eabi_attribute 28, 3\n");
 }
 
 //===----------------------------------------------------------------------===//

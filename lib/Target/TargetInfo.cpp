@@ -74,6 +74,8 @@ static constexpr Row kRows[] = {
     {"aarch64-android", kArm, "generic", "", 128, 32, ""},
     // Registers of 128 bits are the least that V has.
     {"rv64gcv", kPlain, "generic-rv64", "+m,+a,+f,+d,+c,+v", 128, 32, ""},
+    // Firmware: one lane, the core's own registers, and no float.
+    {"riscv32", kPlain, "generic-rv32", "+m,+a,+c", 32, 26, ""},
     // Memory is copied and filled by instructions, so nothing is called. The
     // registers are those of the machines that engines compile for.
     {"wasm32", kWasm, "generic", "+simd128,+bulk-memory", 128, 16, ""},
@@ -119,7 +121,9 @@ static std::string tripleOf(const Row &row) {
   case TargetInfo::Arch::Wasm:
     return "wasm32-unknown-wasi";
   case TargetInfo::Arch::Plain:
-    return "riscv64-unknown-linux-gnu";
+    return StringRef(row.name).starts_with("riscv32")
+               ? "riscv32-unknown-none-elf"
+               : "riscv64-unknown-linux-gnu";
   }
   llvm_unreachable("all architectures are above");
 }
@@ -160,6 +164,11 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   }
   if (row.arch == kWasm)
     info.indexBits = 32;
+  if (info.name == "riscv32") {
+    info.indexBits = 32;
+    info.l1Bytes = info.l2Bytes = 0;
+    info.hasFloat = false;
+  }
   info.hasFma = info.hasFloat && info.name != "x86-64-v2" && row.arch != kWasm;
   info.hasCpAsync = row.arch == kGpu && info.cpu != "sm_75";
   if (info.hasVnni512)
@@ -198,7 +207,9 @@ bool TargetInfo::runsOnHost() const {
 }
 
 bool TargetInfo::hasPrograms() const {
-  return arch != Arch::CortexM && (!Triple(triple).isAndroid() || runsOnHost());
+  Triple machine(triple);
+  return machine.getOSName() != "none" &&
+         (!machine.isAndroid() || runsOnHost());
 }
 
 std::optional<TargetInfo> TargetInfo::formForHost() const {

@@ -5,6 +5,7 @@
 // UNKNOWN: z80
 
 // RUN: qopt-opt %s --qopt-assign-schedule="target=x86-64-v4-vnni threads=2" | FileCheck %s --check-prefix=THREADS
+// RUN: qopt-opt %s --qopt-assign-schedule=target=cortex-m55 | FileCheck %s --check-prefix=MVE
 // RUN: not qopt-opt %s --qopt-assign-schedule=threads=0 2>&1 | FileCheck %s --check-prefix=NONE
 
 // NONE: expects at least 1 thread, got 0
@@ -132,4 +133,39 @@ func.func @no_nest(%x: tensor<4xf32>, %e: tensor<4x4xf32>) -> tensor<4x4xf32> {
     linalg.yield %a : f32
   } -> tensor<4x4xf32>
   return %r : tensor<4x4xf32>
+}
+
+// With Helium, a sum of at least sixteen bytes takes them sixteen at a time.
+// MVE-LABEL: func.func @deep
+// MVE: qopt.schedule = {flip_lhs, kernel = "across-dot", lane_dim = 1 : i64, lanes = 1 : i64, order = array<i64: 1, 0>, tile = array<i64: 2, 2>}
+// MVE: qopt.schedule = {kernel = "dot"
+func.func @deep(%x: tensor<6x40xi8>, %y: tensor<6x12xi8>) -> (tensor<6x8xi32>, tensor<6x8xi32>) {
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<6x8xi32>
+  %i = linalg.fill ins(%zero : i32) outs(%e : tensor<6x8xi32>) -> tensor<6x8xi32>
+  %v = arith.constant dense<1> : tensor<40x8xi8>
+  %r = linalg.generic {
+    indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+    iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %v : tensor<6x40xi8>, tensor<40x8xi8>) outs(%i : tensor<6x8xi32>) {
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<6x8xi32>
+  %w = arith.constant dense<1> : tensor<12x8xi8>
+  %s = linalg.generic {
+    indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+    iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%y, %w : tensor<6x12xi8>, tensor<12x8xi8>) outs(%i : tensor<6x8xi32>) {
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<6x8xi32>
+  return %r, %s : tensor<6x8xi32>, tensor<6x8xi32>
 }

@@ -1,7 +1,7 @@
 // RUN: qopt-opt %s --qopt-generate-nests --split-input-file --verify-diagnostics
 
 func.func @incomplete(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
-  // expected-error @+1 {{expects a schedule {kernel = "vector", "dot", "matrix-dot", "split-dot", "depthwise-dot", "tile-dot" or "mma", lanes, lane_dim, tile, order}, got}}
+  // expected-error @+1 {{expects a schedule {kernel = "vector", "dot", "matrix-dot", "split-dot", "across-dot", "depthwise-dot", "tile-dot" or "mma", lanes, lane_dim, tile, order}, got}}
   %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64}}
     ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
   return %r : tensor<16xi8>
@@ -12,6 +12,15 @@ func.func @incomplete(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
 func.func @lanes(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
   // expected-error @+1 {{expects the tile of the lane dimension to be a multiple of 4 lanes, got 6}}
   %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 6>, order = array<i64: 0>}}
+    ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
+  return %r : tensor<16xi8>
+}
+
+// -----
+
+func.func @across(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
+  // expected-error @+1 {{expects 1 lane for sums of whole vectors, got 4}}
+  %r = linalg.add {qopt.schedule = {kernel = "across-dot", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 4>, order = array<i64: 0>}}
     ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
   return %r : tensor<16xi8>
 }

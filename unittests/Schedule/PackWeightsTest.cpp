@@ -180,6 +180,22 @@ TEST(PackWeights, StepsOfEightBytes) {
                                         0,  0,  0,  0,  0,  0,  18, 19}));
 }
 
+// Steps of sixteen bytes, two channels a block: the second step reads the last
+// sixteen of eighteen bytes, of which fourteen are done.
+TEST(PackWeights, WholeVectors) {
+  std::vector<int64_t> shape;
+  auto weight = [](int64_t o, int64_t k) { return 40 * o + k; };
+  std::vector<int8_t> bytes = pack(3, 18, 8, 2, weight, shape, nullptr, 16);
+  EXPECT_EQ(shape, (std::vector<int64_t>{2, 2, 32}));
+  ASSERT_EQ(bytes.size(), 128u);
+  for (int64_t o = 0; o < 4; ++o)
+    for (int64_t k = 0; k < 16; ++k) {
+      const int8_t *step = &bytes[o / 2 * 64 + o % 2 * 16];
+      EXPECT_EQ(step[k], o < 3 ? weight(o, k) : 0);
+      EXPECT_EQ(step[32 + k], o < 3 && k >= 14 ? weight(o, k + 2) : 0);
+    }
+}
+
 TEST(PackWeights, FewerBytesThanAStep) {
   std::vector<int64_t> shape;
   auto weight = [](int64_t o, int64_t k) { return 10 * o + k; };

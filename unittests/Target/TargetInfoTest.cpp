@@ -133,6 +133,16 @@ TEST(TargetInfo, Programs) {
   EXPECT_FALSE(getOrFail("aarch64-android").hasPrograms());
 }
 
+TEST(TargetInfo, Riscv32) {
+  TargetInfo info = getOrFail("riscv32");
+  EXPECT_FALSE(info.hasFloat);
+  EXPECT_FALSE(info.hasPrograms());
+  EXPECT_EQ(info.indexBits, 32u);
+  DotShape shape;
+  shape.lanes = info.lanes(32);
+  EXPECT_EQ(DotForm::choose(info, shape).kind, DotForm::Kind::ScalarProducts);
+}
+
 TEST(TargetInfo, CortexM) {
   for (llvm::StringRef name : {"cortex-m0", "cortex-m3", "cortex-m4"}) {
     TargetInfo info = getOrFail(name);

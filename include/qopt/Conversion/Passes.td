@@ -78,8 +78,9 @@ def ConvertQoptDotPass : Pass<"convert-qopt-dot"> {
     `pair_bound` proves that 16 bits hold the sum, of several dots onto one
     accumulator if it can, else `pmaddwd`. On AArch64: `smull` and `addp`, under
     the same kind of proof, or, for two bytes a lane, `smull`, `smlal` as far as
-    `byte_bound` allows, and `sadalp`. On Cortex-M with DSP: `smlad` on bytes extended to 16
-    bits. Plain arithmetic elsewhere. All forms agree to the bit: sums wrap.
+    `byte_bound` allows, and `sadalp`. On Cortex-M: `vmladava` with Helium, or
+    with DSP `smlad` on bytes extended to 16 bits. Plain arithmetic elsewhere.
+    All forms agree to the bit: sums wrap.
 
     `qopt.round_pack` becomes a conversion that rounds to nearest even and two
     narrowings that saturate, on x86 and AArch64; elsewhere a clamp, the addition
