@@ -6,10 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "InPlace.h"
+#include "RoundedBytes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/NestEmitter.h"
 #include "qopt/Schedule/Passes.h"
@@ -45,6 +47,9 @@ struct GenerateNests : impl::GenerateNestsPassBase<GenerateNests> {
       done.insert(region.ops.begin(), region.ops.end());
     }
     eraseUnused(rewriter, done);
+    RewritePatternSet patterns(&getContext());
+    populateRoundedRealPatterns(patterns);
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 
   /// Removes what the nests replace, consumers before producers.

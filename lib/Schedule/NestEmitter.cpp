@@ -166,6 +166,8 @@ FailureOr<Value> NestEmitter::run() {
       (interleavesPlanes || schedule.laneDim == type.getRank() - 1))
     rounded = matchRoundedBytes(*root.getBlock());
   roundedFitsI32 = rounded && fitsI32(region, root, rounded->real);
+  access.hasWholeRows = !isPartOf(region.root->getResult(0), 0) &&
+                        !isPartOf(root.getDpsInits()[0], 0);
   SmallVector<AffineExpr> base(type.getRank(), b.getAffineConstantExpr(0));
   SmallVector<int64_t> count(type.getShape());
   Value result =
@@ -492,7 +494,7 @@ Value NestEmitter::writePlanes(ArrayRef<Position> positions,
       int64_t width = std::max<int64_t>(4, llvm::PowerOf2Ceil(at.lanes));
       Value bytes = roundAndPack(parts, width);
       bytes = vector::ShuffleOp::create(b, loc, bytes, bytes, order);
-      tile = access.writeInterleaved(bytes, tile, at);
+      tile = access.writeRows(bytes, tile, at, at.lanes);
     }
   return tile;
 }

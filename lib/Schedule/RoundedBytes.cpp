@@ -8,7 +8,9 @@
 #include "RoundedBytes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
 #include <cmath>
 #include <limits>
 
@@ -16,10 +18,17 @@ using namespace mlir;
 
 namespace qopt {
 
-/// The float constant `value`.
+/// What all lanes of a vector are, if it was made so.
+static Value laneOf(Value value) {
+  auto broadcast = value.getDefiningOp<vector::BroadcastOp>();
+  return broadcast ? broadcast.getSource() : value;
+}
+
+/// The float constant `value`, or that of all its lanes.
 static std::optional<float> matchFloat(Value value) {
+  value = laneOf(value);
   APFloat constant(0.0f);
-  if (!value.getType().isF32() ||
+  if (!getElementTypeOrSelf(value.getType()).isF32() ||
       !matchPattern(value, m_ConstantFloat(&constant)))
     return std::nullopt;
   return constant.convertToFloat();
@@ -34,7 +43,7 @@ matchBound(Value value, arith::CmpFPredicate predicate) {
       select ? select.getCondition().getDefiningOp<arith::CmpFOp>() : nullptr;
   if (!compare || compare.getPredicate() != predicate ||
       compare.getLhs() != select.getTrueValue() ||
-      compare.getRhs() != select.getFalseValue())
+      laneOf(compare.getRhs()) != laneOf(select.getFalseValue()))
     return std::nullopt;
   std::optional<float> bound = matchFloat(select.getFalseValue());
   if (!bound || !(std::abs(*bound) < 65536.0f) ||
@@ -43,19 +52,22 @@ matchBound(Value value, arith::CmpFPredicate predicate) {
   return std::make_pair(select.getTrueValue(), int32_t(*bound));
 }
 
-std::optional<RoundedBytes> matchRoundedBytes(Block &body) {
-  auto trunc =
-      body.getTerminator()->getOperand(0).getDefiningOp<arith::TruncIOp>();
-  if (!trunc || !trunc.getType().isInteger(8))
+/// What 1.5 * 2^23 is, in whose neighbourhood floats are integers.
+static constexpr float kIntegers = 12582912.0f;
+
+/// How `byte`, a scalar or a vector, was rounded.
+static std::optional<RoundedBytes> matchRoundedByte(Value byte) {
+  auto trunc = byte.getDefiningOp<arith::TruncIOp>();
+  if (!trunc || !getElementTypeOrSelf(trunc.getType()).isInteger(8))
     return std::nullopt;
   auto add = trunc.getIn().getDefiningOp<arith::AddIOp>();
   APInt unbias;
-  if (!add || !matchPattern(add.getRhs(), m_ConstantInt(&unbias)))
+  if (!add || !matchPattern(laneOf(add.getRhs()), m_ConstantInt(&unbias)))
     return std::nullopt;
   auto bits = add.getLhs().getDefiningOp<arith::BitcastOp>();
   auto sum = bits ? bits.getIn().getDefiningOp<arith::AddFOp>() : nullptr;
   // Adding 1.5 * 2^23 rounds; its bits are subtracted again.
-  if (!sum || matchFloat(sum.getRhs()) != 12582912.0f)
+  if (!sum || matchFloat(sum.getRhs()) != kIntegers)
     return std::nullopt;
   auto hi = matchBound(sum.getLhs(), arith::CmpFPredicate::OLT);
   if (!hi)
@@ -68,8 +80,54 @@ std::optional<RoundedBytes> matchRoundedBytes(Block &body) {
   bool isByte = (least >= 0 && most <= 255) || (least >= -128 && most <= 127);
   if (!isByte || least > most || zeroPoint < -128 || zeroPoint > 255)
     return std::nullopt;
-  return RoundedBytes{lo->first, int32_t(least), int32_t(most),
+  return RoundedBytes{lo->first, sum.getResult(), int32_t(least), int32_t(most),
                       int32_t(zeroPoint)};
+}
+
+std::optional<RoundedBytes> matchRoundedBytes(Block &body) {
+  return matchRoundedByte(body.getTerminator()->getOperand(0));
+}
+
+namespace {
+// float(ext(byte) - c), byte = r + z, biased = r + 1.5 * 2^23
+//   -> biased - (1.5 * 2^23 - z + c)
+//
+// All of these are integers below 2^24, so that the difference is exact.
+struct KeepRoundedReal : OpRewritePattern<arith::SIToFPOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::SIToFPOp op,
+                                PatternRewriter &b) const override {
+    Value integer = op.getIn();
+    APInt subtracted(32, 0);
+    if (auto sub = integer.getDefiningOp<arith::SubIOp>();
+        sub && matchPattern(laneOf(sub.getRhs()), m_ConstantInt(&subtracted)))
+      integer = sub.getLhs();
+    Operation *ext = integer.getDefiningOp();
+    std::optional<RoundedBytes> rounded;
+    if (isa_and_present<arith::ExtUIOp, arith::ExtSIOp>(ext))
+      rounded = matchRoundedByte(ext->getOperand(0));
+    if (!rounded || rounded->biased.getType() != op.getType())
+      return b.notifyMatchFailure(op, "expected a byte that was rounded");
+    bool isWhole = isa<arith::ExtUIOp>(ext)
+                       ? rounded->lo >= 0
+                       : rounded->lo >= -128 && rounded->hi <= 127;
+    int64_t moved = subtracted.getSExtValue() - rounded->zeroPoint;
+    if (!isWhole || std::abs(moved) > 1024)
+      return b.notifyMatchFailure(op, "expected the extension of its values");
+    Type type = op.getType();
+    TypedAttr value = b.getF32FloatAttr(kIntegers + float(moved));
+    if (auto vector = dyn_cast<VectorType>(type))
+      value = DenseElementsAttr::get(vector, value);
+    Value origin = arith::ConstantOp::create(b, op.getLoc(), value);
+    b.replaceOpWithNewOp<arith::SubFOp>(op, rounded->biased, origin);
+    return success();
+  }
+};
+} // namespace
+
+void populateRoundedRealPatterns(RewritePatternSet &patterns) {
+  patterns.add<KeepRoundedReal>(patterns.getContext());
 }
 
 namespace {

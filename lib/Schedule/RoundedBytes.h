@@ -12,16 +12,26 @@
 #include "qopt/Schedule/Regions.h"
 #include <optional>
 
+namespace mlir {
+class RewritePatternSet;
+} // namespace mlir
+
 namespace qopt {
 
 /// A body that yields clamp(rne(real) + zeroPoint, lo, hi) as i8, in the
 /// spelling of convert-qopt-to-linalg.
 struct RoundedBytes {
   mlir::Value real;
+  /// The clamped real plus 1.5 * 2^23, which has rounded it.
+  mlir::Value biased;
   int32_t lo, hi, zeroPoint;
 };
 
 std::optional<RoundedBytes> matchRoundedBytes(mlir::Block &body);
+
+/// What was rounded to a byte and is computed with at once stays a real: its
+/// integer is never made.
+void populateRoundedRealPatterns(mlir::RewritePatternSet &patterns);
 
 /// Whether `real`, a float of the body of `op`, is less than 2^31 away from 0
 /// for all inputs of the region, by the ranges of its integers and constants.

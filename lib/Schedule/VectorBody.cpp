@@ -529,6 +529,27 @@ Value TensorAccess::writeGroup(ArrayRef<Value> parts, Value tensor,
   return write(run, tensor, first.run());
 }
 
+/// How many whole rows of the last dimension the vectors at `positions` fill,
+/// one after the other; 0 if they do not.
+static int64_t wholeRows(ArrayRef<Position> positions, int64_t width,
+                         int64_t extent) {
+  int64_t count = positions.size(), rank = positions[0].index.size();
+  if (rank < 2 || extent % width != 0 || count * width % extent != 0)
+    return 0;
+  for (auto [i, at] : llvm::enumerate(positions))
+    for (int64_t dim = 0; dim < rank; ++dim) {
+      AffineExpr first = positions[0].index[dim];
+      int64_t step = dim + 1 == rank   ? int64_t(i) * width % extent
+                     : dim + 2 == rank ? int64_t(i) * width / extent
+                                       : 0;
+      if (at.lanes != width ||
+          simplified(at.index[dim] - first) !=
+              getAffineConstantExpr(step, first.getContext()))
+        return 0;
+    }
+  return count * width / extent;
+}
+
 /// Whether each position starts where the whole vector before it ends.
 static bool areNeighbours(ArrayRef<Position> positions, int64_t width) {
   for (size_t i = 0; i < positions.size(); ++i) {
@@ -553,16 +574,20 @@ Value TensorAccess::writeParts(Value values, int64_t width, Value tensor,
     all.lanes = width * positions.size();
     return write(slice(0, all.lanes), tensor, all);
   }
+  int64_t extent = cast<ShapedType>(tensor.getType()).getShape().back();
+  int64_t rows = hasWholeRows ? wholeRows(positions, width, extent) : 0;
+  if (rows > 1)
+    return writeRows(slice(0, rows * extent), tensor, positions[0], rows);
   for (auto [i, at] : llvm::enumerate(positions))
     tensor = write(slice(i * width, at.lanes), tensor, at);
   return tensor;
 }
 
-Value TensorAccess::writeInterleaved(Value values, Value tensor,
-                                     const Position &first) {
-  int64_t count = cast<ShapedType>(tensor.getType()).getShape().back();
-  auto type = VectorType::get({first.lanes, count},
-                              getElementTypeOrSelf(values.getType()));
+Value TensorAccess::writeRows(Value values, Value tensor, const Position &first,
+                              int64_t rows) {
+  int64_t extent = cast<ShapedType>(tensor.getType()).getShape().back();
+  auto type =
+      VectorType::get({rows, extent}, getElementTypeOrSelf(values.getType()));
   values = vector::ShapeCastOp::create(b, loc, type, values);
   return vector::TransferWriteOp::create(b, loc, values, tensor,
                                          indices(first.atLane(0)),

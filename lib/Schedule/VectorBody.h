@@ -109,10 +109,10 @@ public:
   mlir::Value writeParts(mlir::Value values, int64_t width, mlir::Value tensor,
                          llvm::ArrayRef<Position> positions);
 
-  /// Writes `lanes` times all elements of the last dimension, of which `values`
-  /// holds those at the first lane, then those at the next one.
-  mlir::Value writeInterleaved(mlir::Value values, mlir::Value tensor,
-                               const Position &first);
+  /// Writes `rows` times all elements of the last dimension, of which `values`
+  /// holds those of the first row, then those of the next one.
+  mlir::Value writeRows(mlir::Value values, mlir::Value tensor,
+                        const Position &first, int64_t rows);
 
   mlir::Value toVector(mlir::Value value, int64_t lanes);
   /// A vector of `lanes` lanes that starts with those of `value`.
@@ -126,6 +126,9 @@ public:
   mlir::Location loc;
   /// With more than one, constants are stored in blocks of as many lanes.
   int64_t blockLanes = 1;
+  /// Whether rows of the destination's last dimension have no gaps between
+  /// them.
+  bool hasWholeRows = false;
 
   /// What was made before in this scope or one around it, by who made it from
   /// what.

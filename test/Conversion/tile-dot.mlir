@@ -224,3 +224,24 @@ func.func @branches(%a: memref<4096xi8>, %w: memref<1x16x64xi8>, %r: memref<16xi
   }
   return
 }
+
+// -----
+
+// Six windows are two groups of three: of four and two, the second would wait
+// for its sums.
+// AMX-LABEL: func.func @groups
+// AMX-COUNT-3: llvm.call_intrinsic "llvm.x86.tilezero"
+// AMX-COUNT-3: llvm.call_intrinsic "llvm.x86.tdpbssd"
+// AMX-COUNT-3: llvm.call_intrinsic "llvm.x86.tilestored64"
+// AMX-COUNT-3: llvm.call_intrinsic "llvm.x86.tilezero"
+// AMX-COUNT-3: llvm.call_intrinsic "llvm.x86.tdpbssd"
+// AMX-COUNT-3: llvm.call_intrinsic "llvm.x86.tilestored64"
+// AMX-NOT: tilezero
+// AMX: return
+func.func @groups(%a: memref<8192xi8>, %w: memref<1x16x64xi8>, %i: index) -> vector<16xi32> {
+  %0 = qopt.tile_dot %a[%i], %w[%i] {depth = 64 : i64, row_step = array<i64: 64>,
+      segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0, 16, 32, 48, 64, 80>}
+      : memref<8192xi8>, memref<1x16x64xi8> -> vector<96x1x16xi32>
+  %1 = vector.extract %0[%i, 0] : vector<16xi32> from vector<96x1x16xi32>
+  return %1 : vector<16xi32>
+}

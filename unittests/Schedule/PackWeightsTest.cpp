@@ -185,7 +185,8 @@ TEST(PackWeights, StepsOfEightBytes) {
 TEST(PackWeights, WholeVectors) {
   std::vector<int64_t> shape;
   auto weight = [](int64_t o, int64_t k) { return 40 * o + k; };
-  std::vector<int8_t> bytes = pack(3, 18, 8, 2, weight, shape, nullptr, 16);
+  std::vector<int8_t> bytes =
+      pack(3, 18, 8, 2, weight, shape, nullptr, nullptr, 16);
   EXPECT_EQ(shape, (std::vector<int64_t>{2, 2, 32}));
   ASSERT_EQ(bytes.size(), 128u);
   for (int64_t o = 0; o < 4; ++o)

@@ -132,7 +132,10 @@ struct TileGroup {
   int64_t rows, blocks;
 
   static TileGroup of(int64_t windows, int64_t blocks) {
-    int64_t rows = std::min<int64_t>(windows, blocks == 1 ? 4 : 2);
+    // Groups of nearly as many windows: one of one or two would wait for the
+    // sums of its products.
+    int64_t most = blocks == 1 ? 4 : 2, groups = (windows + most - 1) / most;
+    int64_t rows = groups <= 1 ? windows : (windows + groups - 1) / groups;
     return {rows, std::min<int64_t>(blocks, 4 / rows)};
   }
 };
