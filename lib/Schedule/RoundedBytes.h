@@ -29,8 +29,8 @@ struct RoundedBytes {
 
 std::optional<RoundedBytes> matchRoundedBytes(mlir::Block &body);
 
-/// What was rounded to a byte and is computed with at once stays a real: its
-/// integer is never made.
+/// A vector that was rounded to bytes and is computed with at once stays real:
+/// its integers are never made.
 void populateRoundedRealPatterns(mlir::RewritePatternSet &patterns);
 
 /// Whether `real`, a float of the body of `op`, is less than 2^31 away from 0

@@ -41,7 +41,7 @@ def GenerateNestsPass : Pass<"qopt-generate-nests", "::mlir::func::FuncOp"> {
     that were packed at compile time (`docs/Layouts.md`) and become `qopt.dot`;
     depthwise ones under a `depthwise-dot` schedule do so on interleaved pixels.
     What one operation of a region rounds to bytes and another one dequantizes
-    stays a float in between.
+    stays a float in between, in vectors.
 
     All results are equal to those of the linalg operations to the bit: vectors
     run over different elements of the result, and a float sum keeps its order.
