@@ -1,4 +1,5 @@
-/*===- riscv32_main.c - A model on a core without a C library -----------------===*\
+/*===- riscv32_main.c - A model on a core without a C library
+-----------------===*\
 |*
 |* Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 |* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
