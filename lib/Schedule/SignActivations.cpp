@@ -59,9 +59,12 @@ bool isByteTensor(Value value) {
   return type && type.getElementType().isInteger(8);
 }
 
-/// The operation around `op` whose block is `block`.
-Operation *ancestorIn(Block *block, Operation *op) {
-  return block->findAncestorOpInBlock(*op);
+/// The operation that reads through `use`: one on tensors, also where its body
+/// picks elements by position.
+Operation *readerOf(OpOperand &use) {
+  Operation *owner = use.getOwner();
+  auto around = dyn_cast<linalg::GenericOp>(owner->getParentOp());
+  return isa<tensor::ExtractOp>(owner) && around ? around : owner;
 }
 
 //===----------------------------------------------------------------------===//
@@ -233,7 +236,7 @@ SmallVector<Value> selectedFrom(Operation *op) {
 
 class Signer {
 public:
-  explicit Signer(func::FuncOp func) : func(func), b(func.getContext()) {}
+  explicit Signer(MLIRContext *context) : b(context) {}
 
   /// Marks `value`, and all that it is selected from or that is selected from
   /// it, to be stored with the other sign.
@@ -257,7 +260,6 @@ private:
 
   Value flip(Value value);
 
-  func::FuncOp func;
   OpBuilder b;
   SetVector<Value> marked;
   /// Operations that select from what is marked, and what from.
@@ -282,8 +284,8 @@ void Signer::mark(Value value) {
       continue;
     if (Operation *def = next.getDefiningOp())
       llvm::append_range(pending, follow(def));
-    for (Operation *user : next.getUsers()) {
-      Operation *op = ancestorIn(&func.front(), user);
+    for (OpOperand &use : next.getUses()) {
+      Operation *op = readerOf(use);
       if (llvm::is_contained(follow(op), next))
         pending.push_back(op->getResult(0));
     }
@@ -304,8 +306,7 @@ void Signer::run() {
     }
     SmallVector<OpOperand *> others;
     for (OpOperand &use : stored.getUses()) {
-      auto selection =
-          selections.find(ancestorIn(&func.front(), use.getOwner()));
+      auto selection = selections.find(readerOf(use));
       if (selection == selections.end() ||
           !llvm::is_contained(selection->second, stored))
         others.push_back(&use);
@@ -394,9 +395,8 @@ bool Signer::signResult(LookupOp op) {
 bool Signer::signSelection(Operation *op) {
   for (Value from : selections[op])
     if (Value flipped = flippedInit(b, from))
-      from.replaceUsesWithIf(flipped, [&](OpOperand &use) {
-        return ancestorIn(&func.front(), use.getOwner()) == op;
-      });
+      from.replaceUsesWithIf(
+          flipped, [&](OpOperand &use) { return readerOf(use) == op; });
   if (auto pad = dyn_cast<tensor::PadOp>(op)) {
     auto yield = cast<tensor::YieldOp>(pad.getBody()->getTerminator());
     yield.getValueMutable().assign(
@@ -567,7 +567,7 @@ struct SignActivations : impl::SignActivationsPassBase<SignActivations> {
       func.emitError(llvm::toString(info.takeError()));
       return signalPassFailure();
     }
-    Signer signer(func);
+    Signer signer(&getContext());
     func.walk([&](linalg::GenericOp op) {
       if (wantsSigned(op, *info))
         signer.mark(op.getDpsInputs()[0]);
