@@ -359,6 +359,12 @@ bool Signer::signDefinition(Value value) {
       .Default([](Operation *) { return false; });
 }
 
+/// A range below 0 is what says that a result is signed: not of results that
+/// are signed already, nor where all of them would be positive.
+static bool canLower(ArrayRef<int32_t> range) {
+  return range[0] >= 0 && range[0] < kOffset;
+}
+
 static SmallVector<int32_t> loweredRange(ArrayRef<int32_t> range) {
   return {range[0] - kOffset, range[1] - kOffset};
 }
@@ -367,7 +373,7 @@ static SmallVector<int32_t> loweredRange(ArrayRef<int32_t> range) {
 //   -> clamp(rne(x / s) + (z - 128), lo - 128, hi - 128)
 bool Signer::signResult(QuantizeOp op) {
   Value zeroPoint = lowered(b, op.getZeroPoint());
-  if (!zeroPoint || op.getRange()[0] < 0)
+  if (!zeroPoint || !canLower(op.getRange()))
     return false;
   op.getZeroPointMutable().assign(zeroPoint);
   op.setRange(loweredRange(op.getRange()));
@@ -375,7 +381,7 @@ bool Signer::signResult(QuantizeOp op) {
 }
 
 bool Signer::signResult(RequantizeOp op) {
-  if (op.getRange()[0] < 0)
+  if (!canLower(op.getRange()))
     return false;
   op.setZeroPoint(int32_t(op.getZeroPoint()) - kOffset);
   op.setRange(loweredRange(op.getRange()));

@@ -240,3 +240,40 @@ func.func @signed(%x: tensor<2x4xi8> {qopt.name = "x"}) -> tensor<2x2xi32> {
   } -> tensor<2x2xi32>
   return %sum : tensor<2x2xi32>
 }
+
+// -----
+
+#scalar = affine_map<(d0, d1) -> ()>
+#x = affine_map<(d0, d1, d2) -> (d0, d2)>
+#w = affine_map<(d0, d1, d2) -> (d1, d2)>
+#y = affine_map<(d0, d1, d2) -> (d0, d1)>
+
+// A range from 128 on would not say that the result is signed: it is flipped
+// after it.
+// CHECK-LABEL: func.func @high
+// CHECK: %[[R:.*]] = qopt.requantize
+// CHECK-SAME: range [202, 255] zero_point 0
+// CHECK: %[[STORED:.*]] = linalg.generic {{.*}} ins(%[[R]] : tensor<2x4xi8>)
+// CHECK: arith.xori
+// CHECK: linalg.generic {{.*}} ins(%[[STORED]],
+func.func @high(%x: tensor<2x4xi32>) -> tensor<2x2xi32> {
+  %m = arith.constant dense<0.25> : tensor<f32>
+  %e = tensor.empty() : tensor<2x4xi8>
+  %q = qopt.requantize ins(%x : tensor<2x4xi32>) multipliers(%m : tensor<f32>) outs(%e : tensor<2x4xi8>)
+      range [202, 255] zero_point 0
+      {input_zero_points = array<i32: 0>, params = [#scalar], unsigned_inputs = array<i1: false>} -> tensor<2x4xi8>
+  %weights = arith.constant dense<1> : tensor<2x4xi8>
+  %zero = arith.constant 0 : i32
+  %e0 = tensor.empty() : tensor<2x2xi32>
+  %init = linalg.fill ins(%zero : i32) outs(%e0 : tensor<2x2xi32>) -> tensor<2x2xi32>
+  %sum = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%q, %weights : tensor<2x4xi8>, tensor<2x4xi8>) outs(%init : tensor<2x2xi32>) {
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<2x2xi32>
+  return %sum : tensor<2x2xi32>
+}
