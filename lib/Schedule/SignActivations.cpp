@@ -33,8 +33,30 @@ namespace {
 
 constexpr int32_t kOffset = 128;
 
-/// Whether the target multiplies the activations of `op` only when signed.
-bool wantsSigned(Operation *op, const TargetInfo &target) {
+/// What a reduction starts from, if it is a constant i32.
+std::optional<APInt> matchFill(Value init) {
+  APInt start;
+  auto fill = init.getDefiningOp<linalg::FillOp>();
+  if (!fill || !getElementTypeOrSelf(init.getType()).isInteger(32) ||
+      !matchPattern(fill.getInputs()[0], m_ConstantInt(&start)))
+    return std::nullopt;
+  return start;
+}
+
+/// The same, if it is one for each index along some dimensions.
+std::optional<BiasInit> matchBias(Value init) {
+  std::optional<BiasInit> bias = matchBiasInit(init);
+  if (bias && !bias->values.getElementType().isInteger(32))
+    return std::nullopt;
+  return bias;
+}
+
+/// Whether the target multiplies the activations of `op` only when signed, and
+/// what that takes away can be added to what its sums start from.
+bool wantsSigned(linalg::GenericOp op, const TargetInfo &target) {
+  Value init = op.getDpsInits()[0];
+  if (op.hasDynamicShape() || (!matchFill(init) && !matchBias(init)))
+    return false;
   std::optional<LowBitContraction> dot;
   bool isDeep = false;
   if (std::optional<DotContraction> match = matchDotContraction(op)) {
@@ -121,7 +143,8 @@ Value flippedInit(OpBuilder &b, Value value) {
   return linalg::FillOp::create(b, fill.getLoc(), scalar, empty).getResult(0);
 }
 
-/// Whether elements of `value` are not those of a tensor of activations.
+/// Whether `value` is filled with a constant, or with nothing yet: no tensor of
+/// activations.
 bool isInitOfBytes(Value value) {
   auto fill = value.getDefiningOp<linalg::FillOp>();
   return matchPattern(fill ? fill.getInputs()[0] : value, m_Constant()) ||
@@ -129,17 +152,16 @@ bool isInitOfBytes(Value value) {
 }
 
 /// Adds `terms`, one for each index along `dims`, to what a reduction starts
-/// from: a fill, or a bias along the same dimensions. Null if it is neither.
+/// from: an i32 fill, or a bias along the same dimensions. Null if it is
+/// neither.
 Value addToInit(OpBuilder &b, Value init, ArrayRef<unsigned> dims,
                 std::vector<int32_t> terms) {
   auto type = cast<RankedTensorType>(init.getType());
   SmallVector<unsigned> along(dims);
-  APInt start;
-  auto fill = init.getDefiningOp<linalg::FillOp>();
-  if (fill && matchPattern(fill.getInputs()[0], m_ConstantInt(&start))) {
+  if (std::optional<APInt> start = matchFill(init)) {
     for (int32_t &term : terms)
-      term = int32_t(uint32_t(term) + uint32_t(start.getZExtValue()));
-  } else if (std::optional<BiasInit> bias = matchBiasInit(init)) {
+      term = int32_t(uint32_t(term) + uint32_t(start->getZExtValue()));
+  } else if (std::optional<BiasInit> bias = matchBias(init)) {
     if (terms.size() == 1)
       terms.assign(bias->values.getNumElements(), terms[0]);
     else if (ArrayRef<unsigned>(bias->dims) != dims)

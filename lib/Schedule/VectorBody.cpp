@@ -462,13 +462,15 @@ Value TensorAccess::readShort(Value tensor, const Position &at, int64_t depth,
 
 Value TensorAccess::readQuad(Value tensor, const Position &at, int64_t depth,
                              int64_t lanes) {
+  depth = std::min<int64_t>(depth, 4);
   Key key{tensor.getAsOpaquePointer(), {}};
   for (AffineExpr expr : at.index)
     key.second.push_back(expr.getAsOpaquePointer());
-  key.second.push_back(reinterpret_cast<const void *>(-lanes));
+  // What is behind the bytes of a short read may be zeros.
+  key.second.push_back(reinterpret_cast<const void *>(-(4 * lanes + depth)));
   if (Value known = lookup(key))
     return known;
-  Value quad = depth >= 4 ? readWord(tensor, at)
+  Value quad = depth == 4 ? readWord(tensor, at)
                           : readShort(tensor, at, depth, lanes > 1);
   auto words = VectorType::get({lanes}, b.getI32Type());
   Value all = vector::BroadcastOp::create(b, loc, words, quad);

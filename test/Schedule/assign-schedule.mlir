@@ -137,7 +137,7 @@ func.func @no_nest(%x: tensor<4xf32>, %e: tensor<4x4xf32>) -> tensor<4x4xf32> {
 
 // With Helium, a sum of at least sixteen bytes takes them sixteen at a time.
 // MVE-LABEL: func.func @deep
-// MVE: qopt.schedule = {flip_lhs, kernel = "across-dot", lane_dim = 1 : i64, lanes = 1 : i64, order = array<i64: 1, 0>, tile = array<i64: 2, 2>}
+// MVE: qopt.schedule = {kernel = "across-dot", lane_dim = 1 : i64, lanes = 1 : i64, order = array<i64: 1, 0>, tile = array<i64: 2, 2>}
 // MVE: qopt.schedule = {kernel = "dot"
 func.func @deep(%x: tensor<6x40xi8>, %y: tensor<6x12xi8>) -> (tensor<6x8xi32>, tensor<6x8xi32>) {
   %zero = arith.constant 0 : i32

@@ -277,3 +277,97 @@ func.func @high(%x: tensor<2x4xi32>) -> tensor<2x2xi32> {
   } -> tensor<2x2xi32>
   return %sum : tensor<2x2xi32>
 }
+
+// -----
+
+#x = affine_map<(d0, d1, d2) -> (d0, d2)>
+#w = affine_map<(d0, d1, d2) -> (d1, d2)>
+#y = affine_map<(d0, d1, d2) -> (d0, d1)>
+
+// Must not fire: what the sums start from takes no terms.
+// CHECK-LABEL: func.func @accumulated
+// CHECK-NOT: arith.xori
+// CHECK: arith.extui
+// CHECK: return
+func.func @accumulated(%x: tensor<2x4xi8>, %init: tensor<2x2xi32>) -> tensor<2x2xi32> {
+  %weights = arith.constant dense<1> : tensor<2x4xi8>
+  %sum = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %weights : tensor<2x4xi8>, tensor<2x4xi8>) outs(%init : tensor<2x2xi32>) {
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<2x2xi32>
+  return %sum : tensor<2x2xi32>
+}
+
+// -----
+
+#x = affine_map<(d0, d1, d2) -> (d0, d2)>
+#w = affine_map<(d0, d1, d2) -> (d1, d2)>
+#y = affine_map<(d0, d1, d2) -> (d0, d1)>
+
+// Must not fire: no static shape.
+// CHECK-LABEL: func.func @dynamic
+// CHECK-NOT: arith.xori
+// CHECK: arith.extui
+// CHECK: return
+func.func @dynamic(%x: tensor<?x4xi8>, %e: tensor<?x2xi32>) -> tensor<?x2xi32> {
+  %weights = arith.constant dense<1> : tensor<2x4xi8>
+  %zero = arith.constant 0 : i32
+  %init = linalg.fill ins(%zero : i32) outs(%e : tensor<?x2xi32>) -> tensor<?x2xi32>
+  %sum = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %weights : tensor<?x4xi8>, tensor<2x4xi8>) outs(%init : tensor<?x2xi32>) {
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<?x2xi32>
+  return %sum : tensor<?x2xi32>
+}
+
+// -----
+
+#x = affine_map<(d0, d1, d2) -> (d0, d2)>
+#w = affine_map<(d0, d1, d2) -> (d1, d2)>
+#y = affine_map<(d0, d1, d2) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0, d1)>
+#first = affine_map<(d0, d1) -> (d0)>
+
+// A sum of 64 bits reads the tensor as it was.
+// CHECK-LABEL: func.func @wide_sum
+// CHECK: %[[STORED:.*]] = linalg.generic {{.*}} ins(%arg0 :
+// CHECK: arith.xori
+// CHECK: linalg.generic {{.*}} ins(%[[STORED]],
+// CHECK: linalg.generic {{.*}} ins(%arg0 :
+// CHECK: arith.extui %{{.*}} : i8 to i64
+func.func @wide_sum(%x: tensor<2x4xi8>) -> (tensor<2x2xi32>, tensor<2xi64>) {
+  %weights = arith.constant dense<1> : tensor<2x4xi8>
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<2x2xi32>
+  %init = linalg.fill ins(%zero : i32) outs(%e : tensor<2x2xi32>) -> tensor<2x2xi32>
+  %sum = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %weights : tensor<2x4xi8>, tensor<2x4xi8>) outs(%init : tensor<2x2xi32>) {
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<2x2xi32>
+  %zero64 = arith.constant 0 : i64
+  %e64 = tensor.empty() : tensor<2xi64>
+  %init64 = linalg.fill ins(%zero64 : i64) outs(%e64 : tensor<2xi64>) -> tensor<2xi64>
+  %wide = linalg.generic {indexing_maps = [#row, #first], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<2x4xi8>) outs(%init64 : tensor<2xi64>) {
+  ^bb0(%a: i8, %acc: i64):
+    %0 = arith.extui %a : i8 to i64
+    %1 = arith.addi %acc, %0 : i64
+    linalg.yield %1 : i64
+  } -> tensor<2xi64>
+  return %sum, %wide : tensor<2x2xi32>, tensor<2xi64>
+}
