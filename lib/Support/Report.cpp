@@ -60,6 +60,12 @@ int64_t Report::count(NodeStatus status) const {
   return sum;
 }
 
+std::string Report::describeLiveSet() const {
+  std::string text = "largest live set " + formatBytes(liveBytes);
+  // An arena without shared memory is no smaller.
+  return liveBytes > arenaBytes ? text + ", some of it shared" : text;
+}
+
 static std::string formatScaled(int64_t value, double base,
                                 llvm::ArrayRef<const char *> units) {
   double scaled = static_cast<double>(value);
@@ -175,8 +181,8 @@ void printReportText(llvm::raw_ostream &os, const Report &report) {
   if (!report.nodes.empty())
     os << formatBytes(report.floatWeightBytes()) << " -> ";
   os << formatBytes(report.weightBytes) << '\n';
-  os << "  arena    " << formatBytes(report.arenaBytes) << " (largest live set "
-     << formatBytes(report.liveBytes) << ")\n";
+  os << "  arena    " << formatBytes(report.arenaBytes) << " ("
+     << report.describeLiveSet() << ")\n";
   printThreads(os, report);
   printBorder(os, "input    ", report.inputs);
   printBorder(os, "output   ", report.outputs);

@@ -72,7 +72,7 @@ static void printCards(llvm::raw_ostream &os, const Report &report) {
   printCard(os, formatBytes(report.weightBytes),
             "weights; in float " + formatBytes(report.floatWeightBytes()));
   printCard(os, formatBytes(report.arenaBytes),
-            "arena; largest live set " + formatBytes(report.liveBytes));
+            "arena; " + report.describeLiveSet());
   printCard(os, formatCount(macs), "multiply-accumulates");
   printCard(os, formatPercent(report.integerMacs(), macs),
             "of them on integers");

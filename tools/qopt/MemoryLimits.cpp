@@ -64,31 +64,64 @@ static Error checkFlash(int64_t limit, const ObjectSizes &sizes,
   return createStringError(message);
 }
 
+/// The buffers that are live in the step that decides the arena's size: of
+/// those in which the highest buffer is live, the one with the most bytes.
+static SmallVector<const ReportBuffer *> findPeak(const Report &report) {
+  auto liveAt = [&](int64_t step) {
+    SmallVector<const ReportBuffer *> live;
+    for (const ReportBuffer &buffer : report.buffers)
+      if (buffer.firstStep <= step && step <= buffer.lastStep)
+        live.push_back(&buffer);
+    return live;
+  };
+  auto end = [](const ReportBuffer &buffer) {
+    return buffer.offset + buffer.bytes;
+  };
+  const ReportBuffer &highest =
+      *max_element(report.buffers, [&](auto &a, auto &b) {
+        return std::pair(end(a), a.bytes) < std::pair(end(b), b.bytes);
+      });
+  SmallVector<const ReportBuffer *> peak;
+  int64_t most = -1;
+  // A maximum is reached in a step in which some buffer begins.
+  for (const ReportBuffer &at : report.buffers) {
+    if (at.firstStep < highest.firstStep || at.firstStep > highest.lastStep)
+      continue;
+    SmallVector<const ReportBuffer *> live = liveAt(at.firstStep);
+    int64_t bytes = 0;
+    for (const ReportBuffer *buffer : live)
+      bytes += buffer->bytes;
+    if (bytes > most) {
+      most = bytes;
+      peak = live;
+    }
+  }
+  return peak;
+}
+
 static Error checkRam(int64_t limit, const Report &report) {
   if (limit == 0 || report.arenaBytes <= limit)
     return Error::success();
-  // The step at which most bytes are in use.
-  int64_t peak = 0, peakBytes = -1;
-  for (const ReportBuffer &at : report.buffers) {
-    int64_t bytes = 0;
-    for (const ReportBuffer &buffer : report.buffers)
-      if (buffer.firstStep <= at.firstStep && at.firstStep <= buffer.lastStep)
-        bytes += buffer.bytes;
-    if (bytes > peakBytes) {
-      peakBytes = bytes;
-      peak = at.firstStep;
-    }
-  }
+  std::string message;
+  raw_string_ostream os(message);
+  os << "expected at most " << limit << " bytes of RAM (--max-ram), got "
+     << "an arena of " << report.arenaBytes << ", " << report.arenaBytes - limit
+     << " too many";
+  // Without buffers it is slack alone.
+  if (report.buffers.empty())
+    return createStringError(message);
   SmallVector<std::pair<StringRef, int64_t>> live;
-  for (const ReportBuffer &buffer : report.buffers)
-    if (buffer.firstStep <= peak && peak <= buffer.lastStep)
-      live.push_back({buffer.name, buffer.bytes});
-  return createStringError(
-      "expected at most " + Twine(limit) +
-      " bytes of RAM (--max-ram), got an arena of " + Twine(report.arenaBytes) +
-      "; the most are in use where these live together: " + listLargest(live) +
-      "; inputs with fewer elements or layers with fewer channels there, " +
-      Twine(peakBytes - limit) + " bytes less in all, would fit");
+  int64_t bytes = 0;
+  for (const ReportBuffer *buffer : findPeak(report)) {
+    live.push_back({buffer->name, buffer->bytes});
+    bytes += buffer->bytes;
+  }
+  os << "; it is fullest where these live together: " << listLargest(live);
+  if (bytes > report.arenaBytes)
+    os << ", some of them in the same memory";
+  os << "; inputs with fewer elements or layers with fewer channels there make "
+        "it smaller";
+  return createStringError(message);
 }
 
 Error checkMemory(const MemoryLimits &limits, const ObjectSizes &sizes,

@@ -73,6 +73,18 @@ TEST(Report, text) {
             "  float    'softmax' (Softmax): no integer form\n");
 }
 
+TEST(Report, arenaBelowTheLiveSet) {
+  Report report = makeReport();
+  EXPECT_EQ(report.describeLiveSet(), "largest live set 1.5 KiB");
+  report.arenaBytes = 1024;
+  EXPECT_EQ(report.describeLiveSet(),
+            "largest live set 1.5 KiB, some of it shared");
+  EXPECT_NE(print(printReportText, report)
+                .find("arena    1.0 KiB (largest live set 1.5 KiB, some of it "
+                      "shared)\n"),
+            std::string::npos);
+}
+
 TEST(Report, json) {
   auto parsed = llvm::json::parse(print(printReportJson, makeReport()));
   ASSERT_TRUE(static_cast<bool>(parsed));

@@ -109,6 +109,9 @@ struct Report {
   int64_t integerMacs() const;
   int64_t floatWeightBytes() const;
   int64_t count(NodeStatus status) const;
+  /// "largest live set 1.5 KiB", and that it shares memory if the arena is
+  /// smaller.
+  std::string describeLiveSet() const;
 };
 
 /// A few lines: the totals and every float node.
