@@ -613,8 +613,7 @@ void ScheduleChooser::chooseOrder(Schedule &schedule) const {
   if (!schedule.order.empty())
     tiles = type.getDimSize(schedule.order.back()) /
             schedule.tile[schedule.order.back()];
-  bool aroundColumns =
-      contraction->depthwise || tiles >= 4 || target.l1Bytes == 0;
+  bool aroundColumns = contraction->depthwise || tiles >= 4 || !target.hasCache;
   auto position = aroundColumns && !schedule.order.empty()
                       ? schedule.order.end() - 1
                       : schedule.order.begin();

@@ -151,7 +151,8 @@ int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
     // Weights and activations twice, a product, the mask.
     return accumulators + 2 * blocks + 4;
   case Kind::WidePairs:
-    // Activations, also in all lanes, weights, four products, one more.
+    // Activations, also in all lanes, weights, four products, one to
+    // spare.
     return accumulators + 2 * rows + blocks + 5;
   case Kind::StepSums:
     // Activations in all lanes, and weights, of all steps; products.

@@ -155,7 +155,7 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
   info.hasSve = is_contained(extra, "sve");
   if (row.arch == kCortexM) {
     info.indexBits = 32;
-    info.l1Bytes = info.l2Bytes = 0;
+    info.hasCache = false;
     info.hasLongMultiply = info.name != "cortex-m0";
     // The cores with an FPU here are those with the DSP extension.
     info.hasFloat = info.name != "cortex-m0" && info.name != "cortex-m3";
@@ -166,13 +166,11 @@ static TargetInfo makeTarget(const Row &row, ArrayRef<StringRef> extra) {
     info.indexBits = 32;
   if (info.name == "riscv32") {
     info.indexBits = 32;
-    info.l1Bytes = info.l2Bytes = 0;
+    info.hasCache = false;
     info.hasFloat = false;
   }
   info.hasFma = info.hasFloat && info.name != "x86-64-v2" && row.arch != kWasm;
   info.hasCpAsync = row.arch == kGpu && info.cpu != "sm_75";
-  if (info.hasVnni512)
-    info.l2Bytes = 1024 * 1024;
   return info;
 }
 

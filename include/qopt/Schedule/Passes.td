@@ -105,7 +105,7 @@ def SignActivationsPass
     For targets that multiply no unsigned bytes by signed ones. Each unsigned
     tensor that such a dot reads is stored as `q'`, with all tensors that share
     its elements through movement or maximum. What makes and reads them changes,
-    none of it at a cost:
+    most of it at no cost:
 
     | with `q` | with `q'` |
     |---|---|

@@ -72,10 +72,8 @@ struct TargetInfo {
   /// cp.async, and mma.sync on 16x8x32 bytes instead of 8x8x16 (sm_80).
   bool hasCpAsync = false;
 
-  /// Data caches of a typical core of that level, in bytes; zero for cores that
-  /// have none, or memory beside them that is as near.
-  int64_t l1Bytes = 32 * 1024;
-  int64_t l2Bytes = 512 * 1024;
+  /// A cache is nearer than memory.
+  bool hasCache = true;
 
   /// Lanes of `bits` bits in one vector.
   int64_t lanes(int64_t bits) const { return vectorBits / bits; }

@@ -2,7 +2,7 @@
 
 SHAPE is like 8x2x4x4. FILL is `ramp` (values in -1..1 that differ from sample
 to sample), a number for all elements, or `ramp,I=V`: element I replaced by V.
-A SHAPE that begins with `f64:`, `i64:` or `u8_:` changes the element type.
+A SHAPE that begins with `f64:`, `i64:`, `i8_:` or `u8_:` changes the element type.
 """
 import io
 import struct
@@ -23,9 +23,11 @@ def encode(shape, fill, kind):
         index, value = part.split("=")
         values[int(index)] = float(value)
     descr, letter = {"f32": ("<f4", "f"), "f64": ("<f8", "d"), "i64": ("<i8", "q"),
-                     "u8_": ("|u1", "B")}[kind]
+                     "i8_": ("|i1", "b"), "u8_": ("|u1", "B")}[kind]
     if kind == "i64":
         values = [int(value) for value in values]
+    if kind == "i8_":
+        values = [int(value * 100) for value in values]
     if kind == "u8_":
         values = [int(value * 50) % 256 for value in values]
     dims = ", ".join(str(size) for size in shape) + ("," if len(shape) == 1 else "")
@@ -43,7 +45,7 @@ def main():
             continue
         name, rest = argument.split("=", 1)
         kind = "f32"
-        if rest[:4] in ("f64:", "i64:", "f32:", "u8_:"):
+        if rest[:4] in ("f64:", "i64:", "f32:", "i8_:", "u8_:"):
             kind, rest = rest[:3], rest[4:]
         shape, fill = rest.split(":", 1)
         sizes = [int(size) for size in shape.split("x")]
