@@ -8,6 +8,7 @@ A graph that the core refuses, because floats are left and it has none, counts a
 import argparse
 import importlib.machinery
 import importlib.util
+import math
 import os
 import random
 import re
@@ -37,6 +38,18 @@ def random_inputs(header, generator):
     return inputs
 
 
+def with_one_nan(line, header):
+    """Hexadecimal outputs, all NaN of f32 the same: which one an operation gives is not defined."""
+    data, outputs = bytes.fromhex(line), []
+    for dtype, size in re.findall(r"^ \*   output .*: (\w+)\[[\d\]\[]*\], (\d+) bytes", header, re.M):
+        part, data = data[:int(size)], data[int(size):]
+        if dtype == "f32":
+            values = struct.unpack(f"<{len(part) // 4}f", part)
+            part = struct.pack(f"<{len(values)}f", *(math.nan if math.isnan(v) else v for v in values))
+        outputs.append(part)
+    return b"".join(outputs)
+
+
 def check_graph(options, seed, folder):
     """Whether the graph ran; a difference ends the program."""
     subprocess.run([options.graphs, "--seed", str(seed), "--count", "1", "--recipe", options.recipe,
@@ -61,7 +74,7 @@ def check_graph(options, seed, folder):
     lines, _ = firmware.run_firmware(options, folder, machine)
     for sample, line in zip(samples, lines, strict=True):
         expected = firmware.reference_outputs(options, folder, sample)
-        if line != expected:
+        if with_one_nan(line, header) != with_one_nan(expected, header):
             sys.exit(f"graph {seed}: expected {expected}, got {line}")
     return True
 
