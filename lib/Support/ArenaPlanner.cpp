@@ -13,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <tuple>
+#include <utility>
 
 using namespace qopt;
 using namespace llvm;
@@ -125,4 +126,35 @@ ArenaPlan qopt::planArena(ArrayRef<BufferLifetime> buffers, int64_t alignment,
   }
   best->liveBytes = computeLiveBytes(aligned);
   return *best;
+}
+
+ArenaPlan qopt::planArenaSparingly(ArrayRef<BufferLifetime> buffers,
+                                   int64_t alignment,
+                                   MutableArrayRef<BufferSharing> sharings) {
+  ArenaPlan plan = planArena(buffers, alignment, sharings);
+  auto tryWithout = [&](MutableArrayRef<BufferSharing> some, bool atMost,
+                        bool atLeast) {
+    SmallVector<BufferSharing> given(some);
+    for (BufferSharing &sharing : some) {
+      if (atMost)
+        sharing.atMost = -buffers[sharing.to].bytes;
+      if (atLeast)
+        sharing.atLeast = buffers[sharing.from].bytes;
+    }
+    ArenaPlan without = planArena(buffers, alignment, sharings);
+    bool grows = without.bytes > plan.bytes;
+    if (grows)
+      llvm::copy(given, some.begin());
+    else
+      plan = without;
+    return !grows;
+  };
+  if (tryWithout(sharings, /*atMost=*/true, /*atLeast=*/true))
+    return plan;
+  if (!tryWithout(sharings, /*atMost=*/false, /*atLeast=*/true))
+    for (BufferSharing &sharing : sharings)
+      tryWithout(sharing, /*atMost=*/false, /*atLeast=*/true);
+  for (BufferSharing &sharing : sharings)
+    tryWithout(sharing, /*atMost=*/true, /*atLeast=*/false);
+  return plan;
 }

@@ -13,7 +13,6 @@
 #include "MemorySharing.h"
 #include "mlir/Dialect/Affine/Analysis/AffineStructures.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
-#include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
@@ -126,6 +125,28 @@ static std::optional<int64_t> findMaximum(const Form &p, const Form &q,
 // Accesses
 //===----------------------------------------------------------------------===//
 
+int64_t qopt::elementBytesOf(MemRefType type) {
+  Type element = type.getElementType();
+  int64_t bits = element.isIndex() ? IndexType::kInternalStorageBitWidth
+                                   : element.getIntOrFloatBitWidth();
+  return llvm::divideCeil(bits, 8);
+}
+
+int64_t qopt::bytesOf(MemRefType type) {
+  return type.getNumElements() * elementBytesOf(type);
+}
+
+SmallVector<OpOperand *>
+qopt::findAccesses(memref::AllocOp alloc,
+                   const BufferViewFlowAnalysis &aliases) {
+  SmallVector<OpOperand *> accesses;
+  for (Value alias : aliases.resolve(alloc.getResult()))
+    for (OpOperand &use : alias.getUses())
+      if (!isa<ViewLikeOpInterface, memref::DeallocOp>(use.getOwner()))
+        accesses.push_back(&use);
+  return accesses;
+}
+
 /// A loop whose iterations run one after the other, as often as is known.
 static bool isPlainLoop(Operation *op) {
   auto loop = dyn_cast<scf::ForOp>(op);
@@ -140,20 +161,14 @@ namespace {
 /// Collects the accesses to one buffer.
 class AccessFinder {
 public:
-  explicit AccessFinder(memref::AllocOp alloc) : buffer(alloc.getResult()) {
-    MemRefType type = alloc.getType();
-    bits = type.getElementType().isIntOrFloat() ? type.getElementTypeBitWidth()
-                                                : 64;
-    bytes = type.getNumElements() * llvm::divideCeil(bits, 8);
+  explicit AccessFinder(memref::AllocOp alloc)
+      : alloc(alloc), buffer(alloc.getResult()),
+        unit(elementBytesOf(alloc.getType())), bytes(bytesOf(alloc.getType())) {
   }
 
   SmallVector<Access> find(const BufferViewFlowAnalysis &aliases) {
-    SmallVector<Access> accesses;
-    for (Value alias : aliases.resolve(buffer))
-      for (OpOperand &use : alias.getUses())
-        if (!isa<ViewLikeOpInterface, memref::DeallocOp>(use.getOwner()))
-          accesses.push_back(describe(use));
-    return accesses;
+    return llvm::map_to_vector(findAccesses(alloc, aliases),
+                               [&](OpOperand *use) { return describe(*use); });
   }
 
 private:
@@ -162,8 +177,9 @@ private:
   bool isPartOfBuffer(Value view) const;
   bool addIndex(Access &access, Value index, int64_t stride) const;
 
+  memref::AllocOp alloc;
   Value buffer;
-  int64_t bits, bytes;
+  int64_t unit, bytes;
 };
 } // namespace
 
@@ -260,7 +276,6 @@ Access AccessFinder::describe(OpOperand &use) {
     return access;
   }
   access.reads = !access.writes;
-  int64_t unit = llvm::divideCeil(bits, 8);
   access.start.base = offset * unit;
   access.size = unit;
   for (auto [d, index] : llvm::enumerate(indices)) {

@@ -19,12 +19,23 @@
 #ifndef QOPT_LIB_TRANSFORMS_MEMORYSHARING_H
 #define QOPT_LIB_TRANSFORMS_MEMORYSHARING_H
 
+#include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "qopt/Support/ArenaPlanner.h"
 
 namespace qopt {
+
+/// What an integer, a float or an index takes in memory: whole bytes.
+int64_t elementBytesOf(mlir::MemRefType type);
+/// Of all elements of a static shape.
+int64_t bytesOf(mlir::MemRefType type);
+
+/// The uses of `alloc`, and of views of it, that may read or write its bytes.
+llvm::SmallVector<mlir::OpOperand *>
+findAccesses(mlir::memref::AllocOp alloc,
+             const mlir::BufferViewFlowAnalysis &aliases);
 
 /// A chance for the planner, and the loop that has to run backwards for a
 /// distance of `atLeast`; null where that is not offered.
@@ -34,7 +45,8 @@ struct MemorySharing {
 };
 
 /// Pairs of `allocs`, in the block of `func`, whose `lifetimes` in steps of
-/// that block overlap and that may share memory.
+/// that block overlap and that may share memory. Expects static shapes without
+/// gaps, of integers, floats or indices.
 llvm::SmallVector<MemorySharing>
 findMemorySharing(mlir::func::FuncOp func,
                   llvm::ArrayRef<mlir::memref::AllocOp> allocs,

@@ -16,7 +16,6 @@
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Support/ArenaPlanner.h"
 #include "qopt/Target/ModelInfo.h"
@@ -43,21 +42,22 @@ struct Buffers {
 };
 } // namespace
 
-static int64_t bytesOf(MemRefType type) {
-  Type element = type.getElementType();
-  int64_t bits = element.isIndex() ? IndexType::kInternalStorageBitWidth
-                                   : element.getIntOrFloatBitWidth();
-  return type.getNumElements() * llvm::divideCeil(bits, 8);
-}
-
 /// Kernels may read up to one alignment past a buffer's end (never write): the
 /// arena ends with that much slack.
 static constexpr int64_t kSlackBytes = ModelInfo::kAlignment;
 
+static LogicalResult checkElements(Operation *op, MemRefType type) {
+  if (type.getElementType().isIntOrIndexOrFloat())
+    return success();
+  return op->emitOpError("expects integers, indices or floats in memory that "
+                         "is to be planned, got ")
+         << type;
+}
+
 static LogicalResult checkAllocation(memref::AllocOp alloc) {
   MemRefType type = alloc.getType();
   if (type.hasStaticShape() && type.getLayout().isIdentity())
-    return success();
+    return checkElements(alloc, type);
   return alloc.emitOpError("expects a static shape without gaps in memory that "
                            "is to be planned, got ")
          << type;
@@ -81,14 +81,12 @@ static FailureOr<Buffers> collectBuffers(func::FuncOp func) {
   BufferViewFlowAnalysis aliases(func);
   for (memref::AllocOp alloc : buffers.allocs) {
     std::optional<int64_t> first, last;
-    for (Value alias : aliases.resolve(alloc.getResult()))
-      for (Operation *user : alias.getUsers()) {
-        if (isa<ViewLikeOpInterface, memref::DeallocOp>(user))
-          continue;
-        int64_t step = steps.lookup(block.findAncestorOpInBlock(*user));
-        first = std::min(first.value_or(step), step);
-        last = std::max(last.value_or(step), step);
-      }
+    for (OpOperand *use : findAccesses(alloc, aliases)) {
+      int64_t step =
+          steps.lookup(block.findAncestorOpInBlock(*use->getOwner()));
+      first = std::min(first.value_or(step), step);
+      last = std::max(last.value_or(step), step);
+    }
     int64_t here = steps.lookup(block.findAncestorOpInBlock(*alloc));
     buffers.lifetimes.push_back(
         {bytesOf(alloc.getType()), first.value_or(here), last.value_or(here)});
@@ -135,28 +133,30 @@ static void replaceAllocations(Buffers &buffers, const ArenaPlan &plan,
   }
 }
 
-/// Buffers share memory only where that makes the arena smaller: the loops and
-/// the memory of others stay as they are.
+/// Buffers share memory only where that makes the arena smaller: other loops
+/// keep their direction, and other buffers their own memory.
 static ArenaPlan planWithSharing(func::FuncOp func, const Buffers &buffers) {
-  ArenaPlan apart = planArena(buffers.lifetimes, ModelInfo::kAlignment);
   SmallVector<MemorySharing> sharings =
       findMemorySharing(func, buffers.allocs, buffers.lifetimes);
-  ArenaPlan shared =
-      planArena(buffers.lifetimes, ModelInfo::kAlignment,
-                llvm::map_to_vector(sharings, [](const MemorySharing &sharing) {
-                  return sharing.distance;
-                }));
-  if (shared.bytes >= apart.bytes)
-    return apart;
-  applyDirections(sharings, buffers.lifetimes, shared.offsets);
-  return shared;
+  auto distances = llvm::map_to_vector(
+      sharings, [](const MemorySharing &sharing) { return sharing.distance; });
+  ArenaPlan plan =
+      planArenaSparingly(buffers.lifetimes, ModelInfo::kAlignment, distances);
+  for (auto [sharing, distance] : llvm::zip_equal(sharings, distances))
+    sharing.distance = distance;
+  applyDirections(sharings, buffers.lifetimes, plan.offsets);
+  return plan;
 }
 
-static int64_t computeWeightBytes(ModuleOp module) {
+static FailureOr<int64_t> computeWeightBytes(ModuleOp module) {
   int64_t bytes = 0;
-  for (auto global : module.getOps<memref::GlobalOp>())
-    if (global.getConstant())
-      bytes += bytesOf(global.getType());
+  for (auto global : module.getOps<memref::GlobalOp>()) {
+    if (!global.getConstant())
+      continue;
+    if (failed(checkElements(global, global.getType())))
+      return failure();
+    bytes += bytesOf(global.getType());
+  }
   return bytes;
 }
 
@@ -173,7 +173,8 @@ void PlanMemoryPass::runOnOperation() {
     return signalPassFailure();
   }
   FailureOr<Buffers> buffers = collectBuffers(func);
-  if (failed(buffers))
+  FailureOr<int64_t> weightBytes = computeWeightBytes(module);
+  if (failed(buffers) || failed(weightBytes))
     return signalPassFailure();
 
   Builder b(&getContext());
@@ -182,7 +183,7 @@ void PlanMemoryPass::runOnOperation() {
     plan = planWithSharing(func, *buffers);
   info->arenaBytes = plan.bytes + kSlackBytes;
   info->liveBytes = plan.liveBytes;
-  info->weightBytes = computeWeightBytes(module);
+  info->weightBytes = *weightBytes;
 
   auto arenaType = MemRefType::get({info->arenaBytes}, b.getI8Type());
   unsigned index = func.getNumArguments();

@@ -62,24 +62,34 @@ module attributes {qopt.model = #model} {
 
 // -----
 
-// The result grows over its input: forwards, byte 2 * i of it would be written
-// over one that is read later; backwards, none is.
+// %a takes the first half of %z, from the left. %b grows over %a: forwards, byte
+// 2 * i of it would be written over one that is read later; backwards, none is.
 
 #model = {arena_bytes = 0 : i64, live_bytes = 0 : i64, weight_bytes = 0 : i64, name = "backwards",
   inputs = [], outputs = [], edges = []}
 
 // CHECK-DAG: #[[$BACK:map.*]] = affine_map<(d0) -> (-d0 + 511)>
-// CHECK: {bytes = 512 : i64, {{[^}]*}}offset = 0 : i64}, {bytes = 1024 : i64, {{[^}]*}}offset = 0 : i64}
+// CHECK: {bytes = 1024 : i64, {{[^}]*}}offset = 0 : i64}, {bytes = 512 : i64, {{[^}]*}}offset = 0 : i64}, {bytes = 1024 : i64, {{[^}]*}}offset = 0 : i64}
 // CHECK-SAME: qopt.model = {arena_bytes = 1088 : i64
 module attributes {qopt.model = #model} {
   // CHECK-LABEL: func.func @backwards
-  func.func @backwards(%x: memref<512xi8>, %y: memref<1024xi8>) {
+  func.func @backwards(%x: memref<1024xi8>, %y: memref<1024xi8>) {
     %zero = arith.constant 0 : index
     %one = arith.constant 1 : index
     %n = arith.constant 512 : index
+    %z = memref.alloc() : memref<1024xi8>
     %a = memref.alloc() : memref<512xi8>
     %b = memref.alloc() : memref<1024xi8>
-    memref.copy %x, %a : memref<512xi8> to memref<512xi8>
+    memref.copy %x, %z : memref<1024xi8> to memref<1024xi8>
+    // CHECK: scf.for %[[I:.*]] =
+    // CHECK-NEXT: affine.apply #{{.*}}(%[[I]])
+    // CHECK-NEXT: memref.load
+    // CHECK-NEXT: memref.store %{{.*}}[%[[I]]]
+    scf.for %i = %zero to %n step %one {
+      %j = affine.apply affine_map<(d0) -> (2 * d0)>(%i)
+      %v = memref.load %z[%j] : memref<1024xi8>
+      memref.store %v, %a[%i] : memref<512xi8>
+    }
     // CHECK: scf.for %[[I:.*]] =
     // CHECK: %[[J:.*]] = affine.apply #[[$BACK]](%[[I]])
     // CHECK: memref.load %{{.*}}[%[[J]]]
@@ -91,6 +101,47 @@ module attributes {qopt.model = #model} {
       memref.store %v, %b[%k] : memref<1024xi8>
     }
     memref.copy %b, %y : memref<1024xi8> to memref<1024xi8>
+    return
+  }
+}
+
+// -----
+
+// Only where the arena gets smaller: %b could lie over %a, backwards, but what
+// lives later is larger.
+
+#model = {arena_bytes = 0 : i64, live_bytes = 0 : i64, weight_bytes = 0 : i64, name = "needless",
+  inputs = [], outputs = [], edges = []}
+
+// CHECK: {bytes = 512 : i64, {{[^}]*}}offset = 1024 : i64}, {bytes = 1024 : i64, {{[^}]*}}offset = 0 : i64}, {bytes = 4096 : i64, {{[^}]*}}offset = 0 : i64}, {bytes = 2048 : i64, {{[^}]*}}offset = 0 : i64}
+// CHECK-SAME: qopt.model = {arena_bytes = 4160 : i64
+// CHECK-SAME: live_bytes = 6144 : i64
+module attributes {qopt.model = #model} {
+  // CHECK-LABEL: func.func @needless
+  // CHECK-NOT: affine_map<(d0) -> (-d0
+  // CHECK: return
+  func.func @needless(%x: memref<512xi8>, %y: memref<2048xi8>) {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %n = arith.constant 512 : index
+    %m = arith.constant 2048 : index
+    %a = memref.alloc() : memref<512xi8>
+    %b = memref.alloc() : memref<1024xi8>
+    %c = memref.alloc() : memref<4096xi8>
+    %d = memref.alloc() : memref<2048xi8>
+    memref.copy %x, %a : memref<512xi8> to memref<512xi8>
+    scf.for %i = %zero to %n step %one {
+      %v = memref.load %a[%i] : memref<512xi8>
+      %j = affine.apply affine_map<(d0) -> (2 * d0)>(%i)
+      memref.store %v, %b[%j] : memref<1024xi8>
+    }
+    %last = memref.load %b[%one] : memref<1024xi8>
+    memref.store %last, %c[%zero] : memref<4096xi8>
+    scf.for %i = %zero to %m step %one {
+      %v = memref.load %c[%i] : memref<4096xi8>
+      memref.store %v, %d[%i] : memref<2048xi8>
+    }
+    memref.copy %d, %y : memref<2048xi8> to memref<2048xi8>
     return
   }
 }
@@ -139,6 +190,21 @@ module attributes {qopt.model = #model} {
     // expected-error @below {{expects a static shape without gaps in memory that is to be planned, got 'memref<?xi8>'}}
     %a = memref.alloc(%n) : memref<?xi8>
     memref.dealloc %a : memref<?xi8>
+    return
+  }
+}
+
+// -----
+
+#model = {arena_bytes = 0 : i64, live_bytes = 0 : i64, weight_bytes = 0 : i64, name = "elements",
+  inputs = [], outputs = [], edges = []}
+
+module attributes {qopt.model = #model} {
+  // expected-error @below {{expects integers, indices or floats in memory that is to be planned, got 'memref<2xcomplex<f32>>'}}
+  memref.global "private" constant @w : memref<2xcomplex<f32>> = dense<(1.0, 0.0)>
+  func.func @elements() {
+    // expected-error @below {{expects integers, indices or floats in memory that is to be planned, got 'memref<16xvector<4xi8>>'}}
+    %a = memref.alloc() : memref<16xvector<4xi8>>
     return
   }
 }

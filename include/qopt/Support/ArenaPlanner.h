@@ -55,6 +55,14 @@ struct ArenaPlan {
 ArenaPlan planArena(llvm::ArrayRef<BufferLifetime> buffers, int64_t alignment,
                     llvm::ArrayRef<BufferSharing> sharings = {});
 
+/// The same with as little sharing as the size of that arena takes: first
+/// `atLeast` of all sharings, then `atMost`, goes back to what keeps the two
+/// buffers apart, one by one, wherever the arena does not grow by it. Leaves in
+/// `sharings` the bounds of the plan.
+ArenaPlan planArenaSparingly(llvm::ArrayRef<BufferLifetime> buffers,
+                             int64_t alignment,
+                             llvm::MutableArrayRef<BufferSharing> sharings);
+
 } // namespace qopt
 
 #endif // QOPT_SUPPORT_ARENAPLANNER_H
