@@ -37,8 +37,10 @@ def file_hash(*paths):
 
 def stamp(machine, peer, workload):
     """Changes when an artifact has to be made again."""
+    peers = BENCHMARKS / "peers"
     parts = [file_hash(workload["model"], workload["calibration"]), workload["io"],
-             machine.versions.get(peer), file_hash(BENCHMARKS / "peers" / f"{peer}.py")]
+             machine.versions.get(peer),
+             file_hash(peers / f"{peer}.py", *sorted(peers.glob("*.c")))]
     if peer == "qopt":
         parts += [file_hash(machine.environment["QOPT"]), machine.environment["QOPT_FLAGS"]]
     return json.dumps(parts)

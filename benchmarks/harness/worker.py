@@ -28,6 +28,8 @@ class Side:
         self.peer = importlib.import_module(f"peers.{peer}")
 
     def prepare(self, variant, workload, folder):
+        from peers import calls
+        calls.build(folder)  # the measurement's, not the peer's: not timed
         start, used = time.perf_counter(), processor_seconds()
         answer = self.peer.prepare(variant, workload, folder)
         return {"prepare_s": time.perf_counter() - start,

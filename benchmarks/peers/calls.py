@@ -5,6 +5,14 @@ import os
 
 from peers import c_compiler
 
+LIBRARY = "calls.so"
+
+
+def build(folder):
+    """The loops in C, once for a folder of artifacts."""
+    c_compiler.build([os.path.join(os.path.dirname(__file__), "calls.c")],
+                     os.path.join(folder, LIBRARY))
+
 
 def in_python(call):
     def repeat(count):
@@ -13,14 +21,16 @@ def in_python(call):
     return repeat
 
 
-def in_c(folder, function, *arguments):
-    """A loop in C around a C function of 1, 3, 4 or 5 pointers that returns 0."""
-    source = os.path.join(os.path.dirname(__file__), "calls.c")
-    lib = ctypes.CDLL(c_compiler.build([source], os.path.join(folder, "calls.so")))
-    loop = getattr(lib, f"calls_{len(arguments)}")
+def in_c(folder, function, *arguments, explain=None):
+    """A loop in C around a C function of 1 to 5 pointers that returns 0;
+    `explain` has words for what else it returns."""
+    loop = getattr(ctypes.CDLL(os.path.join(folder, LIBRARY)), f"calls_{len(arguments)}")
     function = ctypes.cast(function, ctypes.c_void_p)
+    pointers = (ctypes.c_void_p * len(arguments))(
+        *[ctypes.cast(a, ctypes.c_void_p) for a in arguments])
 
     def repeat(count):
-        if status := loop(ctypes.c_long(count), function, *arguments):
-            raise RuntimeError(f"the call returned {status}")
+        if status := loop(ctypes.c_long(count), function, pointers):
+            raise RuntimeError(f"the call returned {status}"
+                               + (f": {explain(status)}" if explain else ""))
     return repeat

@@ -22,11 +22,29 @@ typedef struct {
 
 size_t gemm_workspace_bytes(void) { return WORKSPACE_BYTES; }
 
+/* Of a product that is not finished: what was not created is null. */
+static void destroy(gemm *g) {
+  if (g->y)
+    cublasLtMatrixLayoutDestroy(g->y);
+  if (g->x)
+    cublasLtMatrixLayoutDestroy(g->x);
+  if (g->w)
+    cublasLtMatrixLayoutDestroy(g->w);
+  if (g->product)
+    cublasLtMatmulDescDestroy(g->product);
+  if (g->library)
+    cublasLtDestroy(g->library);
+  free(g);
+}
+
 /* Null where cuBLASLt cannot do it; *status says why. */
 gemm *gemm_create(int m, int n, int k, float alpha, const void *x,
                   const void *w, void *y, void *workspace, void *stream,
                   int *status) {
   gemm *g = calloc(1, sizeof *g);
+  *status = CUBLAS_STATUS_ALLOC_FAILED;
+  if (!g)
+    return NULL;
   g->alpha = alpha;
   g->x_data = x, g->w_data = w, g->y_data = y;
   g->workspace = workspace, g->stream = stream;
@@ -35,7 +53,9 @@ gemm *gemm_create(int m, int n, int k, float alpha, const void *x,
   cublasLtMatmulPreference_t preference = NULL;
 #define TRY(call)                                                              \
   if ((*status = (int)(call)) != CUBLAS_STATUS_SUCCESS) {                      \
-    free(g);                                                                   \
+    if (preference)                                                            \
+      cublasLtMatmulPreferenceDestroy(preference);                             \
+    destroy(g);                                                                \
     return NULL;                                                               \
   }
   TRY(cublasLtCreate(&g->library));
@@ -53,12 +73,18 @@ gemm *gemm_create(int m, int n, int k, float alpha, const void *x,
                                      g->y, preference, CANDIDATES,
                                      g->candidates, &g->count));
 #undef TRY
+  cublasLtMatmulPreferenceDestroy(preference);
   return g;
 }
 
 /* The kernels that cuBLASLt proposes, best first by its own guess. */
 int gemm_candidates(const gemm *g) { return g->count; }
-void gemm_choose(gemm *g, int candidate) { g->chosen = candidate; }
+
+/* Returns what cuBLASLt says about it: 0 if it can run. */
+int gemm_choose(gemm *g, int candidate) {
+  g->chosen = candidate;
+  return (int)g->candidates[candidate].state;
+}
 
 int gemm_run(void *handle) {
   gemm *g = handle;

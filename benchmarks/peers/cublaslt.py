@@ -2,7 +2,8 @@
 
 What cuBLASLt does fastest with 8 bits: both sides s8, w transposed, the result
 s8 by one factor. All kernels that it proposes are tried; the fastest counts.
-Needs the CUDA toolkit (CUDA_HOME, /usr/local/cuda) for the library.
+Needs the CUDA toolkit (CUDA_HOME, /usr/local/cuda) for the library, whose
+version is among the facts.
 """
 
 import ctypes
@@ -11,7 +12,7 @@ import time
 
 import numpy as np
 
-from peers import c_compiler, cuda
+from peers import c_compiler, calls, cuda
 
 PACKAGES = ()
 TRIALS = 20
@@ -52,8 +53,32 @@ class Runner:
         self.lib = ctypes.CDLL(os.path.join(self.folder, "cublaslt.so"))
         self.lib.gemm_create.restype = ctypes.c_void_p
         self.lib.gemm_workspace_bytes.restype = ctypes.c_size_t
+        self.lib.cublasLtGetVersion.restype = ctypes.c_size_t
+        self.lib.cublasLtGetStatusName.restype = ctypes.c_char_p
         self.gpu = cuda.Gpu()
-        self.memory = {}
+        self.memory = {"version": self.lib.cublasLtGetVersion()}
+
+    def explain(self, status):
+        return self.lib.cublasLtGetStatusName(status).decode()
+
+    def fastest(self, gemm, run):
+        """Of the candidates, those left out that cannot run after all."""
+        seconds = {}
+        for candidate in range(self.lib.gemm_candidates(gemm)):
+            if self.lib.gemm_choose(gemm, candidate):
+                continue
+            try:
+                run(1)
+            except RuntimeError:
+                continue
+            self.gpu.synchronize()
+            start = time.perf_counter()
+            run(TRIALS)
+            self.gpu.synchronize()
+            seconds[candidate] = time.perf_counter() - start
+        if not seconds:
+            raise RuntimeError("cuBLASLt proposes no kernel that runs")
+        return min(seconds, key=seconds.get)
 
     def bind(self, inputs):
         x, = inputs.values()
@@ -67,17 +92,10 @@ class Runner:
             m, n, k, alpha, gpu.upload(x), gpu.upload(self.w), self.y,
             gpu.allocate(lib.gemm_workspace_bytes()), gpu.stream, ctypes.byref(status)))
         if not gemm:
-            raise RuntimeError(f"cuBLASLt returned {status.value}")
-        run = gpu.in_c(self.folder, lib.gemm_run, gemm)
-        seconds = {}
-        for candidate in range(lib.gemm_candidates(gemm)):
-            lib.gemm_choose(gemm, candidate)
-            run(1)
-            start = time.perf_counter()
-            run(TRIALS)
-            seconds[candidate] = time.perf_counter() - start
-        lib.gemm_choose(gemm, min(seconds, key=seconds.get))
-        return run
+            raise RuntimeError(f"cuBLASLt returned {self.explain(status.value)}")
+        run = calls.in_c(self.folder, lib.gemm_run, gemm, explain=self.explain)
+        lib.gemm_choose(gemm, self.fastest(gemm, run))
+        return gpu.repeating(self.folder, run)
 
     def outputs(self):
         y = self.gpu.download(self.y, (*self.rows, len(self.w)), np.int8)

@@ -50,9 +50,24 @@ class Gpu:
     def synchronize(self):
         self.call("cuStreamSynchronize", self.stream)
 
-    def in_c(self, folder, function, *arguments):
-        """As calls.in_c: enqueues all calls, then waits for the GPU."""
-        enqueue = calls.in_c(folder, function, *arguments)
+    def capture(self, enqueue):
+        """A graph, ready to be launched, of what `enqueue`(1) enqueues."""
+        graph, launchable = ctypes.c_void_p(), ctypes.c_void_p()
+        enqueue(1)  # a first call loads and allocates, which no graph can hold
+        self.synchronize()
+        self.call("cuStreamBeginCapture_v2", self.stream, 1)  # of this thread
+        enqueue(1)
+        self.call("cuStreamEndCapture", self.stream, ctypes.byref(graph))
+        self.call("cuGraphInstantiateWithFlags", ctypes.byref(launchable), graph,
+                  ctypes.c_uint64(0))
+        return launchable
+
+    def repeating(self, folder, enqueue):
+        """Launches the graph of a call, `enqueue`(1), as often as told, from C, and
+        waits for the GPU. A driver without graphs is given the calls themselves."""
+        if hasattr(self.driver, "cuGraphLaunch"):
+            enqueue = calls.in_c(folder, self.driver.cuGraphLaunch, self.capture(enqueue),
+                                 self.stream)
 
         def repeat(count):
             enqueue(count)

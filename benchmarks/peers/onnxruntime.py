@@ -22,7 +22,8 @@ def samples(calibration):
 
 def quantize(workload, folder, variant, form, symmetric=False):
     """The file of a statically quantized graph, QDQ or QOperator: s8 weights per
-    channel, activations u8, or symmetric s8."""
+    channel, activations u8, or symmetric s8, for TensorRT, which takes biases in
+    float only."""
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -41,7 +42,7 @@ def quantize(workload, folder, variant, form, symmetric=False):
         quant_format=quantization.QuantFormat[form],
         per_channel=True, weight_type=quantization.QuantType.QInt8,
         activation_type=quantization.QuantType["QInt8" if symmetric else "QUInt8"],
-        extra_options={"ActivationSymmetric": symmetric})
+        extra_options={"ActivationSymmetric": symmetric, "QuantizeBias": not symmetric})
     return artifact
 
 

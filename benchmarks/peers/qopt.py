@@ -100,6 +100,9 @@ class Runner:
             self.pool = (pool.qopt_pool_parallel_for,
                          ctypes.c_void_p(pool.qopt_pool_create(threads)))
         self.run_stream = getattr(lib, "model_run_stream", None)
+        if self.run_stream:
+            lib.model_error.restype = ctypes.c_char_p
+            self.explain = lambda status: lib.model_error().decode()
         self.memory = {"arena_bytes": self.info.arena_bytes}
 
     def bind(self, inputs):
@@ -119,9 +122,10 @@ class Runner:
         gpu = self.gpu = cuda.Gpu()
         pointers = lambda values: (ctypes.c_void_p * len(values))(*[v.value for v in values])
         self.gpu_results = [gpu.allocate(r.nbytes) for r in self.results]
-        return gpu.in_c(self.folder, self.run_stream,
-                        pointers([gpu.upload(a) for a in self.inputs]), pointers(self.gpu_results),
-                        gpu.allocate(self.info.arena_bytes), gpu.stream)
+        return gpu.repeating(self.folder, calls.in_c(
+            self.folder, self.run_stream, pointers([gpu.upload(a) for a in self.inputs]),
+            pointers(self.gpu_results), gpu.allocate(self.info.arena_bytes), gpu.stream,
+            explain=self.explain))
 
     def outputs(self):
         if self.run_stream:
