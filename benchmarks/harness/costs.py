@@ -30,16 +30,16 @@ def repeat_samples(source, target, count):
                         for n in arrays.files})
 
 
-def measure(qopt, workload, many):
+def measure(qopt, flags, workload, many):
     """Calibration on the workload's samples, and on FEW and MANY if `many`; the
-    compilation of int8 and float from the ranges."""
+    compilation of int8 and float from the ranges, with further flags."""
     folder, model = workload["folder"], workload["model"]
     ranges, samples = f"{folder}/ranges.json", f"{folder}/repeated.npz"
     facts = {"calibrate": run(qopt, "calibrate", model, "--data", workload["calibration"],
                               "-o", ranges)}
     for recipe in ("int8", "float"):
         facts[f"compile {recipe}"] = run(qopt, "compile", model, "--calibration", ranges,
-                                         "--recipe", recipe, "-o", f"{folder}/costs.o")
+                                         "--recipe", recipe, "-o", f"{folder}/costs.o", *flags)
     for count in (FEW, MANY) if many else ():
         repeat_samples(workload["calibration"], samples, count)
         facts[f"calibrate {count}"] = run(qopt, "calibrate", model, "--data", samples, "-o",

@@ -1,8 +1,6 @@
 """The table and the plot of one set of measurements."""
 
-CPU_PEERS = ("onnxruntime", "openvino", "iree", "litert")
-GPU_PEERS = ("cublaslt", "tensorrt")
-PEERS = CPU_PEERS + GPU_PEERS
+PEERS = ("onnxruntime", "openvino", "iree", "litert", "cublaslt", "tensorrt")
 TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "iree": "IREE",
           "litert": "LiteRT", "cublaslt": "cuBLASLt", "tensorrt": "TensorRT", "qopt": "qopt"}
 
@@ -37,12 +35,15 @@ def side_text(found):
     return time_text(facts["us"]) + ratio
 
 
-def table(header, rows):
-    """Without the columns that say nothing."""
+def table(title, text, header, rows):
+    """A section, without the columns that say nothing; none without rows."""
     rows = list(rows)
+    if not rows:
+        return []
     used = [i for i in range(len(header)) if any(row[i] != "-" for row in rows)]
     header, rows = [header[i] for i in used], [[row[i] for i in used] for row in rows]
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines = [f"## {title}", "", *([text, ""] if text else []),
+             "| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     return lines + ["| " + " | ".join(r) + " |" for r in rows] + [""]
 
 
@@ -58,7 +59,7 @@ def model_rows(entries):
                  if own and peer else "-")
         peak = peak_rate(entry)
         yield [name, f"{(entry['macs'] or 0) / 1e6:,.1f}",
-               f"{time_text(own[1]['us'])}, {share(entry, own, peak)}" if own else "-",
+               time_text(own[1]["us"]) + share(entry, own, peak) if own else "-",
                *[side_text(best(entry, p, True)) for p in PEERS], ahead]
 
 
@@ -97,7 +98,7 @@ def accuracy_rows(entries):
 
 def share(entry, found, peak):
     """Per cent of the peak of the same run."""
-    return f"{entry['macs'] / found[1]['us'] / 1e1 / peak:.0f}%" if peak else "?"
+    return f", {entry['macs'] / found[1]['us'] / 1e1 / peak:.0f}%" if peak else ""
 
 
 def rate(entry, found, peak):
@@ -149,7 +150,7 @@ def cost_rows(costs, names):
             yield [name, *[cost_text(facts[k]) if k in facts else "-" for k in COSTS]]
 
 
-def missing(entries, peers):
+def missing(entries, settings):
     """What could not be measured, and why."""
     lines = {}
     for name, entry in entries:
@@ -157,73 +158,84 @@ def missing(entries, peers):
             if "error" in facts:
                 reason = " ".join(facts["error"].split())[:180]
                 lines.setdefault((key, reason), []).append(name)
-        for peer in peers if entry["kind"] == "models" else ():
-            if not any(key.startswith(peer) for key in entry["sides"]):
-                lines.setdefault((peer, "left out of that run"), []).append(name)
+        configured = settings["kernel_sides" if entry["kind"] == "kernels" else "sides"]
+        for peer in set(configured) - {key.split()[0] for key in entry["sides"]}:
+            lines.setdefault((peer, "left out of that run"), []).append(name)
     return [f"- {key}: {', '.join(names)}: {reason}"
             for (key, reason), names in sorted(lines.items())]
+
+
+def configured_names(settings):
+    return [e["name"] for e in settings["models"] + settings["kernels"]]
 
 
 def order(entries, names):
     return [(n, entries[n]) for n in names if n in entries]
 
 
-def markdown(found, names):
-    models = order({n: e for n, e in found["entries"].items() if e["kind"] == "models"}, names)
-    kernels = order({n: e for n, e in found["entries"].items() if e["kind"] == "kernels"}, names)
-    machine = found["machine"]
-    where = f"{machine['gpu']}; host: " if "gpu" in machine else ""
-    lines = ["# Measurements", "",
-             f"{where}{machine['cpu']} (family {machine['family']}, model {machine['cpu_model']}; "
-             f"{', '.join(machine['flags'])}), one thread.", "",
-             "Peers: " + "; ".join(v for _, v in sorted(found["versions"].items())) + ".", "",
-             "Made by `benchmarks/run`; how it measures is in [../README.md](../README.md). "
-             "**1.50x**: qopt's int8 is 1.5 times as fast, the median of the rounds' ratios. The peak "
-             "is that of `vpdpbusd` in the same rounds; only AMX, whose products of tiles are another "
-             "instruction, can use more than 100% of it.", ""]
+def introduction(found, peak):
+    machine, versions = found["machine"], [v for _, v in sorted(found["versions"].items())]
+    cpu = (f"{machine['cpu']} (family {machine['family']}, model {machine['cpu_model']}; "
+           f"{', '.join(machine['flags'])})")
+    where = f"{machine['gpu']}; host: {cpu}" if "gpu" in machine else f"{cpu}, one thread"
+    of_peak = (" The peak is that of `vpdpbusd` in the same rounds; only AMX, whose products of "
+               "tiles are another instruction, can use more than 100% of it." if peak else "")
+    return ["# Measurements", "", f"{where}.", "",
+            *(["Peers: " + "; ".join(versions) + ".", ""] if versions else []),
+            "Made by `benchmarks/run`; how it measures is in [../README.md](../README.md). "
+            "**1.50x**: qopt's int8 is 1.5 times as fast, the median of the rounds' ratios."
+            + of_peak, ""]
+
+
+def model_tables(models, titles, peak):
+    return [
+        *table("Models, int8", "",
+               ["model", "MMAC", "qopt, of the peak" if peak else "qopt", *titles,
+                "fastest peer : qopt (p10-p90)"], model_rows(models)),
+        *table("Models, float", "",
+               ["model", "qopt", *titles, "fastest peer : qopt", "qopt float : int8"],
+               float_rows(models)),
+        *table("Answers of the int8 models",
+               "Cosine against float, and the largest difference in 255ths of the float answers' "
+               "range.", ["model", "qopt", *titles], accuracy_rows(models)),
+        *table("qopt's int8: cost", "",
+               ["model", "calibrate and compile, CPU time", "code", "weights", "arena",
+                "arena : largest live set", "load and first run"], size_rows(models))]
+
+
+def markdown(found, settings):
+    names = configured_names(settings)
+    ordered = order(found["entries"], names)
+    models = [(n, e) for n, e in ordered if e["kind"] == "models"]
+    kernels = [(n, e) for n, e in ordered if e["kind"] == "kernels"]
     titles = [TITLES[p] for p in PEERS]
-    if models:
-        lines += ["## Models, int8", ""] + table(
-            ["model", "MMAC", "qopt, of the peak", *titles, "fastest peer : qopt (p10-p90)"],
-            model_rows(models))
-        lines += ["## Models, float", ""] + table(
-            ["model", "qopt", *titles, "fastest peer : qopt", "qopt float : int8"],
-            float_rows(models))
-        lines += ["## Answers of the int8 models",
-                  "", "Cosine against float, and the largest difference in 255ths of the float "
-                  "answers' range.", ""] + table(
-            ["model", "qopt", *titles], accuracy_rows(models))
-        lines += ["## qopt's int8: cost", ""] + table(
-            ["model", "calibrate and compile, CPU time", "code", "weights", "arena", "arena : largest live set",
-             "load and first run"], size_rows(models))
-    threads = list(thread_rows(found["entries"], names))
-    if threads:
-        lines += ["## Two threads, int8", "",
-                  "Time, and how many times as fast as with one thread.", ""] + table(
-            ["model", "qopt", *titles, "fastest peer : qopt (p10-p90)"], threads)
-    if found.get("costs"):
-        lines += ["## Calibration and compilation", "",
-                  "Wall time (processor time), and memory at its peak.", ""] + table(
-            ["model", "calibrate", "100 samples", "10,000 samples", "compile int8",
-             "compile float"], cost_rows(found["costs"], names))
-    if kernels:
-        lines += ["## Kernels, 8 bits in and out, channels last", "",
-                  "GMAC/s, and per cent of the `vpdpbusd` peak of the same rounds.", ""] + table(
-            ["kernel", "qopt", "GMAC/s", *[head for title in titles for head in (title, "GMAC/s")]],
-            kernel_rows(kernels))
-    gaps = missing(models + kernels, GPU_PEERS if "gpu" in machine else CPU_PEERS)
-    if gaps:
-        lines += ["## Not measured", ""] + gaps + [""]
-    return "\n".join(lines)
+    peak = any(peak_rate(entry) for _, entry in ordered)
+    lines = [
+        *introduction(found, peak), *model_tables(models, titles, peak),
+        *table("Two threads, int8", "Time, and how many times as fast as with one thread.",
+               ["model", "qopt", *titles, "fastest peer : qopt (p10-p90)"],
+               thread_rows(found["entries"], names)),
+        *table("Calibration and compilation",
+               "Wall time (processor time), and memory at its peak.",
+               ["model", "calibrate", "100 samples", "10,000 samples", "compile int8",
+                "compile float"], cost_rows(found.get("costs", {}), names)),
+        *table("Kernels, 8 bits in and out, channels last",
+               "GMAC/s, and per cent of the `vpdpbusd` peak of the same rounds." if peak else "",
+               ["kernel", "qopt", "GMAC/s",
+                *[head for title in titles for head in (title, "GMAC/s")]],
+               kernel_rows(kernels))]
+    gaps = missing(models + kernels, settings)
+    return "\n".join(lines + (["## Not measured", "", *gaps, ""] if gaps else []))
 
 
-def plot(found, names, path):
+def plot(found, settings, path):
     """How many times as long as qopt's int8 the others take."""
     import matplotlib
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "qopt"
     from matplotlib import pyplot
-    rows = [(n, e) for n, e in order(found["entries"], names) if best(e, "qopt", True)]
+    rows = [(n, e) for n, e in order(found["entries"], configured_names(settings))
+            if best(e, "qopt", True)]
     figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.42 * len(rows)))
     marks = dict(zip(PEERS, "os^Dos"))
     for peer in PEERS:
