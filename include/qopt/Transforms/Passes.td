@@ -328,14 +328,16 @@ def PlanMemoryPass : Pass<"qopt-plan-memory", "::mlir::ModuleOp"> {
     ```
     How far apart the two must be is computed from the addresses and the order
     of all accesses, for the outermost loop forwards and backwards; it then runs
-    in the direction that the plan relies on. Only where the arena gets smaller,
-    and not in loops that are shared out among tasks or threads.
+    in the direction that the plan relies on. Only where the arena gets smaller:
+    what can be given up without that it grows is given up, loops backwards
+    first. Not in loops that are shared out among tasks or threads.
 
     Writes the arena's size, the largest live set and the weight bytes into
     `qopt.model`, and the map of buffers into `qopt.arena_map`.
 
-    Expects `qopt-bufferize` before it, static shapes, and allocations in the
-    model's function only. Guarantees that no allocation is left.
+    Expects `qopt-bufferize` before it, static shapes of integers, indices or
+    floats, and allocations in the model's function only. Guarantees that no
+    allocation is left.
   }];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
