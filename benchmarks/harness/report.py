@@ -81,7 +81,7 @@ def size_rows(entries):
         yield [name, f"{facts['prepare_cpu_s']:.1f} s",
                f"{facts['code_bytes'] / 1024:.0f} KiB", f"{facts['weight_bytes'] / 1024:,.0f} KiB",
                f"{facts['arena_bytes'] / 1024:,.0f} KiB", f"{facts['arena_bytes'] / live:.2f}",
-               f"{facts['load_s'] * 1e3:.0f} ms"]
+               f"{facts['load_s'] * 1e3:.0f} ms" if "load_s" in facts else "-"]
 
 
 def accuracy_rows(entries):
@@ -135,7 +135,7 @@ def thread_rows(entries, names):
             cells.append(f"{time_text(b[1]['us'])}, {a[1]['us'] / b[1]['us']:.2f}" if a and b
                          else "-")
         peer = best_peer(two)
-        yield [name, *cells, ratio_text(peer[1]["ratio"]) if peer else "-"]
+        yield [name, *cells, ratio_text(peer[1]["ratio"]) if peer and "ratio" in peer[1] else "-"]
 
 
 def cost_text(cost):
