@@ -134,11 +134,6 @@ std::string qopt::versionSuffix(StringRef target) {
 // The target machine
 //===----------------------------------------------------------------------===//
 
-/// No operating system: code has fixed addresses, and room for it is scarce.
-static bool isFirmware(const TargetInfo &target) {
-  return Triple(target.triple).getOSName() == "none";
-}
-
 Expected<std::unique_ptr<TargetMachine>>
 qopt::createTargetMachine(const TargetInfo &info, unsigned optLevel) {
   InitializeAllTargetInfos();
@@ -162,7 +157,7 @@ qopt::createTargetMachine(const TargetInfo &info, unsigned optLevel) {
                                           : CodeGenOptLevel::Aggressive;
   // Firmware, and modules of WebAssembly.
   bool hasFixedAddresses =
-      isFirmware(info) || info.arch == TargetInfo::Arch::Wasm;
+      info.isFirmware() || info.arch == TargetInfo::Arch::Wasm;
   std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
       triple, info.cpu, info.features, targetOptions,
       hasFixedAddresses ? Reloc::Static : Reloc::PIC_,
@@ -370,7 +365,7 @@ static void shortenMultiplies(Module &module) {
 
 /// What only firmware needs to know.
 static void prepareFirmware(Module &module, const TargetInfo &target) {
-  if (!isFirmware(target))
+  if (!target.isFirmware())
     return;
   if (!target.hasLongMultiply)
     shortenMultiplies(module);

@@ -204,10 +204,12 @@ bool TargetInfo::runsOnHost() const {
   return row != std::end(kRows) && hostMeets(*row, host, extra);
 }
 
+bool TargetInfo::isFirmware() const {
+  return Triple(triple).getOSName() == "none";
+}
+
 bool TargetInfo::hasPrograms() const {
-  Triple machine(triple);
-  return machine.getOSName() != "none" &&
-         (!machine.isAndroid() || runsOnHost());
+  return !isFirmware() && (!Triple(triple).isAndroid() || runsOnHost());
 }
 
 std::optional<TargetInfo> TargetInfo::formForHost() const {

@@ -39,6 +39,8 @@ struct PlanMemoryPass : public qopt::impl::PlanMemoryPassBase<PlanMemoryPass> {
 struct Buffers {
   SmallVector<memref::AllocOp> allocs;
   SmallVector<BufferLifetime> lifetimes;
+  /// What computes each; the allocation where nothing does.
+  SmallVector<Operation *> writers;
 };
 } // namespace
 
@@ -81,22 +83,27 @@ static FailureOr<Buffers> collectBuffers(func::FuncOp func) {
   BufferViewFlowAnalysis aliases(func);
   for (memref::AllocOp alloc : buffers.allocs) {
     std::optional<int64_t> first, last;
+    Operation *writer = alloc;
     for (OpOperand *use : findAccesses(alloc, aliases)) {
       int64_t step =
           steps.lookup(block.findAncestorOpInBlock(*use->getOwner()));
+      if (step < first.value_or(step + 1))
+        writer = use->getOwner();
       first = std::min(first.value_or(step), step);
       last = std::max(last.value_or(step), step);
     }
     int64_t here = steps.lookup(block.findAncestorOpInBlock(*alloc));
     buffers.lifetimes.push_back(
         {bytesOf(alloc.getType()), first.value_or(here), last.value_or(here)});
+    buffers.writers.push_back(writer);
   }
   return buffers;
 }
 
-/// The nodes whose value it holds. What no node computes is a quantized input.
-static std::string nameOf(memref::AllocOp alloc) {
-  SmallVector<StringRef> names = sourceNames(alloc.getLoc());
+/// The nodes whose value a buffer holds. What no node computes is a quantized
+/// input.
+static std::string nameOf(Operation *writer) {
+  SmallVector<StringRef> names = sourceNames(writer->getLoc());
   return names.empty() ? "the model's input" : llvm::join(names, "+");
 }
 
@@ -104,10 +111,10 @@ static std::string nameOf(memref::AllocOp alloc) {
 static ArrayAttr makeArenaMap(const Buffers &buffers, const ArenaPlan &plan,
                               Builder &b) {
   SmallVector<Attribute> entries;
-  for (auto [alloc, life, offset] :
-       llvm::zip_equal(buffers.allocs, buffers.lifetimes, plan.offsets))
+  for (auto [writer, life, offset] :
+       llvm::zip_equal(buffers.writers, buffers.lifetimes, plan.offsets))
     entries.push_back(b.getDictionaryAttr(
-        {b.getNamedAttr("name", b.getStringAttr(nameOf(alloc))),
+        {b.getNamedAttr("name", b.getStringAttr(nameOf(writer))),
          b.getNamedAttr("offset", b.getI64IntegerAttr(offset)),
          b.getNamedAttr("bytes", b.getI64IntegerAttr(life.bytes)),
          b.getNamedAttr("first", b.getI64IntegerAttr(life.first)),

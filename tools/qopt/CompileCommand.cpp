@@ -361,6 +361,8 @@ llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
   collector.getReport().objectBytes = bytes->size();
   collector.getReport().threads = build.threads;
   collector.getReport().tasks = info->threads;
+  // Kernels of a GPU hand values over in memory that no plan has.
+  collector.getReport().arenaBytes = info->arenaBytes;
   if (code == CodeKind::Object && (maxFlash > 0 || maxRam > 0)) {
     auto sizes = measureObject(*bytes);
     if (!sizes)
@@ -480,8 +482,7 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
     return options.takeError();
   bool isProgram = kind == EmitKind::Executable;
   if ((isProgram && !options->target.hasPrograms()) ||
-      (kind == EmitKind::SharedObject &&
-       options->target.arch == TargetInfo::Arch::CortexM))
+      (kind == EmitKind::SharedObject && options->target.isFirmware()))
     return usageError(
         llvm::Twine("--emit ") + kEmitKinds[static_cast<size_t>(kind)].name +
         ": expected a target with an operating system" +

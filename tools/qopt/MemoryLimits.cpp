@@ -31,7 +31,7 @@ static Error checkFlash(int64_t limit, const ObjectSizes &sizes,
   if (limit == 0 || total <= limit)
     return Error::success();
   SmallVector<std::pair<StringRef, int64_t>> layers;
-  int64_t saved = 0;
+  int64_t eightBits = 0;
   for (const ReportNode &node : report.nodes) {
     if (node.floatWeightBytes == 0)
       continue;
@@ -41,10 +41,10 @@ static Error checkFlash(int64_t limit, const ObjectSizes &sizes,
     int64_t bytes = node.floatWeightBytes * bits / 32;
     layers.push_back({node.name, bytes});
     if (bits == 8)
-      saved += bytes / 2;
+      eightBits += bytes;
   }
   // Layers that share a weight store it once.
-  int64_t halved = total - std::min(saved, sizes.constants / 2);
+  int64_t saved = std::min(eightBits, sizes.constants) / 2;
   std::string message;
   raw_string_ostream os(message);
   os << "expected at most " << limit << " bytes of flash (--max-flash), got "
@@ -54,13 +54,13 @@ static Error checkFlash(int64_t limit, const ObjectSizes &sizes,
   if (layers.empty())
     return createStringError(message);
   os << "; the largest layers are " << listLargest(layers);
-  if (halved <= limit)
-    os << "; with 4-bit weights (--recipe w4a8-per-channel) it would take "
-          "about "
-       << halved << " and fit";
-  else
-    os << "; even with 4-bit weights it would take about " << halved
-       << ", so that a smaller model has to give up " << halved - limit;
+  if (saved > 0)
+    os << "; with 4 bits (--recipe w4a8-per-channel, or \"base\" of a recipe "
+          "file) weights take at most "
+       << saved << " bytes less, and their code a little more";
+  if (total - saved > limit)
+    os << "; beyond that a smaller model has to give up "
+       << total - saved - limit;
   return createStringError(message);
 }
 

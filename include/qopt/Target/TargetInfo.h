@@ -83,6 +83,9 @@ struct TargetInfo {
 
   bool runsOnHost() const;
 
+  /// No operating system: code has fixed addresses, and room for it is scarce.
+  bool isFirmware() const;
+
   /// Whether qopt can link programs for it: not firmware, and not what needs a
   /// C library that only the vendor's kit has, unless the host is such.
   bool hasPrograms() const;
