@@ -8,6 +8,7 @@
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/Passes.h"
 #include "qopt/Schedule/Schedule.h"
+#include "qopt/Target/LookUpTarget.h"
 #include "qopt/Transforms/Structured.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -47,11 +48,9 @@ struct AssignSchedule : impl::AssignSchedulePassBase<AssignSchedule> {
 
   void runOnOperation() override {
     func::FuncOp func = getOperation();
-    llvm::Expected<TargetInfo> info = TargetInfo::get(target);
-    if (!info) {
-      func.emitError(llvm::toString(info.takeError()));
+    FailureOr<TargetInfo> info = lookUpTarget(func, target);
+    if (failed(info))
       return signalPassFailure();
-    }
     if (threads < 1) {
       func.emitError("expects at least 1 thread, got ") << threads.getValue();
       return signalPassFailure();

@@ -20,6 +20,7 @@
 #include "qopt/Schedule/DepthwiseDot.h"
 #include "qopt/Schedule/Passes.h"
 #include "qopt/Target/DotForm.h"
+#include "qopt/Target/LookUpTarget.h"
 #include "qopt/Transforms/QuantBuilders.h"
 #include "qopt/Transforms/TensorUtils.h"
 
@@ -590,11 +591,9 @@ struct SignActivations : impl::SignActivationsPassBase<SignActivations> {
 
   void runOnOperation() override {
     func::FuncOp func = getOperation();
-    llvm::Expected<TargetInfo> info = TargetInfo::get(target);
-    if (!info) {
-      func.emitError(llvm::toString(info.takeError()));
+    FailureOr<TargetInfo> info = lookUpTarget(func, target);
+    if (failed(info))
       return signalPassFailure();
-    }
     Signer signer(&getContext());
     func.walk([&](linalg::GenericOp op) {
       if (wantsSigned(op, *info))

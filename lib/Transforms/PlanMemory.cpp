@@ -82,13 +82,16 @@ static FailureOr<Buffers> collectBuffers(func::FuncOp func) {
 
   BufferViewFlowAnalysis aliases(func);
   for (memref::AllocOp alloc : buffers.allocs) {
-    std::optional<int64_t> first, last;
+    std::optional<int64_t> first, last, written;
     Operation *writer = alloc;
     for (OpOperand *use : findAccesses(alloc, aliases)) {
       int64_t step =
           steps.lookup(block.findAncestorOpInBlock(*use->getOwner()));
-      if (step < first.value_or(step + 1))
+      if (step < written.value_or(step + 1) &&
+          hasEffect<MemoryEffects::Write>(use->getOwner(), use->get())) {
         writer = use->getOwner();
+        written = step;
+      }
       first = std::min(first.value_or(step), step);
       last = std::max(last.value_or(step), step);
     }

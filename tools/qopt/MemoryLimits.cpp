@@ -25,11 +25,12 @@ static std::string listLargest(SmallVector<std::pair<StringRef, int64_t>> all) {
   return text;
 }
 
-static Error checkFlash(int64_t limit, const ObjectSizes &sizes,
-                        const Report &report) {
+/// What is wrong with the flash; empty if it suffices. So is `checkRam`.
+static std::string checkFlash(int64_t limit, const ObjectSizes &sizes,
+                              const Report &report) {
   int64_t total = sizes.code + sizes.constants;
   if (limit == 0 || total <= limit)
-    return Error::success();
+    return "";
   SmallVector<std::pair<StringRef, int64_t>> layers;
   int64_t eightBits = 0;
   for (const ReportNode &node : report.nodes) {
@@ -52,7 +53,7 @@ static Error checkFlash(int64_t limit, const ObjectSizes &sizes,
      << sizes.constants;
   // A model that came as MLIR may name no layers of its source.
   if (layers.empty())
-    return createStringError(message);
+    return message;
   os << "; the largest layers are " << listLargest(layers);
   if (saved > 0)
     os << "; with 4 bits (--recipe w4a8-per-channel, or \"base\" of a recipe "
@@ -61,7 +62,7 @@ static Error checkFlash(int64_t limit, const ObjectSizes &sizes,
   if (total - saved > limit)
     os << "; beyond that a smaller model has to give up "
        << total - saved - limit;
-  return createStringError(message);
+  return message;
 }
 
 /// The buffers that are live in the step that decides the arena's size: of
@@ -99,9 +100,9 @@ static SmallVector<const ReportBuffer *> findPeak(const Report &report) {
   return peak;
 }
 
-static Error checkRam(int64_t limit, const Report &report) {
+static std::string checkRam(int64_t limit, const Report &report) {
   if (limit == 0 || report.arenaBytes <= limit)
-    return Error::success();
+    return "";
   std::string message;
   raw_string_ostream os(message);
   os << "expected at most " << limit << " bytes of RAM (--max-ram), got "
@@ -109,7 +110,7 @@ static Error checkRam(int64_t limit, const Report &report) {
      << " too many";
   // Without buffers it is slack alone.
   if (report.buffers.empty())
-    return createStringError(message);
+    return message;
   SmallVector<std::pair<StringRef, int64_t>> live;
   int64_t bytes = 0;
   for (const ReportBuffer *buffer : findPeak(report)) {
@@ -121,14 +122,17 @@ static Error checkRam(int64_t limit, const Report &report) {
     os << ", some of them in the same memory";
   os << "; inputs with fewer elements or layers with fewer channels there make "
         "it smaller";
-  return createStringError(message);
+  return message;
 }
 
 Error checkMemory(const MemoryLimits &limits, const ObjectSizes &sizes,
                   const Report &report) {
-  if (Error error = checkFlash(limits.flash, sizes, report))
-    return error;
-  return checkRam(limits.ram, report);
+  std::string message = checkFlash(limits.flash, sizes, report);
+  std::string ram = checkRam(limits.ram, report);
+  if (!message.empty() && !ram.empty())
+    message += "; also ";
+  message += ram;
+  return message.empty() ? Error::success() : createStringError(message);
 }
 
 } // namespace qopt::cli

@@ -15,6 +15,7 @@
 #define QOPT_SCHEDULE_SCHEDULE_H
 
 #include "qopt/Schedule/Regions.h"
+#include "qopt/Target/DotForm.h"
 #include "qopt/Target/TargetInfo.h"
 
 namespace qopt {
@@ -89,7 +90,7 @@ struct Schedule {
   /// Bytes of one channel in one step of a dot.
   int64_t stepBytes() const {
     return kernel == Kernel::MatrixDot   ? 8
-           : kernel == Kernel::AcrossDot ? 16
+           : kernel == Kernel::AcrossDot ? kAcrossBytes
                                          : 4;
   }
 

@@ -20,6 +20,7 @@
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Target/DotForm.h"
+#include "qopt/Target/LookUpTarget.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -530,11 +531,9 @@ struct ConvertQoptDot : qopt::impl::ConvertQoptDotPassBase<ConvertQoptDot> {
   void runOnOperation() override {
     std::optional<TargetInfo> info;
     if (target != "portable") {
-      llvm::Expected<TargetInfo> known = TargetInfo::get(target);
-      if (!known) {
-        getOperation()->emitError(llvm::toString(known.takeError()));
+      FailureOr<TargetInfo> known = lookUpTarget(getOperation(), target);
+      if (failed(known))
         return signalPassFailure();
-      }
       info = *known;
     }
     RewritePatternSet patterns(&getContext());

@@ -36,8 +36,8 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Target/LookUpTarget.h"
 #include "qopt/Target/MmaLayout.h"
-#include "qopt/Target/TargetInfo.h"
 #include <numeric>
 
 namespace qopt {
@@ -208,11 +208,9 @@ struct ConvertMmaTile : qopt::impl::ConvertMmaTilePassBase<ConvertMmaTile> {
   using ConvertMmaTilePassBase::ConvertMmaTilePassBase;
 
   void runOnOperation() override {
-    llvm::Expected<TargetInfo> info = TargetInfo::get(target);
-    if (!info) {
-      getOperation()->emitError(llvm::toString(info.takeError()));
+    FailureOr<TargetInfo> info = lookUpTarget(getOperation(), target);
+    if (failed(info))
       return signalPassFailure();
-    }
     SmallVector<MmaTileOp> tiles;
     getOperation()->walk([&](MmaTileOp op) { tiles.push_back(op); });
     for (MmaTileOp op : tiles)

@@ -17,7 +17,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "qopt/Conversion/Passes.h"
-#include "qopt/Target/TargetInfo.h"
+#include "qopt/Target/LookUpTarget.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -193,11 +193,9 @@ struct ConvertTableLookup
     RewritePatternSet patterns(&getContext());
     patterns.add<LookupInMemory>(&getContext());
     if (target != "portable") {
-      llvm::Expected<TargetInfo> info = TargetInfo::get(target);
-      if (!info) {
-        getOperation()->emitError(llvm::toString(info.takeError()));
+      FailureOr<TargetInfo> info = lookUpTarget(getOperation(), target);
+      if (failed(info))
         return signalPassFailure();
-      }
       if (info->hasVbmi)
         patterns.add<LookupByPermute>(&getContext());
       if (info->arch == TargetInfo::Arch::AArch64)

@@ -23,7 +23,7 @@
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Target/DotForm.h"
-#include "qopt/Target/TargetInfo.h"
+#include "qopt/Target/LookUpTarget.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -507,11 +507,9 @@ struct ConvertTileDot : qopt::impl::ConvertTileDotPassBase<ConvertTileDot> {
   void runOnOperation() override {
     bool hasAmx = false;
     if (target != "portable") {
-      llvm::Expected<TargetInfo> known = TargetInfo::get(target);
-      if (!known) {
-        getOperation()->emitError(llvm::toString(known.takeError()));
+      FailureOr<TargetInfo> known = lookUpTarget(getOperation(), target);
+      if (failed(known))
         return signalPassFailure();
-      }
       hasAmx = known->hasAmx;
     }
     SmallVector<TileDotOp> ops;
