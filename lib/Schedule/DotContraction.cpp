@@ -220,6 +220,10 @@ int64_t DotContraction::chunkBytes() const {
   return std::min<int64_t>(64, depth());
 }
 
+int64_t DotContraction::chunks() const {
+  return llvm::divideCeil(depth(), chunkBytes());
+}
+
 int64_t DotContraction::blocks(int64_t channels) const {
   return llvm::divideCeil(extents[outLoop], channels);
 }

@@ -48,6 +48,9 @@ public:
            kStart;
   }
 
+  /// What comes before all tiles: the bytes of weights that have four bits.
+  double widening = 0;
+
 private:
   double product(const TileRows &rows, int64_t blocks, double positions) const;
 
@@ -118,10 +121,17 @@ DotCosts::DotCosts(const PlacedDot &placed, ArrayRef<int64_t> rowDims) {
     for (auto [step, first] : llvm::zip_equal(steps.back(), origin))
       step -= first;
   }
-  chunks = llvm::divideCeil(dot.depth(), dot.chunkBytes());
+  chunks = dot.chunks();
   for (unsigned loop : dot.segmentLoops)
     chunks *= dot.extents[loop];
   weightBytes = chunks * dot.chunkBytes();
+  // A read, seven operations and two writes for two rows of 64 bytes.
+  constexpr double kWiden = 12.0 / 128;
+  if (dot.isPacked4()) {
+    widening = kWiden * weightBytes * kTileLanes * dot.blocks(kTileLanes);
+    for (unsigned loop : dot.batchLoops)
+      widening *= dot.extents[loop];
+  }
   // The next column of an image shares most of its window.
   positionBytes = dot.depth();
   if (!steps.empty() && steps.front().back() > 0)
@@ -243,6 +253,9 @@ std::optional<TileDotSchedule> TileDotChooser::run() {
     if (tile[lane] == shape[lane])
       break;
   }
+  if (best)
+    for (const DotCosts &dot : dots)
+      best->cost += dot.widening;
   return best;
 }
 

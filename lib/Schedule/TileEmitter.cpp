@@ -25,6 +25,49 @@ static std::optional<SmallVector<int64_t>> offsetOf(ArrayRef<AffineExpr> from,
   return offset;
 }
 
+/// The first `count` rows of the two that share the bytes at `at`.
+static void widenPair(TensorAccess &access, Value nibbles,
+                      std::array<AffineExpr, 2> at, int64_t count,
+                      Value &wide) {
+  constexpr int64_t kBytes = 4 * kTileLanes;
+  AffineExpr zero = access.b.getAffineConstantExpr(0),
+             lane = access.b.getAffineSymbolExpr(0);
+  Value bytes = access.readRun(nibbles, {{at[0], at[1], zero}}, kBytes);
+  for (int64_t half = 0; half < count; ++half)
+    wide = access.write(access.unpackNibbles(bytes, half), wide,
+                        {{at[0], at[1] * 2 + half, lane}, kBytes});
+}
+
+/// Packed weights of four bits as `rows` rows of bytes in each segment:
+///   for s, pair: W[s, 2 * pair], W[s, 2 * pair + 1] = nibbles[s, pair]
+static Value widen(RewriterBase &b, Location loc, Value packed, int64_t rows) {
+  SmallVector<int64_t> shape =
+      llvm::to_vector(cast<ShapedType>(packed.getType()).getShape());
+  int64_t bytes = shape.pop_back_val(), pairs = shape.pop_back_val(),
+          segments = ShapedType::getNumElements(shape);
+  SmallVector<ReassociationIndices> groups(3);
+  for (int64_t dim = 0, outer = shape.size(); dim < outer + 2; ++dim)
+    groups[std::max<int64_t>(0, dim - outer + 1)].push_back(dim);
+  Value nibbles = tensor::CollapseShapeOp::create(b, loc, packed, groups);
+  Type byte = b.getI8Type();
+  SmallVector<Value> wide{tensor::EmptyOp::create(
+      b, loc, ArrayRef<int64_t>{segments, rows, bytes}, byte)};
+  // Of its own: what the nest has read so far is not in front of the nest.
+  TensorAccess access(b, loc);
+  access.emitLoop(segments, wide, [&](AffineExpr s, SmallVector<Value> &outer) {
+    access.emitLoop(rows / 2, outer,
+                    [&](AffineExpr pair, SmallVector<Value> &inner) {
+                      widenPair(access, nibbles, {s, pair}, 2, inner[0]);
+                    });
+    if (rows % 2)
+      widenPair(access, nibbles, {s, b.getAffineConstantExpr(pairs - 1)}, 1,
+                outer[0]);
+  });
+  shape.append({rows, bytes});
+  return tensor::ExpandShapeOp::create(
+      b, loc, RankedTensorType::get(shape, byte), wide[0], groups);
+}
+
 TileEmitter::Operands &TileEmitter::operandsOf(const DotContraction &dot) {
   Operation *op = linalg::LinalgOp(dot.op);
   auto [entry, isNew] = operands.try_emplace(op);
@@ -39,8 +82,13 @@ TileEmitter::Operands &TileEmitter::operandsOf(const DotContraction &dot) {
     result.activations =
         tensor::CollapseShapeOp::create(b, access.loc, result.view.type,
                                         result.activations, result.view.groups);
+  // The contraction's location, by which the report counts weights.
   result.weights = arith::ConstantOp::create(
       b, dot.op->getLoc(), packWeights(dot, kTileLanes, dot.chunkBytes()));
+  // All rows share the work.
+  if (dot.isPacked4())
+    result.weights = widen(b, access.loc, result.weights,
+                           dot.chunks() * dot.chunkBytes() / 4);
   return result;
 }
 

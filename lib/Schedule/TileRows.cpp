@@ -15,7 +15,7 @@ namespace qopt {
 
 bool fitsTiles(const DotContraction &dot) {
   int64_t depth = dot.depth();
-  return !dot.isPacked4() && (depth >= 64 || depth % 4 == 0);
+  return depth >= 64 || depth % 4 == 0;
 }
 
 /// Where a slice begins, if it is a box of its tensor.

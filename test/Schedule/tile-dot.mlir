@@ -45,6 +45,38 @@ func.func @vector(%x: tensor<1x128xi8>, %y: tensor<1x128xi32>) -> tensor<1x128xi
   return %r : tensor<1x128xi32>
 }
 
+// Tiles multiply bytes: a row of nibbles becomes two of bytes, once for all
+// rows of activations. Of nine rows the last has a low half alone.
+// CHECK: func.func @nibbles
+// CHECK: qopt.schedule = {kernel = "tile-dot"
+// NEST-LABEL: func.func @nibbles
+// NEST: %[[N:.*]] = tensor.collapse_shape %{{.*}} : tensor<2x5x64xi8> into tensor<2x5x64xi8>
+// NEST: scf.for %{{.*}} = %c0{{.*}} to %c2{{.*}} -> (tensor<2x9x64xi8>)
+// NEST: scf.for %{{.*}} to %c4
+// NEST: vector.transfer_read %[[N]]
+// NEST: arith.andi
+// NEST: vector.transfer_write
+// NEST: arith.shrui
+// NEST: vector.transfer_write
+// NEST: vector.transfer_read %[[N]][%{{.*}}, %c4
+// NEST: arith.andi
+// NEST-NOT: arith.shrui
+// NEST: qopt.tile_dot %{{.*}}, %{{.*}} unsigned_a {depth = 36
+func.func @nibbles(%x: tensor<64x36xi8>, %y: tensor<64x32xi32>) -> tensor<64x32xi32> {
+  %w = arith.constant dense<3> : tensor<32x36xi4>
+  %r = linalg.generic {indexing_maps = [affine_map<(m, o, k) -> (m, k)>, affine_map<(m, o, k) -> (o, k)>,
+      affine_map<(m, o, k) -> (m, o)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<64x36xi8>, tensor<32x36xi4>) outs(%y : tensor<64x32xi32>) {
+  ^bb0(%a: i8, %b: i4, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i4 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<64x32xi32>
+  return %r : tensor<64x32xi32>
+}
+
 // Groups have weights of their own, so that a tile has rows of one of them.
 // NEST-LABEL: func.func @groups
 // NEST: qopt.tile_dot {{.*}} row_step = array<i64: 128>, {{.*}} -> vector<16x1x16xi32>

@@ -101,6 +101,9 @@ constexpr Shape kShapes[] = {
     {"TilesPool", 8, 16, 64, 32, 3, 1, 1, false, 8, After::Pool},
     {"TilesTable", 6, 18, 64, 32, 1, 1, 1, false, 8, After::Table},
     {"TilesFewRows", 1, 9, 320, 64, 1},
+    {"TilesFourBits", 9, 18, 64, 48, 3, 1, 1, false, 4},
+    {"TilesFourBitsMovedBack", 5, 19, 24, 80, 3, 1, 1, false, 4},
+    {"TilesFourBitsOddRows", 6, 18, 12, 48, 3, 1, 1, false, 4},
 };
 
 /// Writes the module of one shape.

@@ -58,6 +58,8 @@ struct DotContraction : LowBitContraction {
   int64_t stepOffset(int64_t s) const;
   /// Bytes of a segment that the rows of one tile hold, with `qopt.tile_dot`.
   int64_t chunkBytes() const;
+  /// How many such pieces a segment has.
+  int64_t chunks() const;
   /// Blocks of `channels` output channels.
   int64_t blocks(int64_t channels) const;
   /// Two weights share a byte.

@@ -8,8 +8,8 @@
 #ifndef QOPT_TARGET_LOOKUPTARGET_H
 #define QOPT_TARGET_LOOKUPTARGET_H
 
-#include "qopt/Target/TargetInfo.h"
 #include "mlir/IR/Operation.h"
+#include "qopt/Target/TargetInfo.h"
 
 namespace qopt {
 
