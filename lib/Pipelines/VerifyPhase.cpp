@@ -95,6 +95,34 @@ static LogicalResult verifyModel(ModuleOp module, Phase phase) {
   return success();
 }
 
+/// What qopt has no arithmetic for: other floats than f32, which some targets
+/// compute by calls, and tensors without elements.
+static LogicalResult verifyInput(ModuleOp module, Phase phase) {
+  WalkResult walk = module.walk([&](Operation *op) {
+    bool computes = isa_and_present<arith::ArithDialect, math::MathDialect>(
+                        op->getDialect()) &&
+                    !op->hasTrait<OpTrait::ConstantLike>() &&
+                    !isa<CastOpInterface>(op);
+    for (Type type : op->getResultTypes()) {
+      auto shaped = dyn_cast<ShapedType>(type);
+      if (shaped && shaped.hasStaticShape() && shaped.getNumElements() == 0)
+        return WalkResult(
+            violation(op, phase,
+                      "expected at least one element, got " + debugString(type),
+                      "leave the operation out"));
+      Type element = getElementTypeOrSelf(type);
+      if (computes && isa<FloatType>(element) && !element.isF32())
+        return WalkResult(violation(op, phase,
+                                    "expected arithmetic in f32, got '" +
+                                        op->getName().getStringRef() + "' in " +
+                                        debugString(element),
+                                    "convert with arith.extf or arith.truncf"));
+    }
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
 /// Whether the location holds the name of a source node.
 static bool hasNodeName(Location loc) {
   if (isa<NameLoc>(loc))
@@ -360,7 +388,7 @@ LogicalResult verifyPhase(ModuleOp module, Phase phase) {
     return failure();
   switch (phase) {
   case Phase::Input:
-    return success();
+    return verifyInput(module, phase);
   case Phase::Float:
     return verifyFloat(module, phase);
   case Phase::Observed:

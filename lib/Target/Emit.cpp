@@ -268,6 +268,13 @@ static Error checkUndefinedSymbols(StringRef bytes) {
       return name.takeError();
     if ((*object)->isWasm() && *name == "__stack_pointer")
       continue;
+    if (is_contained({"__extendhfsf2", "__truncsfhf2", "__gnu_h2f_ieee",
+                      "__gnu_f2h_ieee", "__aeabi_h2f", "__aeabi_f2h"},
+                     *name))
+      return createStringError(
+          "expected a target that converts f16 to f32 and back, got one that "
+          "calls '" +
+          *name + "' for it; make the model's tensors f32");
     // The null symbol of ELF is undefined and has no name.
     if (!is_contained({"", "memcpy", "memset", "qopt_observe", "getauxval"},
                       *name))
