@@ -16,6 +16,7 @@
 #include "DepthwiseEmitter.h"
 #include "DotEmitter.h"
 #include "MmaEmitter.h"
+#include "Padding.h"
 #include "RoundedBytes.h"
 #include "TileEmitter.h"
 #include "VectorBody.h"
@@ -50,6 +51,8 @@ public:
 
 private:
   Value destination();
+  Value emitRuns(ArrayRef<SmallVector<Run, 3>> runs, Value dest,
+                 SmallVector<AffineExpr> base, SmallVector<int64_t> count);
   Value emitTiles(size_t depth, Value dest, SmallVector<AffineExpr> base,
                   SmallVector<int64_t> count);
   Value emitThreads(Value dest, SmallVector<AffineExpr> base,
@@ -173,11 +176,28 @@ FailureOr<Value> NestEmitter::run() {
   Value result =
       schedule.kernel == Schedule::Kernel::Mma ? emitMma(destination())
       : schedule.threads > 0 ? emitThreads(destination(), base, count)
-                             : emitTasks(destination(), base, count);
+                             : emitRuns(splitAtPadding(region, schedule),
+                                        destination(), base, count);
   depthwise.finish();
   if (failed)
     return failure();
   return result;
+}
+
+/// A nest for each choice of one of `runs` in each dimension; those of the last
+/// dimensions are given, as many as there are.
+Value NestEmitter::emitRuns(ArrayRef<SmallVector<Run, 3>> runs, Value dest,
+                            SmallVector<AffineExpr> base,
+                            SmallVector<int64_t> count) {
+  if (runs.empty())
+    return emitTasks(dest, base, count);
+  size_t dim = base.size() - runs.size();
+  for (const Run &run : runs.front()) {
+    base[dim] = b.getAffineConstantExpr(run.first);
+    count[dim] = run.count;
+    dest = emitRuns(runs.drop_front(), dest, base, count);
+  }
+  return dest;
 }
 
 /// The most tiles of `whole` that an iteration can take so that the slowest of

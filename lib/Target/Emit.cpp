@@ -397,9 +397,9 @@ static StringRef tunedCore(const TargetInfo &target) {
   return target.hasI8mm ? "neoverse-v1" : target.hasDotProd ? "" : "cortex-a72";
 }
 
-/// Vectors wait on the stack where there are not enough registers. Calls keep it
-/// aligned to 16 bytes only, and every reload of a wider vector would cross a
-/// cache line.
+/// Vectors wait on the stack where there are not enough registers. Calls keep
+/// it aligned to 16 bytes only, and every reload of a wider vector would cross
+/// a cache line.
 static void alignStack(Module &module, const TargetInfo &target) {
   if (target.vectorBits <= 128 || target.isGpu())
     return;
