@@ -41,6 +41,7 @@ private:
   void restrict(AffineExpr read, int64_t low, int64_t size);
 
   SmallVector<int64_t> shape, first, end;
+  DenseSet<std::pair<Operation *, AffineMap>> seen;
   /// Extents of the result's dimensions and of all reductions.
   SmallVector<int64_t> extents;
 };
@@ -58,6 +59,10 @@ void Inside::collect(const FusedRegion &region) {
 
 void Inside::collect(const FusedRegion &region, linalg::LinalgOp op,
                      ArrayRef<AffineExpr> at) {
+  // Once for each position: d * d would double the work with each step.
+  AffineMap position = AffineMap::inferFromExprList({at}, op->getContext())[0];
+  if (!seen.insert({op, position}).second)
+    return;
   AffineMap out = op.getIndexingMapMatchingResult(op->getResult(0));
   SmallVector<AffineExpr> loops(op.getNumLoops());
   for (auto [expr, index] : llvm::zip_equal(out.getResults(), at))
