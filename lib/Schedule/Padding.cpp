@@ -7,6 +7,7 @@
 
 #include "Padding.h"
 #include "mlir/IR/Matchers.h"
+#include "qopt/Schedule/DepthwiseDot.h"
 
 using namespace mlir;
 
@@ -33,7 +34,10 @@ public:
   }
 
   void collect(const FusedRegion &region);
-  SmallVector<Run, 3> runs(int64_t dim, const Schedule &schedule) const;
+  /// Appends the parts of `part`, of which the loops from `depth` on are not
+  /// split yet.
+  void split(const Schedule &schedule, size_t depth, const Part &part,
+             std::vector<Part> &parts) const;
 
 private:
   void collect(const FusedRegion &region, linalg::LinalgOp op,
@@ -118,56 +122,74 @@ void Inside::restrict(AffineExpr read, int64_t low, int64_t size) {
   }
 }
 
-/// Whole tiles in front of the loop, as few as possible; whatever the loop
-/// leaves behind it.
-SmallVector<Run, 3> Inside::runs(int64_t dim, const Schedule &schedule) const {
-  int64_t tile = schedule.tile[dim], body = tile;
-  if (dim == schedule.order.back())
-    body *= schedule.unroll;
-  if (first[dim] == 0 && end[dim] == shape[dim])
-    return {{0, shape[dim]}};
-  SmallVector<Run, 3> runs;
-  int64_t done = 0;
-  auto split = [&](int64_t to) {
-    for (; done < to; done += runs.back().count)
-      runs.push_back({done, std::min(body, to - done)});
-  };
-  split(std::min<int64_t>(llvm::alignTo(first[dim], tile), shape[dim]));
-  int64_t loop = std::max<int64_t>(0, end[dim] - done) / body * body;
-  if (loop > 0) {
-    runs.push_back({done, loop});
-    done += loop;
+/// Whole tiles in front of what is inside, as few as possible; a loop, if there
+/// are enough tiles one of several in a body; and the tiles behind it.
+void Inside::split(const Schedule &schedule, size_t depth, const Part &part,
+                   std::vector<Part> &parts) const {
+  if (depth == schedule.order.size()) {
+    parts.push_back(part);
+    return;
   }
-  split(shape[dim]);
-  return runs;
+  int64_t dim = schedule.order[depth], tile = schedule.tile[dim], done = 0;
+  if (first[dim] == 0 && end[dim] == shape[dim])
+    return split(schedule, depth + 1, part, parts);
+  bool isInnermost = depth + 1 == schedule.order.size();
+  auto take = [&](int64_t count, int64_t unroll) {
+    if (count <= 0)
+      return;
+    Part next = part;
+    next.first[dim] = done;
+    next.count[dim] = count;
+    next.unroll = unroll;
+    split(schedule, depth + 1, next, parts);
+    done += count;
+  };
+  auto takeTiles = [&](int64_t to) {
+    while (done < to)
+      take(std::min(tile, to - done), 1);
+  };
+  takeTiles(std::min<int64_t>(llvm::alignTo(first[dim], tile), shape[dim]));
+  if (int64_t body = tile * part.unroll; isInnermost && part.unroll > 1)
+    take((end[dim] - done) / body * body, part.unroll);
+  take((end[dim] - done) / tile * tile, isInnermost ? 1 : part.unroll);
+  takeTiles(shape[dim]);
 }
 
-SmallVector<SmallVector<Run, 3>> splitAtPadding(const FusedRegion &region,
-                                                const Schedule &schedule) {
+std::vector<Part> splitAtPadding(const FusedRegion &region,
+                                 const Schedule &schedule) {
   auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
   Inside inside(type.getShape());
   inside.collect(region);
-  SmallVector<SmallVector<Run, 3>> runs;
-  for (int64_t dim = 0; dim < type.getRank(); ++dim)
-    runs.push_back(inside.runs(dim, schedule));
-  return runs;
+  std::vector<Part> parts;
+  Part whole{SmallVector<int64_t>(type.getRank(), 0),
+             SmallVector<int64_t>(type.getShape()), schedule.unroll};
+  inside.split(schedule, 0, whole, parts);
+  return parts;
+}
+
+/// Whether `schedule` makes a depthwise nest that can be split at padding
+/// without too much code.
+static bool canSplit(const FusedRegion &region, const Schedule &schedule,
+                     const DepthwiseDot &dot) {
+  constexpr int64_t kMostProducts = 512;
+  if (schedule.kernel != Schedule::Kernel::DepthwiseDot)
+    return false;
+  int64_t products = 0;
+  for (const Part &part : splitAtPadding(region, schedule))
+    products += part.unroll * dot.taps();
+  for (auto [dim, tile] : llvm::enumerate(schedule.tile))
+    products *= int64_t(dim) == schedule.laneDim ? 1 : tile;
+  return products <= kMostProducts;
 }
 
 bool isReadAround(tensor::PadOp pad, ArrayRef<FusedRegion> regions,
                   const TargetInfo &target) {
-  // Each product of runs is code of its own.
-  constexpr int64_t kMostParts = 16;
   return paddingOf(pad) && llvm::all_of(pad->getUsers(), [&](Operation *user) {
            const auto *region = llvm::find_if(
                regions, [&](const FusedRegion &r) { return r.contains(user); });
-           if (region == regions.end())
-             return false;
-           Schedule schedule = chooseSchedule(*region, target);
-           int64_t parts = 1;
-           for (const auto &runs : splitAtPadding(*region, schedule))
-             parts *= int64_t(runs.size());
-           return schedule.kernel == Schedule::Kernel::DepthwiseDot &&
-                  parts <= kMostParts;
+           std::optional<DepthwiseDot> dot = matchDepthwiseDot(user);
+           return region != regions.end() && dot &&
+                  canSplit(*region, chooseSchedule(*region, target), *dot);
          });
 }
 

@@ -6,11 +6,14 @@
 //===----------------------------------------------------------------------===//
 //
 // A nest that knows of every element it reads whether that is padding needs no
-// padded tensor. It knows where tiles at the border stand outside of loops:
+// padded tensor. It knows that where each tile at the border stands outside of
+// loops. For 56 x 56 results of 3x3 windows, in tiles of two rows of which a
+// loop's body has seven:
 //
-//   rows    [0, 2)          columns  [0, 1)    [1, 50)       [50, 56)
-//           [2, 54)                            a loop of
-//           [54, 56)                           7 at a time
+//   rows            columns
+//   [0, 2)          0, each of [1, 55), 55
+//   [2, 54)         0, seven at a time of [1, 50), each of [50, 55), 55
+//   [54, 56)        0, each of [1, 55), 55
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,6 +23,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "qopt/Schedule/Regions.h"
 #include "qopt/Schedule/Schedule.h"
+#include <vector>
 
 namespace qopt {
 
@@ -27,18 +31,19 @@ namespace qopt {
 /// if it writes different values.
 mlir::TypedAttr paddingOf(mlir::tensor::PadOp pad);
 
-/// Elements [first, first + count) of a result along one dimension.
-struct Run {
-  int64_t first, count;
+/// A box of a region's result, and how many tiles a body of its innermost loop
+/// has.
+struct Part {
+  llvm::SmallVector<int64_t> first, count;
+  int64_t unroll;
 };
 
-/// For each dimension of the region's result, the runs that its nest computes
-/// one after the other. All elements that a tile inside of the padding reads
-/// are in the longest run, and other runs are no longer than the body of a
-/// loop. One run where `region` reads nothing that is padded along the
-/// dimension.
-llvm::SmallVector<llvm::SmallVector<Run, 3>>
-splitAtPadding(const FusedRegion &region, const Schedule &schedule);
+/// The parts of the region's result, which its nest computes one after the
+/// other: the whole of it if `region` reads nothing that is padded. In each, of
+/// a dimension along which something is padded, all that is read is inside of
+/// the padding, or there is one tile.
+std::vector<Part> splitAtPadding(const FusedRegion &region,
+                                 const Schedule &schedule);
 
 /// Whether the nests of all that read `pad` read its source instead.
 bool isReadAround(mlir::tensor::PadOp pad, llvm::ArrayRef<FusedRegion> regions,
