@@ -38,7 +38,9 @@ static void buildScheduledPipeline(OpPassManager &pm,
   // No CSE from here to bufferization: it would merge destinations, equal as
   // long as they are empty or a border of zeros, that different nests fill.
   pm.addNestedPass<func::FuncOp>(createSinkMovementPass());
-  pm.addNestedPass<func::FuncOp>(createPlaceResultsPass());
+  // Tasks share out one loop, and not the parts of a nest at the border.
+  pm.addNestedPass<func::FuncOp>(createPlaceResultsPass(
+      {options.threads == 1 ? options.target.name : ""}));
   pm.addPass(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(
       createAssignSchedulePass({options.target.name, options.threads}));

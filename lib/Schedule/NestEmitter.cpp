@@ -16,6 +16,7 @@
 #include "DepthwiseEmitter.h"
 #include "DotEmitter.h"
 #include "MmaEmitter.h"
+#include "Padding.h"
 #include "RoundedBytes.h"
 #include "TileEmitter.h"
 #include "VectorBody.h"
@@ -50,6 +51,7 @@ public:
 
 private:
   Value destination();
+  Value emitParts(Value dest);
   Value emitTiles(size_t depth, Value dest, SmallVector<AffineExpr> base,
                   SmallVector<int64_t> count);
   Value emitThreads(Value dest, SmallVector<AffineExpr> base,
@@ -108,6 +110,8 @@ private:
   Location loc;
   TensorAccess access;
   Value dest;
+  /// Of the part that is being emitted.
+  int64_t unroll = 1;
   DepthwiseEmitter depthwise;
   DotEmitter products;
   TileEmitter tiles;
@@ -173,11 +177,23 @@ FailureOr<Value> NestEmitter::run() {
   Value result =
       schedule.kernel == Schedule::Kernel::Mma ? emitMma(destination())
       : schedule.threads > 0 ? emitThreads(destination(), base, count)
-                             : emitTasks(destination(), base, count);
+                             : emitParts(destination());
   depthwise.finish();
   if (failed)
     return failure();
   return result;
+}
+
+/// A nest for each part.
+Value NestEmitter::emitParts(Value dest) {
+  for (const Part &part : splitAtPadding(region, schedule)) {
+    SmallVector<AffineExpr> base;
+    for (int64_t first : part.first)
+      base.push_back(b.getAffineConstantExpr(first));
+    unroll = part.unroll;
+    dest = emitTasks(dest, base, part.count);
+  }
+  return dest;
 }
 
 /// The most tiles of `whole` that an iteration can take so that the slowest of
@@ -203,11 +219,12 @@ Value NestEmitter::emitTasks(Value dest, SmallVector<AffineExpr> base,
   int64_t tiles = tilesOfIteration(whole, schedule.tasks);
   int64_t step = tiles * schedule.tile[dim],
           rest = count[dim] - whole / tiles * step;
+  AffineExpr first = base[dim];
   SmallVector<Value> carried{dest};
   // At least two iterations, so that there is a loop.
   access.emitLoop(whole / tiles, carried,
                   [&](AffineExpr i, SmallVector<Value> &inner) {
-                    base[dim] = i * step;
+                    base[dim] = first + i * step;
                     count[dim] = step;
                     inner[0] = emitTiles(0, inner[0], base, count);
                   });
@@ -215,7 +232,7 @@ Value NestEmitter::emitTasks(Value dest, SmallVector<AffineExpr> base,
                                       b.getI64IntegerAttr(schedule.tasks));
   if (rest == 0)
     return carried[0];
-  base[dim] = b.getAffineConstantExpr(whole * schedule.tile[dim]);
+  base[dim] = first + whole * schedule.tile[dim];
   count[dim] = rest;
   return emitTiles(0, carried[0], base, count);
 }
@@ -276,7 +293,7 @@ Value NestEmitter::emitInnermost(int64_t dim, Value dest,
                                  SmallVector<AffineExpr> base,
                                  SmallVector<int64_t> count) {
   int64_t extent = count[dim], tile = schedule.tile[dim];
-  int64_t stride = tile * schedule.unroll, whole = extent / stride;
+  int64_t stride = tile * unroll, whole = extent / stride;
   AffineExpr first = base[dim];
   auto emitRun = [&](AffineExpr start, int64_t tiles, int64_t size,
                      Value dest) {
@@ -291,7 +308,7 @@ Value NestEmitter::emitInnermost(int64_t dim, Value dest,
   };
   SmallVector<Value> carried{dest};
   access.emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
-    inner[0] = emitRun(first + i * stride, schedule.unroll, tile, inner[0]);
+    inner[0] = emitRun(first + i * stride, unroll, tile, inner[0]);
   });
   AffineExpr next = first + whole * stride;
   if (int64_t tiles = extent % stride / tile) {

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Padding.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -139,7 +140,9 @@ bool needsOwnBuffer(Value part, const Box &box, ArrayRef<int64_t> shape) {
 
 class Placer {
 public:
-  explicit Placer(func::FuncOp func) : b(func.getContext()), dominance(func) {}
+  /// With a `target`, some nests need no padded buffer.
+  Placer(func::FuncOp func, const TargetInfo *target)
+      : func(func), target(target), b(func.getContext()), dominance(func) {}
 
   void pad(tensor::PadOp op);
   void concat(tensor::ConcatOp op);
@@ -156,6 +159,8 @@ private:
   Value place(Location loc, Value part, Value buffer, const Box &box,
               Operation *last, Attribute border = {});
 
+  func::FuncOp func;
+  const TargetInfo *target;
   OpBuilder b;
   DominanceInfo dominance;
 };
@@ -235,15 +240,15 @@ Value Placer::place(Location loc, Value part, Value buffer, const Box &box,
 
 // pad(x) -> fill_border(insert x into empty)
 void Placer::pad(tensor::PadOp op) {
-  Value constant = op.getConstantPaddingValue();
-  Attribute value;
-  if (!constant || !matchPattern(constant, m_Constant(&value)) ||
-      !op.getSourceType().hasStaticShape() ||
-      !op.getResultType().hasStaticShape())
+  Attribute value = paddingOf(op);
+  if (!value)
     return;
   Box inside{SmallVector<int64_t>(op.getStaticLow()),
              SmallVector<int64_t>(op.getSourceType().getShape())};
   Operation *first = findFirstUse(op.getSource(), op);
+  // A copy can be avoided.
+  if (!first && target && isReadAround(op, findFusedRegions(func), *target))
+    return;
   b.setInsertionPoint(first ? first : op);
   Value buffer = createBuffer(op.getLoc(), op.getResultType());
   Value result = place(op.getLoc(), op.getSource(), buffer, inside, op, value);
@@ -311,9 +316,20 @@ void unshareInits(func::FuncOp func) {
 }
 
 struct PlaceResults : impl::PlaceResultsPassBase<PlaceResults> {
+  using PlaceResultsPassBase::PlaceResultsPassBase;
+
   void runOnOperation() override {
+    std::optional<TargetInfo> info;
+    if (!target.empty()) {
+      llvm::Expected<TargetInfo> found = TargetInfo::get(target);
+      if (!found) {
+        getOperation().emitError(llvm::toString(found.takeError()));
+        return signalPassFailure();
+      }
+      info = *found;
+    }
     unshareInits(getOperation());
-    Placer placer(getOperation());
+    Placer placer(getOperation(), info ? &*info : nullptr);
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
       if (isa<tensor::PadOp, tensor::ConcatOp>(op))

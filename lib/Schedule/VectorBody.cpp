@@ -10,11 +10,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "VectorBody.h"
+#include "Padding.h"
 #include "qopt/Conversion/LoopAnnotations.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "qopt/Transforms/TensorUtils.h"
 
 using namespace mlir;
@@ -224,6 +224,9 @@ Value TensorAccess::read(Value tensor, const Position &at) {
   Key key = keyOf(tensor, at);
   if (Value known = lookup(key))
     return known;
+  if (auto pad = tensor.getDefiningOp<tensor::PadOp>())
+    if (Value value = readAround(pad, at))
+      return remember(key, value);
   DenseElementsAttr constant;
   bool isConstant = matchPattern(tensor, m_Constant(&constant));
   if (isConstant && constant.isSplat())
@@ -413,6 +416,32 @@ std::optional<int64_t> TensorAccess::boundOf(AffineExpr expr,
   }
   return getBoundForAffineExpr(simplified(expr), counters.size(), 0, least,
                                most, isUpper);
+}
+
+/// What the padded tensor has at `at`, from its source; null where it is not
+/// known whether that is padding.
+Value TensorAccess::readAround(tensor::PadOp pad, const Position &at) {
+  TypedAttr padding = paddingOf(pad);
+  Position inside = at;
+  for (int64_t dim = 0; padding && dim < pad.getResultType().getRank(); ++dim) {
+    int64_t low = pad.getStaticLow()[dim], high = pad.getStaticHigh()[dim];
+    if (low == 0 && high == 0)
+      continue;
+    AffineExpr &index = inside.index[dim];
+    index = simplified(index - low);
+    std::optional<int64_t> first = boundOf(index, /*isUpper=*/false),
+                           last = boundOf(index, /*isUpper=*/true);
+    int64_t size = pad.getSourceType().getDimSize(dim);
+    if (!first || !last)
+      return {};
+    if (*last < 0 || *first >= size) {
+      Value scalar = arith::ConstantOp::create(b, loc, padding);
+      return at.lanes == 1 ? scalar : toVector(scalar, at.lanes);
+    }
+    if (*first < 0 || *last >= size)
+      return {};
+  }
+  return padding ? read(pad.getSource(), inside) : Value();
 }
 
 /// Four bytes at `at` as an i32.

@@ -16,6 +16,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include <map>
@@ -140,6 +141,7 @@ public:
 
 private:
   std::optional<int64_t> boundOf(mlir::AffineExpr expr, bool isUpper) const;
+  mlir::Value readAround(mlir::tensor::PadOp pad, const Position &at);
   mlir::Value readWord(mlir::Value tensor, const Position &at);
   mlir::Value readShort(mlir::Value tensor, const Position &at, int64_t depth,
                         bool isVector);

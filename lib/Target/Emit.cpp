@@ -404,6 +404,19 @@ static StringRef tunedCore(const TargetInfo &target) {
   return target.hasI8mm ? "neoverse-v1" : target.hasDotProd ? "" : "cortex-a72";
 }
 
+/// Vectors wait on the stack where there are not enough registers. Calls keep
+/// it aligned to 16 bytes only, and every reload of a wider vector would cross
+/// a cache line.
+static void alignStack(Module &module, const TargetInfo &target) {
+  if (target.vectorBits <= 128 || target.isGpu())
+    return;
+  Align align(target.vectorBits / 8);
+  for (Function &function : module)
+    if (function.hasLocalLinkage() && !function.isDeclaration())
+      function.addFnAttr(
+          Attribute::getWithStackAlignment(module.getContext(), align));
+}
+
 /// A version's LLVM module with its exported functions.
 static Expected<std::unique_ptr<Module>>
 translateVersion(const ModelVersion &version, TargetMachine &machine,
@@ -426,6 +439,7 @@ translateVersion(const ModelVersion &version, TargetMachine &machine,
     for (Function &function : **code)
       if (!function.isDeclaration())
         function.addFnAttr("tune-cpu", core);
+  alignStack(**code, version.target);
   return code;
 }
 

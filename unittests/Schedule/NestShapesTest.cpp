@@ -38,6 +38,9 @@ struct Shape {
   After after = After::Nothing;
   /// What the multipliers are multiples of; large ones leave the range of i32.
   const char *step = "e-5";
+  /// Whether the input is what is padded: no producer writes into a halo.
+  bool ofBytes = false;
+  int64_t batch = 1;
 };
 
 void PrintTo(const Shape &shape, std::ostream *os) { *os << shape.name; }
@@ -79,6 +82,36 @@ constexpr Shape kShapes[] = {
     {"DepthwiseResidual", 6, 9, 80, 80, 3, 1, 1, true, 8, After::Residual},
     {"DepthwiseResidualFew", 6, 9, 12, 12, 3, 1, 1, true, 8, After::Residual},
     {"DepthwiseConcat", 5, 6, 24, 24, 3, 1, 1, true, 8, After::Concat},
+    {"AroundRowsAndColumns", 9, 21, 64, 64, 3, 1, 1, true, 8, After::Nothing,
+     "e-5", true},
+    {"AroundTwoImages", 6, 9, 64, 64, 3, 1, 1, true, 8, After::Nothing, "e-5",
+     true, 2},
+    {"AroundStride", 9, 12, 72, 72, 3, 2, 1, true, 8, After::Nothing, "e-5",
+     true},
+    {"AroundDilation", 12, 13, 16, 16, 3, 1, 2, true, 8, After::Nothing, "e-5",
+     true},
+    {"AroundStrideDilation", 15, 23, 20, 20, 3, 2, 3, true, 8, After::Nothing,
+     "e-5", true},
+    {"AroundFive", 11, 26, 40, 40, 5, 1, 1, true, 8, After::Nothing, "e-5",
+     true},
+    {"AroundEven", 9, 10, 64, 64, 2, 1, 1, true, 8, After::Nothing, "e-5",
+     true},
+    {"AroundSmall", 2, 2, 64, 64, 3, 1, 1, true, 8, After::Nothing, "e-5",
+     true},
+    {"AroundAllPadding", 3, 3, 64, 64, 5, 1, 2, true, 8, After::Nothing, "e-5",
+     true},
+    {"AroundLine", 1, 40, 64, 64, 3, 1, 1, true, 8, After::Nothing, "e-5",
+     true},
+    {"AroundColumn", 40, 1, 64, 64, 3, 1, 1, true, 8, After::Nothing, "e-5",
+     true},
+    {"AroundResidual", 7, 9, 64, 64, 3, 1, 1, true, 8, After::Residual, "e-5",
+     true},
+    {"AroundConcat", 7, 9, 64, 64, 3, 1, 1, true, 8, After::Concat, "e-5",
+     true},
+    {"AroundFewChannels", 9, 17, 10, 10, 3, 1, 1, true, 8, After::Nothing,
+     "e-5", true},
+    {"DensePaddedInput", 9, 17, 10, 24, 3, 1, 1, false, 8, After::Nothing,
+     "e-5", true},
     {"DepthwisePool", 8, 8, 70, 70, 3, 1, 1, true, 8, After::Pool},
     {"DepthwiseTable", 6, 7, 36, 36, 3, 1, 1, true, 8, After::Table},
     {"DepthwiseFourBits", 6, 7, 36, 36, 3, 1, 1, true, 4},
@@ -129,15 +162,17 @@ public:
     requantize(x);
     follow(x);
     std::string result = type(height, width, channels, "i8");
-    return formatv("func.func @m(%x: {0}) -> {1} {{\n{2}return %r : {1}\n}\n",
-                   type(shape.height, shape.width, shape.in, "f32"), result,
-                   body);
+    return formatv(
+        "func.func @m(%{0}: {1}) -> {2} {{\n{3}return %r : {2}\n}\n",
+        shape.ofBytes ? "q" : "x",
+        type(shape.height, shape.width, shape.in, shape.ofBytes ? "i8" : "f32"),
+        result, body);
   }
 
 private:
-  static std::string type(int64_t h, int64_t w, int64_t c,
-                          const char *element) {
-    return formatv("tensor<1x{0}x{1}x{2}x{3}>", h, w, c, element);
+  std::string type(int64_t h, int64_t w, int64_t c, const char *element) {
+    return formatv("tensor<{0}x{1}x{2}x{3}x{4}>", shape.batch, h, w, c,
+                   element);
   }
   void line(const llvm::formatv_object_base &text) {
     body += text.str() + "\n";
@@ -154,6 +189,8 @@ private:
     line(formatv("%s = arith.constant dense<0.03> : tensor<f32>"));
     line(formatv("%z = arith.constant dense<121> : tensor<i32>"));
     line(formatv("%z8 = arith.constant 121 : i8"));
+    if (shape.ofBytes)
+      return;
     line(formatv("%e = tensor.empty() : {0}", x));
     line(formatv("%q = qopt.quantize ins(%x, %s, %z : {0}, tensor<f32>, "
                  "tensor<i32>) outs(%e : {1}) range [0, 255] params {2} -> {1}",
@@ -319,11 +356,17 @@ TEST_P(NestShapes, EqualReference) {
   ASSERT_TRUE(module) << text;
   auto function = *module->getOps<mlir::func::FuncOp>().begin();
   std::mt19937 random(3);
-  HostTensor input(DType::F32, llvm::cast<mlir::RankedTensorType>(
-                                   function.getArgumentTypes().front())
-                                   .getShape());
-  for (float &value : input.data<float>())
-    value = (static_cast<float>(random() % 4096) - 2048.0f) / 512.0f;
+  bool ofBytes = GetParam().ofBytes;
+  HostTensor input(
+      ofBytes ? DType::I8 : DType::F32,
+      llvm::cast<mlir::RankedTensorType>(function.getArgumentTypes().front())
+          .getShape());
+  if (ofBytes)
+    for (int8_t &value : input.data<int8_t>())
+      value = static_cast<int8_t>(random() % 256);
+  else
+    for (float &value : input.data<float>())
+      value = (static_cast<float>(random() % 4096) - 2048.0f) / 512.0f;
   auto expected = interpret(function, {input});
   ASSERT_TRUE(!!expected) << llvm::toString(expected.takeError());
   // The schedule of a machine with tiles, computed without them, too.

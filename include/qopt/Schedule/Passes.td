@@ -87,8 +87,16 @@ def PlaceResultsPass : Pass<"qopt-place-results", "::mlir::func::FuncOp"> {
     that is not possible (an argument, a value placed elsewhere already), a
     `linalg.copy` does it. Other readers of a placed value read it from there.
 
+    With a target, `tensor.pad` of such a value stays where the nests of its
+    readers will need no copy: they are to be depthwise on interleaved pixels,
+    and read the source or, at the border, the padding.
+
     Expects static shapes and constant padding.
   }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"\"",
+           "Name of the target; none: no nest reads around padding">
+  ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::bufferization::BufferizationDialect",
                            "::mlir::linalg::LinalgDialect",
