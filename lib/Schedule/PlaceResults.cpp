@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Dominance.h"
 #include "qopt/Schedule/Passes.h"
+#include "qopt/Target/LookUpTarget.h"
 
 using namespace mlir;
 
@@ -321,11 +322,9 @@ struct PlaceResults : impl::PlaceResultsPassBase<PlaceResults> {
   void runOnOperation() override {
     std::optional<TargetInfo> info;
     if (!target.empty()) {
-      llvm::Expected<TargetInfo> found = TargetInfo::get(target);
-      if (!found) {
-        getOperation().emitError(llvm::toString(found.takeError()));
+      FailureOr<TargetInfo> found = lookUpTarget(getOperation(), target);
+      if (failed(found))
         return signalPassFailure();
-      }
       info = *found;
     }
     unshareInits(getOperation());
