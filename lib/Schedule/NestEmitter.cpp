@@ -180,42 +180,28 @@ FailureOr<Value> NestEmitter::run() {
   return result;
 }
 
-/// The most tiles of `whole` that an iteration can take so that the slowest of
-/// `tasks` tasks, which take whole iterations, has no more than it must.
-static int64_t tilesOfIteration(int64_t whole, int64_t tasks) {
-  int64_t share = llvm::divideCeil(whole, tasks), tiles = share;
-  while (whole % tiles != 0 ||
-         int64_t(llvm::divideCeil(whole / tiles, tasks)) * tiles > share)
-    --tiles;
-  return tiles;
-}
-
 /// Tiles of the result are disjoint, or agree, so that their order does not
-/// matter. Tasks share out runs of tiles along one dimension:
-///   for i: the nest of tiles [i * n, (i + 1) * n) along task_dim
-/// and the tile at the border follows.
+/// matter. Tasks share out runs of elements along one dimension:
+///   for i: the nest of elements [i * step, (i + 1) * step) along task_dim
+/// and what is left follows.
 Value NestEmitter::emitTasks(Value dest, SmallVector<AffineExpr> base,
                              SmallVector<int64_t> count) {
-  int64_t dim = schedule.taskDim;
-  int64_t whole = schedule.tasks > 1 ? count[dim] / schedule.tile[dim] : 0;
-  if (whole < 2)
+  int64_t dim = schedule.taskDim, step = schedule.taskStep;
+  if (schedule.tasks == 1)
     return emitTiles(0, dest, base, count);
-  int64_t tiles = tilesOfIteration(whole, schedule.tasks);
-  int64_t step = tiles * schedule.tile[dim],
-          rest = count[dim] - whole / tiles * step;
+  int64_t whole = count[dim] / step, rest = count[dim] % step;
   SmallVector<Value> carried{dest};
   // At least two iterations, so that there is a loop.
-  access.emitLoop(whole / tiles, carried,
-                  [&](AffineExpr i, SmallVector<Value> &inner) {
-                    base[dim] = i * step;
-                    count[dim] = step;
-                    inner[0] = emitTiles(0, inner[0], base, count);
-                  });
+  access.emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
+    base[dim] = i * step;
+    count[dim] = step;
+    inner[0] = emitTiles(0, inner[0], base, count);
+  });
   carried[0].getDefiningOp()->setAttr(QoptDialect::kTasksAttrName,
                                       b.getI64IntegerAttr(schedule.tasks));
   if (rest == 0)
     return carried[0];
-  base[dim] = b.getAffineConstantExpr(whole * schedule.tile[dim]);
+  base[dim] = b.getAffineConstantExpr(whole * step);
   count[dim] = rest;
   return emitTiles(0, carried[0], base, count);
 }

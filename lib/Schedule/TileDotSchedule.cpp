@@ -75,9 +75,9 @@ public:
   }
 
   std::optional<TileDotSchedule> run();
+  std::optional<double> cost(ArrayRef<int64_t> tile) const;
 
 private:
-  std::optional<double> cost(ArrayRef<int64_t> tile) const;
   /// Whether such a tile has few enough sums.
   bool consider(ArrayRef<int64_t> tile);
   void considerRows(SmallVector<int64_t> tile, size_t index);
@@ -244,6 +244,13 @@ std::optional<TileDotSchedule> TileDotChooser::run() {
       break;
   }
   return best;
+}
+
+std::optional<double> tileDotCost(ArrayRef<PlacedDot> dots,
+                                  ArrayRef<int64_t> shape, int64_t lane,
+                                  ArrayRef<int64_t> rowDims,
+                                  ArrayRef<int64_t> tile) {
+  return TileDotChooser(dots, shape, lane, rowDims).cost(tile);
 }
 
 std::optional<TileDotSchedule>

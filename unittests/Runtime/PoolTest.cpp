@@ -73,7 +73,7 @@ TEST(PoolTest, CallersMayShareIt) {
   qopt_pool_destroy(pool);
 }
 
-TEST(PoolTest, MoreTasksThanATicketCounts) {
+TEST(PoolTest, MoreTasksThanUnits) {
   qopt_pool *pool = qopt_pool_create(2);
   ASSERT_TRUE(pool);
   Counts counts(70000);
