@@ -286,3 +286,19 @@ func.func @six_tiles(%x: tensor<12x16xi8>) -> tensor<12x16xi8> {
     ins(%x, %x : tensor<12x16xi8>, tensor<12x16xi8>) outs(%e : tensor<12x16xi8>) -> tensor<12x16xi8>
   return %r : tensor<12x16xi8>
 }
+
+// -----
+
+// Two runs of five rows: two tiles, and the row that is left of each run.
+// CHECK-LABEL: func.func @five_rows
+// CHECK: scf.for %{{.*}} = %c0 to %c2 step %c1
+// CHECK: scf.for %{{.*}} = %c0 to %c2 step %c1
+// CHECK: vector.transfer_write
+// CHECK: vector.transfer_write
+// CHECK: } {{.*}}qopt.tasks = 2 : i64
+func.func @five_rows(%x: tensor<10x4xi8>) -> tensor<10x4xi8> {
+  %e = tensor.empty() : tensor<10x4xi8>
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 1 : i64, tile = array<i64: 2, 4>, order = array<i64: 1, 0>, tasks = 2 : i64, task_dim = 0 : i64, task_step = 5 : i64}}
+    ins(%x, %x : tensor<10x4xi8>, tensor<10x4xi8>) outs(%e : tensor<10x4xi8>) -> tensor<10x4xi8>
+  return %r : tensor<10x4xi8>
+}
