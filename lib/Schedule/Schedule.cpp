@@ -706,7 +706,7 @@ double ScheduleChooser::fetchCost(int64_t dim, int64_t laneDim,
   std::optional<Contraction> contraction = matchContraction(heaviest()->op);
   if (!contraction)
     return 0;
-  constexpr double kInput = 0.9, kWeights = 0.08;
+  constexpr double kInput = 0.9, kWeights = 0.12;
   bool sharesChannels = dim == laneDim && !contraction->depthwise;
   double cost = sharesChannels ? kInput * bytesOf(contraction->lhs)
                                : kWeights * bytesOf(contraction->rhs);
