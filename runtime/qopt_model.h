@@ -55,7 +55,8 @@ typedef struct qopt_model_info {
 } qopt_model_info;
 
 /* Calls task(data, i) once for each i in [0, count), in any order and from any
- * threads, and returns when all calls have; `pool` is the caller's own. */
+ * threads, and returns when all calls have; `pool` is the caller's own. Fastest
+ * if task i goes to the same core each time: its cache has what it reads. */
 typedef void (*qopt_parallel_for)(void *pool, int count,
                                   void (*task)(void *data, int index),
                                   void *data);

@@ -5,10 +5,14 @@
 |*
 |*===----------------------------------------------------------------------===*|
 |*
-|* A job is published by one 64-bit ticket: its number, how many tasks it has,
-|* and the next of them. Who raises the ticket by one owns that task. The caller
-|* waits for tasks, never for threads: a thread that sleeps through a job costs
-|* its help and nothing else.
+|* A job is published by one 64-bit ticket: its number, and a bit for each unit
+|* of its tasks that nobody has taken. Who clears a bit owns that unit. The
+|* caller waits for units, never for threads: a thread that sleeps through a job
+|* costs its help and nothing else.
+|*
+|* Each thread takes the unit of its own number if it can. What a task reads is
+|* mostly what the task of that number has written in the last job: it is then
+|* in the cache of the core that wants it.
 |*
 \*===----------------------------------------------------------------------===*/
 
@@ -22,20 +26,32 @@
 
 typedef void (*Task)(void *data, int index);
 
+/* The most units of a job. Unit u is the tasks u, u + units, u + 2 units... */
+enum { kMaxUnits = 32 };
+
+typedef struct Worker {
+  qopt_pool *pool;
+  int number;
+  pthread_t thread;
+} Worker;
+
 struct qopt_pool {
-  /* Read only by a thread that then wins a task of the same job. */
+  /* What workers wait for, and in the same cache line what they want next: read
+   * only by a thread that then wins a unit of the same job. */
+  _Alignas(64) atomic_ullong ticket;
   _Atomic(Task) task;
   _Atomic(void *) data;
+  atomic_int count;
+  atomic_bool stop;
 
-  _Alignas(64) atomic_ullong ticket;
-  _Alignas(64) atomic_uint finished;
+  _Alignas(64) atomic_int finished;
 
-  atomic_bool busy, stop;
+  _Alignas(64) atomic_bool busy;
   atomic_int sleepers;
   pthread_mutex_t mutex;
   pthread_cond_t wake;
-  int workers;
-  pthread_t threads[];
+  int numWorkers;
+  Worker workers[];
 };
 
 /* Rounds of spinning before a thread sleeps: some tens of microseconds, more
@@ -50,26 +66,34 @@ static void relax(void) {
 #endif
 }
 
-/* job << 32 | count << 16 | next */
+/* job << 32 | free units */
 static uint32_t jobOf(unsigned long long ticket) {
   return (uint32_t)(ticket >> 32);
 }
-static unsigned countOf(unsigned long long ticket) {
-  return ticket >> 16 & 0xFFFF;
-}
-static unsigned nextOf(unsigned long long ticket) { return ticket & 0xFFFF; }
+static uint32_t freeOf(unsigned long long ticket) { return (uint32_t)ticket; }
 
-/* Works on the job that the pool shows until it has no task left. */
-static void help(qopt_pool *pool) {
+static int unitsOf(int count) { return count < kMaxUnits ? count : kMaxUnits; }
+
+/* The first of the free units from `wanted` on, then those before it. */
+static int pickUnit(uint32_t free, int wanted) {
+  uint32_t from = free >> wanted << wanted;
+  return __builtin_ctz(from ? from : free);
+}
+
+/* Works on the job that the pool shows until it has no free unit. */
+static void help(qopt_pool *pool, int number) {
   unsigned long long ticket = atomic_load(&pool->ticket);
-  while (nextOf(ticket) < countOf(ticket)) {
+  while (freeOf(ticket)) {
     Task task = atomic_load(&pool->task);
     void *data = atomic_load(&pool->data);
-    int index = (int)nextOf(ticket);
-    /* Fails, and looks again, if another took the task or the job is over. */
-    if (!atomic_compare_exchange_weak(&pool->ticket, &ticket, ticket + 1))
+    int count = atomic_load(&pool->count);
+    int unit = pickUnit(freeOf(ticket), number % kMaxUnits);
+    /* Fails, and looks again, if another took a unit or the job is over. */
+    if (!atomic_compare_exchange_weak(&pool->ticket, &ticket,
+                                      ticket & ~(1ull << unit)))
       continue;
-    task(data, index);
+    for (int i = unit; i < count; i += kMaxUnits)
+      task(data, i);
     atomic_fetch_add(&pool->finished, 1);
     ticket = atomic_load(&pool->ticket);
   }
@@ -94,11 +118,12 @@ static bool waitForJob(qopt_pool *pool, uint32_t seen) {
 }
 
 static void *work(void *argument) {
-  qopt_pool *pool = argument;
+  Worker *worker = argument;
+  qopt_pool *pool = worker->pool;
   uint32_t seen = 0;
   while (waitForJob(pool, seen)) {
     seen = jobOf(atomic_load(&pool->ticket));
-    help(pool);
+    help(pool, worker->number);
   }
   return NULL;
 }
@@ -114,12 +139,13 @@ static void wakeSleepers(qopt_pool *pool) {
 qopt_pool *qopt_pool_create(int threads) {
   if (threads < 1)
     return NULL;
-  size_t bytes = sizeof(qopt_pool) + (size_t)threads * sizeof(pthread_t);
+  size_t bytes = sizeof(qopt_pool) + (size_t)threads * sizeof(Worker);
   qopt_pool *pool = aligned_alloc(64, (bytes + 63) / 64 * 64);
   if (!pool)
     return NULL;
   atomic_init(&pool->task, NULL);
   atomic_init(&pool->data, NULL);
+  atomic_init(&pool->count, 0);
   atomic_init(&pool->ticket, 0);
   atomic_init(&pool->finished, 0);
   atomic_init(&pool->busy, false);
@@ -127,11 +153,16 @@ qopt_pool *qopt_pool_create(int threads) {
   atomic_init(&pool->sleepers, 0);
   pthread_mutex_init(&pool->mutex, NULL);
   pthread_cond_init(&pool->wake, NULL);
-  for (pool->workers = 0; pool->workers < threads - 1; ++pool->workers)
-    if (pthread_create(&pool->threads[pool->workers], NULL, work, pool)) {
+  for (pool->numWorkers = 0; pool->numWorkers < threads - 1;
+       ++pool->numWorkers) {
+    Worker *worker = &pool->workers[pool->numWorkers];
+    worker->pool = pool;
+    worker->number = pool->numWorkers + 1;
+    if (pthread_create(&worker->thread, NULL, work, worker)) {
       qopt_pool_destroy(pool);
       return NULL;
     }
+  }
   return pool;
 }
 
@@ -142,8 +173,8 @@ void qopt_pool_destroy(qopt_pool *pool) {
   atomic_store(&pool->stop, true);
   pthread_cond_broadcast(&pool->wake);
   pthread_mutex_unlock(&pool->mutex);
-  for (int i = 0; i < pool->workers; ++i)
-    pthread_join(pool->threads[i], NULL);
+  for (int i = 0; i < pool->numWorkers; ++i)
+    pthread_join(pool->workers[i].thread, NULL);
   pthread_cond_destroy(&pool->wake);
   pthread_mutex_destroy(&pool->mutex);
   free(pool);
@@ -151,22 +182,23 @@ void qopt_pool_destroy(qopt_pool *pool) {
 
 void qopt_pool_parallel_for(void *argument, int count, Task task, void *data) {
   qopt_pool *pool = argument;
-  if (count > 0xFFFF || atomic_exchange(&pool->busy, true)) {
+  int units = unitsOf(count);
+  if (units < 2 || atomic_exchange(&pool->busy, true)) {
     for (int i = 0; i < count; ++i)
       task(data, i);
     return;
   }
-  /* No task of the last job is left, so that nobody uses what it reads here
-   * before the ticket shows the new job. */
-  atomic_store(&pool->finished, 0);
-  atomic_store(&pool->task, task);
-  atomic_store(&pool->data, data);
-  uint32_t job = jobOf(atomic_load(&pool->ticket)) + 1;
-  atomic_store(&pool->ticket,
-               (unsigned long long)job << 32 | (unsigned long long)count << 16);
+  /* No unit of the last job is left, so that nobody uses what it reads here
+   * before the ticket, which orders all of this, shows the new job. */
+  atomic_store_explicit(&pool->finished, 0, memory_order_relaxed);
+  atomic_store_explicit(&pool->task, task, memory_order_relaxed);
+  atomic_store_explicit(&pool->data, data, memory_order_relaxed);
+  atomic_store_explicit(&pool->count, count, memory_order_relaxed);
+  unsigned long long job = jobOf(atomic_load(&pool->ticket)) + 1u;
+  atomic_store(&pool->ticket, job << 32 | UINT32_MAX >> (kMaxUnits - units));
   wakeSleepers(pool);
-  help(pool);
-  for (int spins = 0; atomic_load(&pool->finished) != (unsigned)count; ++spins)
+  help(pool, 0);
+  for (int spins = 0; atomic_load(&pool->finished) != units; ++spins)
     spins < kSpins ? relax() : (void)sched_yield();
-  atomic_store(&pool->busy, false);
+  atomic_store_explicit(&pool->busy, false, memory_order_release);
 }

@@ -22,8 +22,10 @@ qopt_pool *qopt_pool_create(int threads);
 void qopt_pool_destroy(qopt_pool *pool);
 
 /* Calls task(data, i) for each i in [0, count), on the threads of `pool`, and
- * returns when all calls have. A qopt_parallel_for. One call at a time shares
- * the threads; a call from another thread meanwhile does its tasks alone. */
+ * returns when all calls have. A qopt_parallel_for. Task 0 is the caller's own,
+ * and each other thread keeps to one i, unless it comes too late for it. One
+ * call at a time shares the threads; a call from another thread meanwhile does
+ * its tasks alone. */
 void qopt_pool_parallel_for(void *pool, int count,
                             void (*task)(void *data, int index), void *data);
 

@@ -546,13 +546,22 @@ llvm::Error GraphChecker::checkObject(StringRef object, const ModelInfo &info,
   auto model = CompiledModel::loadObject(object, info);
   if (!model)
     return fail(what + ": " + llvm::toString(model.takeError()));
-  return runCompiled(**model, what);
+  if (llvm::Error error = runCompiled(**model, what))
+    return error;
+  if (!(*model)->hasTasks())
+    return llvm::Error::success();
+  ++coverage.sharedObjects;
+  if (llvm::Error error = (*model)->useThreads(options.threads))
+    return error;
+  return runCompiled(**model, what + ", shared");
 }
 
 /// From `float` or `integer` to code at two levels of optimization, or under an
 /// emulator, which takes its time, at one of them.
 llvm::Error GraphChecker::checkCompiled() {
   phases.schedule = random.chance(90);
+  phases.threads = options.threads;
+  phases.leastTasks = 0;
   for (Phase phase : {Phase::Scheduled, Phase::Planned, Phase::Llvm})
     if (llvm::Error error = enterPhase(phase))
       return error;

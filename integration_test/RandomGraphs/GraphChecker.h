@@ -22,6 +22,9 @@ struct CheckOptions {
   /// The command that runs programs for the targets; empty for code in this
   /// process.
   std::string emulator;
+  /// With several, loops of every length are cut into as many tasks, and code in
+  /// this process runs alone and on as many threads.
+  unsigned threads = 1;
   /// Stop after phase `integer`: many graphs in little time.
   bool interpretOnly = false;
 };
@@ -32,6 +35,8 @@ struct Coverage {
   /// Operations of the dialect in phase `integer`, and contractions of floats.
   NodeCounts integerOps;
   int64_t comparedElements = 0;
+  /// Objects with tasks.
+  int64_t sharedObjects = 0;
 };
 
 /// Generates the graph `seed`, calibrates and quantizes it, and compares on a

@@ -55,6 +55,10 @@ int main(int argc, char **argv) {
   cl::opt<std::string, true> emulator(
       "emulator", cl::desc("Run programs for the targets under this command"),
       cl::location(options.emulator), cl::cat(category));
+  cl::opt<unsigned, true> tasks(
+      "tasks",
+      cl::desc("Cut loops of every length into N tasks, for N threads"),
+      cl::value_desc("N"), cl::location(options.threads), cl::cat(category));
   cl::opt<bool, true> interpretOnly(
       "interpret-only", cl::desc("Do not compile: compare interpretations"),
       cl::location(options.interpretOnly), cl::cat(category));
@@ -90,6 +94,8 @@ int main(int argc, char **argv) {
   printCounts("recipes", coverage.recipes);
   printCounts("targets", coverage.targets);
   printCounts("integer phase", coverage.integerOps);
+  if (options.threads > 1)
+    llvm::outs() << "objects with tasks: " << coverage.sharedObjects << "\n";
   llvm::outs() << checked << " graphs, " << coverage.comparedElements
                << " elements compared, " << failed << " graphs failed\n";
   return failed == 0 ? 0 : 1;

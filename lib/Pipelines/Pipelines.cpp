@@ -42,8 +42,8 @@ static void buildScheduledPipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createPlaceResultsPass(
       {options.threads == 1 ? options.target.name : ""}));
   pm.addPass(createCanonicalizerPass());
-  pm.addNestedPass<func::FuncOp>(
-      createAssignSchedulePass({options.target.name, options.threads}));
+  pm.addNestedPass<func::FuncOp>(createAssignSchedulePass(
+      {options.target.name, options.threads, options.leastTasks}));
   pm.addNestedPass<func::FuncOp>(createGenerateNestsPass());
   pm.addPass(createCanonicalizerPass());
 }

@@ -63,9 +63,9 @@ struct AssignSchedule : impl::AssignSchedulePassBase<AssignSchedule> {
     for (const FusedRegion &region : regions) {
       Operation *root = region.root;
       if (!root->hasAttr(QoptDialect::kScheduleAttrName))
-        root->setAttr(
-            QoptDialect::kScheduleAttrName,
-            chooseSchedule(region, *info, threads).toAttr(&getContext()));
+        root->setAttr(QoptDialect::kScheduleAttrName,
+                      chooseSchedule(region, *info, threads, double(leastTasks))
+                          .toAttr(&getContext()));
     }
   }
 };

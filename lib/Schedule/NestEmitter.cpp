@@ -196,43 +196,30 @@ Value NestEmitter::emitParts(Value dest) {
   return dest;
 }
 
-/// The most tiles of `whole` that an iteration can take so that the slowest of
-/// `tasks` tasks, which take whole iterations, has no more than it must.
-static int64_t tilesOfIteration(int64_t whole, int64_t tasks) {
-  int64_t share = llvm::divideCeil(whole, tasks), tiles = share;
-  while (whole % tiles != 0 ||
-         int64_t(llvm::divideCeil(whole / tiles, tasks)) * tiles > share)
-    --tiles;
-  return tiles;
-}
-
 /// Tiles of the result are disjoint, or agree, so that their order does not
-/// matter. Tasks share out runs of tiles along one dimension:
-///   for i: the nest of tiles [i * n, (i + 1) * n) along task_dim
-/// and the tile at the border follows.
+/// matter. Tasks share out runs of elements along one dimension:
+///   for i: the nest of elements [i * step, (i + 1) * step) along task_dim
+/// and what is left follows.
 Value NestEmitter::emitTasks(Value dest, SmallVector<AffineExpr> base,
                              SmallVector<int64_t> count) {
-  int64_t dim = schedule.taskDim;
-  int64_t whole = schedule.tasks > 1 ? count[dim] / schedule.tile[dim] : 0;
+  int64_t dim = schedule.taskDim, step = schedule.taskStep;
+  int64_t whole = schedule.tasks > 1 ? count[dim] / step : 0;
+  // A part of the nest may be too small for a loop.
   if (whole < 2)
     return emitTiles(0, dest, base, count);
-  int64_t tiles = tilesOfIteration(whole, schedule.tasks);
-  int64_t step = tiles * schedule.tile[dim],
-          rest = count[dim] - whole / tiles * step;
+  int64_t rest = count[dim] % step;
   AffineExpr first = base[dim];
   SmallVector<Value> carried{dest};
-  // At least two iterations, so that there is a loop.
-  access.emitLoop(whole / tiles, carried,
-                  [&](AffineExpr i, SmallVector<Value> &inner) {
-                    base[dim] = first + i * step;
-                    count[dim] = step;
-                    inner[0] = emitTiles(0, inner[0], base, count);
-                  });
+  access.emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
+    base[dim] = first + i * step;
+    count[dim] = step;
+    inner[0] = emitTiles(0, inner[0], base, count);
+  });
   carried[0].getDefiningOp()->setAttr(QoptDialect::kTasksAttrName,
                                       b.getI64IntegerAttr(schedule.tasks));
   if (rest == 0)
     return carried[0];
-  base[dim] = first + whole * schedule.tile[dim];
+  base[dim] = first + whole * step;
   count[dim] = rest;
   return emitTiles(0, carried[0], base, count);
 }

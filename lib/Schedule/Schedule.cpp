@@ -44,6 +44,7 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
   if (tasks > 1) {
     list.set("tasks", b.getI64IntegerAttr(tasks));
     list.set("task_dim", b.getI64IntegerAttr(taskDim));
+    list.set("task_step", b.getI64IntegerAttr(taskStep));
   }
   if (!mmaTile.empty())
     list.set("mma_tile", b.getDenseI64ArrayAttr(mmaTile));
@@ -56,6 +57,38 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
   if (unroll != 1)
     list.set("unroll", b.getI64IntegerAttr(unroll));
   return list.getDictionary(context);
+}
+
+/// Elements along `dim` of which a task takes a multiple. Weights lie in blocks
+/// of a tile's channels where a step reads several, else of one vector's.
+static int64_t taskUnit(const Schedule &schedule, int64_t dim) {
+  using Kernel = Schedule::Kernel;
+  if (dim != schedule.laneDim)
+    return 1;
+  bool inVectors =
+      schedule.kernel == Kernel::TileDot ||
+      (schedule.kernel == Kernel::Dot && schedule.stepsPerRead == 1);
+  return inVectors ? schedule.lanes : schedule.tile[dim];
+}
+
+static LogicalResult checkTasks(linalg::LinalgOp root,
+                                const Schedule &schedule) {
+  auto type = cast<RankedTensorType>(root->getResult(0).getType());
+  if (schedule.tasks < 1)
+    return root->emitOpError("expects at least 1 task, got ") << schedule.tasks;
+  if (schedule.tasks == 1)
+    return success();
+  if (schedule.taskDim < 0 || schedule.taskDim >= type.getRank())
+    return root->emitOpError("expects a task_dim in [0, ")
+           << type.getRank() << "), got " << schedule.taskDim;
+  int64_t most = type.getDimSize(schedule.taskDim) / 2;
+  int64_t unit = taskUnit(schedule, schedule.taskDim);
+  if (schedule.taskStep < 1 || schedule.taskStep > most ||
+      schedule.taskStep % unit != 0)
+    return root->emitOpError("expects a task_step in [1, ")
+           << most << "], a multiple of " << unit << ", got "
+           << schedule.taskStep;
+  return success();
 }
 
 static LogicalResult checkSchedule(linalg::LinalgOp root,
@@ -91,11 +124,8 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
       llvm::any_of(schedule.tile, [](int64_t n) { return n < 1; }))
     return root->emitOpError("expects ")
            << rank << " positive tile sizes, got [" << schedule.tile << "]";
-  if (schedule.tasks < 1)
-    return root->emitOpError("expects at least 1 task, got ") << schedule.tasks;
-  if (schedule.tasks > 1 && (schedule.taskDim < 0 || schedule.taskDim >= rank))
-    return root->emitOpError("expects a task_dim in [0, ")
-           << rank << "), got " << schedule.taskDim;
+  if (failed(checkTasks(root, schedule)))
+    return failure();
   if (schedule.threads < 0 || schedule.threads > 1024)
     return root->emitOpError("expects threads in [0, 1024], got ")
            << schedule.threads;
@@ -158,6 +188,8 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
     schedule.tasks = tasks.getInt();
   if (auto taskDim = attr.getAs<IntegerAttr>("task_dim"))
     schedule.taskDim = taskDim.getInt();
+  if (auto taskStep = attr.getAs<IntegerAttr>("task_step"))
+    schedule.taskStep = taskStep.getInt();
   if (auto threads = attr.getAs<IntegerAttr>("threads"))
     schedule.threads = threads.getInt();
   if (auto mmaTile = attr.getAs<DenseI64ArrayAttr>("mma_tile"))
@@ -206,7 +238,7 @@ public:
     collect(region.root, dims, 1);
   }
 
-  Schedule run(int64_t threads);
+  Schedule run(int64_t threads, double leastTasks);
   Schedule chooseThreads();
 
 private:
@@ -227,10 +259,15 @@ private:
   void chooseOrder(Schedule &schedule) const;
   void chooseTileDot(Schedule &schedule) const;
   SmallVector<int64_t, 2> rowDims(int64_t lane) const;
-  double fetchedBytes(int64_t dim, int64_t laneDim) const;
-  void chooseTasks(Schedule &schedule, int64_t threads) const;
+  std::optional<std::vector<PlacedDot>> tileDots(int64_t laneDim) const;
+  double costOf(const Schedule &schedule, ArrayRef<int64_t> shape) const;
+  double slowestTask(const Schedule &schedule, int64_t dim, int64_t step,
+                     int64_t tasks) const;
+  double fetchCost(int64_t dim, int64_t laneDim, int64_t tasks) const;
+  void chooseTasks(Schedule &schedule, int64_t threads, double leastCost) const;
   double tileCost(const Schedule &schedule, int64_t rows, int64_t blocks) const;
-  double nestCost(const Schedule &schedule, unsigned dim, int64_t rows) const;
+  double nestCost(const Schedule &schedule, ArrayRef<int64_t> shape,
+                  unsigned dim, int64_t rows) const;
   const Member *heaviest() const;
   AffineMap fromRoot(const Member &member) const;
   void chooseDotForm(Schedule &schedule);
@@ -449,10 +486,11 @@ double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
 }
 
 /// All tiles of the nest, those at the borders included.
-double ScheduleChooser::nestCost(const Schedule &schedule, unsigned dim,
+double ScheduleChooser::nestCost(const Schedule &schedule,
+                                 ArrayRef<int64_t> shape, unsigned dim,
                                  int64_t rows) const {
-  if (dim == unsigned(type.getRank())) {
-    int64_t lane = schedule.laneDim, extent = type.getDimSize(lane);
+  if (dim == shape.size()) {
+    int64_t lane = schedule.laneDim, extent = shape[lane];
     int64_t tile = std::min(schedule.tile[lane], extent);
     auto blocks = [&](int64_t n) {
       return llvm::divideCeil(n, schedule.lanes);
@@ -464,12 +502,12 @@ double ScheduleChooser::nestCost(const Schedule &schedule, unsigned dim,
     return cost;
   }
   if (dim == schedule.laneDim)
-    return nestCost(schedule, dim + 1, rows);
-  int64_t extent = type.getDimSize(dim), tile = schedule.tile[dim];
+    return nestCost(schedule, shape, dim + 1, rows);
+  int64_t extent = shape[dim], tile = schedule.tile[dim];
   double cost =
-      double(extent / tile) * nestCost(schedule, dim + 1, rows * tile);
+      double(extent / tile) * nestCost(schedule, shape, dim + 1, rows * tile);
   if (extent % tile)
-    cost += nestCost(schedule, dim + 1, rows * (extent % tile));
+    cost += nestCost(schedule, shape, dim + 1, rows * (extent % tile));
   return cost;
 }
 
@@ -516,7 +554,7 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
   Schedule best = schedule;
   double bestCost = -1;
   auto consider = [&] {
-    double cost = nestCost(schedule, 0, 1);
+    double cost = nestCost(schedule, type.getShape(), 0, 1);
     if (bestCost >= 0 && cost >= bestCost)
       return;
     bestCost = cost;
@@ -576,23 +614,32 @@ void ScheduleChooser::choosePixels(Schedule &schedule) const {
   schedule.tile[last - 1] = std::min(schedule.lanes, type.getDimSize(last - 1));
 }
 
-/// Products of tiles, where the target has them and they cost less.
-void ScheduleChooser::chooseTileDot(Schedule &schedule) const {
-  if (!target.hasAmx || schedule.kernel != Schedule::Kernel::Dot ||
-      schedule.lanes != kTileLanes)
-    return;
+/// The region's contractions, if all of them can be products of tiles.
+std::optional<std::vector<PlacedDot>>
+ScheduleChooser::tileDots(int64_t laneDim) const {
   std::vector<PlacedDot> dots;
   for (const Member &member : members) {
     if (!member.isReduction())
       continue;
     std::optional<DotContraction> dot = matchDotContraction(member.op);
-    if (!dot || !dotAlong(member, schedule.laneDim) || !fitsTiles(*dot))
-      return;
+    if (!dot || !dotAlong(member, laneDim) || !fitsTiles(*dot))
+      return std::nullopt;
     dots.push_back({*dot, fromRoot(member)});
   }
+  return dots;
+}
+
+/// Products of tiles, where the target has them and they cost less.
+void ScheduleChooser::chooseTileDot(Schedule &schedule) const {
+  if (!target.hasAmx || schedule.kernel != Schedule::Kernel::Dot ||
+      schedule.lanes != kTileLanes)
+    return;
+  std::optional<std::vector<PlacedDot>> dots = tileDots(schedule.laneDim);
+  if (!dots)
+    return;
   std::optional<TileDotSchedule> choice = chooseTileDotSchedule(
-      dots, type.getShape(), schedule.laneDim, rowDims(schedule.laneDim));
-  if (!choice || choice->cost >= nestCost(schedule, 0, 1))
+      *dots, type.getShape(), schedule.laneDim, rowDims(schedule.laneDim));
+  if (!choice || choice->cost >= nestCost(schedule, type.getShape(), 0, 1))
     return;
   schedule.kernel = Schedule::Kernel::TileDot;
   schedule.tile = choice->tile;
@@ -620,49 +667,86 @@ void ScheduleChooser::chooseOrder(Schedule &schedule) const {
   schedule.order.insert(position, lane);
 }
 
-/// The part of a nest that one of `tasks` tasks waits for: its share of whole
-/// tiles along `dim`, and the tile at the border, which is not shared out.
-static double shareOf(int64_t extent, int64_t tile, int64_t tasks) {
-  int64_t slowest = llvm::divideCeil(extent / tile, tasks) * tile;
-  return double(slowest + extent % tile) / double(extent);
+/// What the nest costs for a result of `shape`, a share of the whole one.
+double ScheduleChooser::costOf(const Schedule &schedule,
+                               ArrayRef<int64_t> shape) const {
+  if (schedule.kernel != Schedule::Kernel::TileDot)
+    return nestCost(schedule, shape, 0, 1);
+  int64_t lane = schedule.laneDim;
+  return tileDotCost(*tileDots(lane), shape, lane, rowDims(lane), schedule.tile)
+      .value_or(std::numeric_limits<double>::infinity());
 }
 
-/// The bytes that a task has to fetch from where other cores have left them: of
-/// channels a share reads all of the input, of positions all of the weights.
-double ScheduleChooser::fetchedBytes(int64_t dim, int64_t laneDim) const {
+/// What the slowest of `tasks` tasks computes that take whole runs of `step`
+/// elements along `dim`, and the rest, which is not shared out.
+double ScheduleChooser::slowestTask(const Schedule &schedule, int64_t dim,
+                                    int64_t step, int64_t tasks) const {
+  SmallVector<int64_t> shape(type.getShape());
+  int64_t runs = shape[dim] / step, rest = shape[dim] % step;
+  auto costOfRun = [&](int64_t elements) {
+    shape[dim] = elements;
+    return costOf(schedule, shape);
+  };
+  double cost = double(llvm::divideCeil(runs, tasks)) * costOfRun(step);
+  return rest ? cost + costOfRun(rest) : cost;
+}
+
+static double bytesOf(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  return double(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
+}
+
+/// What one of `tasks` tasks waits for because others have the rest. Of
+/// channels a share reads all of the input, most of it from the caches of other
+/// cores: as rows of tiles, which no prefetcher follows, some 7 bytes in a
+/// nanosecond. Of positions a share reads all weights: in order, ahead of their
+/// use, and from the cache of all cores.
+double ScheduleChooser::fetchCost(int64_t dim, int64_t laneDim,
+                                  int64_t tasks) const {
   std::optional<Contraction> contraction = matchContraction(heaviest()->op);
   if (!contraction)
     return 0;
-  auto bytes = [](Value tensor) {
-    auto type = cast<RankedTensorType>(tensor.getType());
-    return double(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
-  };
+  constexpr double kInput = 0.9, kWeights = 0.12;
   bool sharesChannels = dim == laneDim && !contraction->depthwise;
-  return bytes(sharesChannels ? contraction->lhs : contraction->rhs);
+  double cost = sharesChannels ? kInput * bytesOf(contraction->lhs)
+                               : kWeights * bytesOf(contraction->rhs);
+  return cost * double(tasks - 1) / double(tasks);
 }
 
-/// Shares out the dimension that divides well and whose tasks fetch least, an
-/// outer one where several do.
-void ScheduleChooser::chooseTasks(Schedule &schedule, int64_t threads) const {
-  // Handing out tasks, and fetching what another core has in its cache, costs
-  // some microseconds: some ten thousand instructions.
-  constexpr double kMinCost = 50000;
-  if (threads <= 1 || nestCost(schedule, 0, 1) < kMinCost)
+/// Cuts the dimension where the slowest task is done first, an outer one where
+/// several are alike, into the longest runs that divide well.
+void ScheduleChooser::chooseTasks(Schedule &schedule, int64_t threads,
+                                  double leastCost) const {
+  if (threads <= 1)
     return;
-  constexpr double kWorst = 0.8, kAlike = 0.05;
-  double best = kWorst;
-  for (int64_t dim : schedule.order)
-    best = std::min(best,
-                    shareOf(type.getDimSize(dim), schedule.tile[dim], threads));
-  double fewest = std::numeric_limits<double>::infinity();
+  // Few positions leave the time to the reading of weights.
+  constexpr double kPerWeight = 0.25, kWorst = 0.8, kMuchBetter = 0.9;
+  constexpr int64_t kMostRuns = 8;
+  double whole = costOf(schedule, type.getShape()), weights = 0;
+  if (std::optional<Contraction> found = matchContraction(heaviest()->op))
+    weights = kPerWeight * bytesOf(found->rhs);
+  if (std::max(whole, weights) < leastCost)
+    return;
+  double best = std::numeric_limits<double>::infinity();
   for (int64_t dim : schedule.order) {
-    double share = shareOf(type.getDimSize(dim), schedule.tile[dim], threads);
-    double bytes = fetchedBytes(dim, schedule.laneDim);
-    if (share >= kWorst || share > best + kAlike || bytes >= fewest)
-      continue;
-    fewest = bytes;
-    schedule.taskDim = dim;
-    schedule.tasks = threads;
+    double bestRuns = std::numeric_limits<double>::infinity();
+    int64_t unit = taskUnit(schedule, dim);
+    int64_t units = type.getDimSize(dim) / unit;
+    for (int64_t runs = 1; runs <= std::min(kMostRuns, units / threads);
+         ++runs) {
+      int64_t step = units / (threads * runs) * unit;
+      double slowest = slowestTask(schedule, dim, step, threads);
+      if (slowest > kWorst * whole || slowest >= kMuchBetter * bestRuns)
+        continue;
+      bestRuns = slowest;
+      double cost = slowest + fetchCost(dim, schedule.laneDim, threads);
+      if (cost >= best)
+        continue;
+      best = cost;
+      schedule.tasks = threads;
+      schedule.taskDim = dim;
+      schedule.taskStep = step;
+    }
   }
 }
 
@@ -834,9 +918,9 @@ Schedule ScheduleChooser::chooseThreads() {
   return schedule;
 }
 
-Schedule ScheduleChooser::run(int64_t threads) {
+Schedule ScheduleChooser::run(int64_t threads, double leastTasks) {
   if (std::optional<DepthwiseSchedule> depthwise = chooseDepthwise()) {
-    chooseTasks(depthwise->schedule, threads);
+    chooseTasks(depthwise->schedule, threads, leastTasks);
     return depthwise->schedule;
   }
   Schedule schedule;
@@ -847,17 +931,17 @@ Schedule ScheduleChooser::run(int64_t threads) {
   chooseKernel(schedule);
   chooseTileDot(schedule);
   chooseOrder(schedule);
-  chooseTasks(schedule, threads);
+  chooseTasks(schedule, threads, leastTasks);
   return schedule;
 }
 
 } // namespace
 
 Schedule chooseSchedule(const FusedRegion &region, const TargetInfo &target,
-                        int64_t threads) {
+                        int64_t threads, double leastTasks) {
   if (target.isGpu())
     return ScheduleChooser(region, target).chooseThreads();
-  return ScheduleChooser(region, target).run(threads);
+  return ScheduleChooser(region, target).run(threads, leastTasks);
 }
 
 } // namespace qopt

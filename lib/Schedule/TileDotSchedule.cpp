@@ -78,9 +78,9 @@ public:
   }
 
   std::optional<TileDotSchedule> run();
+  std::optional<double> cost(ArrayRef<int64_t> tile) const;
 
 private:
-  std::optional<double> cost(ArrayRef<int64_t> tile) const;
   /// Whether such a tile has few enough sums.
   bool consider(ArrayRef<int64_t> tile);
   void considerRows(SmallVector<int64_t> tile, size_t index);
@@ -257,6 +257,13 @@ std::optional<TileDotSchedule> TileDotChooser::run() {
     for (const DotCosts &dot : dots)
       best->cost += dot.widening;
   return best;
+}
+
+std::optional<double> tileDotCost(ArrayRef<PlacedDot> dots,
+                                  ArrayRef<int64_t> shape, int64_t lane,
+                                  ArrayRef<int64_t> rowDims,
+                                  ArrayRef<int64_t> tile) {
+  return TileDotChooser(dots, shape, lane, rowDims).cost(tile);
 }
 
 std::optional<TileDotSchedule>

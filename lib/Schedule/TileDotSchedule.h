@@ -31,6 +31,12 @@ chooseTileDotSchedule(llvm::ArrayRef<PlacedDot> dots,
                       llvm::ArrayRef<int64_t> shape, int64_t lane,
                       llvm::ArrayRef<int64_t> rowDims);
 
+/// What all tiles of one size cost for a root of `shape`.
+std::optional<double> tileDotCost(llvm::ArrayRef<PlacedDot> dots,
+                                  llvm::ArrayRef<int64_t> shape, int64_t lane,
+                                  llvm::ArrayRef<int64_t> rowDims,
+                                  llvm::ArrayRef<int64_t> tile);
+
 } // namespace qopt
 
 #endif // QOPT_LIB_SCHEDULE_TILEDOTSCHEDULE_H

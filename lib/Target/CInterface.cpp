@@ -307,16 +307,21 @@ static SmallVector<Function *> buildTasks(Module &module,
 // The model's function
 //===----------------------------------------------------------------------===//
 
-/// Inputs, outputs and the arena do not overlap; inputs are only read. The
-/// function stays out of line: inlining would turn the facts on the arguments
-/// into metadata that later passes drop. The same holds for its parts.
-static void annotateModel(Function &model, const ModelInfo &info) {
+/// Inputs, outputs and the arena do not overlap; inputs are only read. Where
+/// parts of the model write (`callsParts`), they do so through pointers of the
+/// run, so that its own are not the only ones. The function stays out of line:
+/// inlining would turn the facts on the arguments into metadata that later
+/// passes drop. The same holds for its parts.
+static void annotateModel(Function &model, const ModelInfo &info,
+                          bool callsParts = false) {
   size_t tensors = info.inputs.size() + info.outputs.size();
   for (size_t i = 0; i <= tensors; ++i) {
     Argument *argument = model.getArg(i);
-    argument->addAttr(Attribute::NoAlias);
+    bool isInput = i < info.inputs.size();
     argument->addAttr(Attribute::NonNull);
-    if (i < info.inputs.size())
+    if (isInput || !callsParts)
+      argument->addAttr(Attribute::NoAlias);
+    if (isInput)
       argument->addAttr(Attribute::ReadOnly);
   }
   Argument *arena = model.getArg(tensors);
@@ -344,7 +349,7 @@ Error qopt::addRunFunctions(Module &module, StringRef functionName,
       global.setLinkage(GlobalValue::InternalLinkage);
   // The name may be the prefix itself, or that of an exported symbol.
   model->setName(info.name + ".model");
-  annotateModel(*model, info);
+  annotateModel(*model, info, hasTasks);
   for (Function *part : buildTasks(module, info))
     annotateModel(*part, info);
   RunBuilder run(module, info, "_run" + suffix, 3);

@@ -53,13 +53,14 @@ func.func @dynamic(%x: tensor<?xi8>, %e: tensor<?xi8>) -> tensor<?xi8> {
   return %r : tensor<?xi8>
 }
 
-// Long loops are cut where they divide evenly, and where a task has least to
-// fetch from another core: by channels here, as the input has fewer bytes than
-// the weights. Short loops are left alone.
+// Long loops are cut: by positions where all of the input costs more to fetch
+// than all weights, else by channels. Short loops are left alone.
 // THREADS-LABEL: func.func @matmul
 // THREADS-NOT: tasks
 // THREADS-LABEL: func.func @long
-// THREADS: order = array<i64: 0, 2, 1>, {{.*}}task_dim = 2 : i64, tasks = 2 : i64, tile
+// THREADS: order = array<i64: 0, 2, 1>, {{.*}}task_dim = 1 : i64, task_step = 28 : i64, tasks = 2 : i64, tile
+// THREADS-LABEL: func.func @few_rows
+// THREADS: task_dim = 1 : i64, task_step = 256 : i64, tasks = 2 : i64, tile
 // CHECK-LABEL: func.func @long
 func.func @long(%x: tensor<1x57x1024xi8>) -> tensor<1x57x128xi32> {
   %w = arith.constant dense<1> : tensor<1024x128xi8>
@@ -78,6 +79,25 @@ func.func @long(%x: tensor<1x57x1024xi8>) -> tensor<1x57x128xi32> {
     linalg.yield %3 : i32
   } -> tensor<1x57x128xi32>
   return %r : tensor<1x57x128xi32>
+}
+
+func.func @few_rows(%x: tensor<4x1024xi8>) -> tensor<4x512xi32> {
+  %w = arith.constant dense<1> : tensor<1024x512xi8>
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<4x512xi32>
+  %i = linalg.fill ins(%zero : i32) outs(%e : tensor<4x512xi32>) -> tensor<4x512xi32>
+  %r = linalg.generic {
+    indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+    iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<4x1024xi8>, tensor<1024x512xi8>) outs(%i : tensor<4x512xi32>) {
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<4x512xi32>
+  return %r : tensor<4x512xi32>
 }
 
 // The mean over rows would fetch the contraction's weights for each of them:

@@ -256,8 +256,8 @@ func.func @kept_below(%x: tensor<8x8xi8>) -> (tensor<8x8xi8>, tensor<8x8xi8>) {
 
 // -----
 
-// Two tasks share out seven tiles of rows, which is a prime: one at a time, and
-// the row at the border follows.
+// Two tasks share out seven runs of a tile of rows; the row that is left is no
+// task's.
 // CHECK-LABEL: func.func @seven_tiles
 // CHECK: scf.for %{{.*}} = %c0 to %c7 step %c1
 // CHECK-NOT: scf.for
@@ -266,7 +266,7 @@ func.func @kept_below(%x: tensor<8x8xi8>) -> (tensor<8x8xi8>, tensor<8x8xi8>) {
 // CHECK: vector.transfer_write {{.*}}[%c14, %c0]
 func.func @seven_tiles(%x: tensor<15x4xi8>) -> tensor<15x4xi8> {
   %e = tensor.empty() : tensor<15x4xi8>
-  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 1 : i64, tile = array<i64: 2, 4>, order = array<i64: 1, 0>, tasks = 2 : i64, task_dim = 0 : i64}}
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 1 : i64, tile = array<i64: 2, 4>, order = array<i64: 1, 0>, tasks = 2 : i64, task_dim = 0 : i64, task_step = 2 : i64}}
     ins(%x, %x : tensor<15x4xi8>, tensor<15x4xi8>) outs(%e : tensor<15x4xi8>) -> tensor<15x4xi8>
   return %r : tensor<15x4xi8>
 }
@@ -282,7 +282,23 @@ func.func @seven_tiles(%x: tensor<15x4xi8>) -> tensor<15x4xi8> {
 // CHECK: } {{.*}}qopt.tasks = 2 : i64
 func.func @six_tiles(%x: tensor<12x16xi8>) -> tensor<12x16xi8> {
   %e = tensor.empty() : tensor<12x16xi8>
-  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 1 : i64, tile = array<i64: 2, 4>, order = array<i64: 1, 0>, tasks = 2 : i64, task_dim = 0 : i64}}
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 1 : i64, tile = array<i64: 2, 4>, order = array<i64: 1, 0>, tasks = 2 : i64, task_dim = 0 : i64, task_step = 6 : i64}}
     ins(%x, %x : tensor<12x16xi8>, tensor<12x16xi8>) outs(%e : tensor<12x16xi8>) -> tensor<12x16xi8>
   return %r : tensor<12x16xi8>
+}
+
+// -----
+
+// Two runs of five rows: two tiles, and the row that is left of each run.
+// CHECK-LABEL: func.func @five_rows
+// CHECK: scf.for %{{.*}} = %c0 to %c2 step %c1
+// CHECK: scf.for %{{.*}} = %c0 to %c2 step %c1
+// CHECK: vector.transfer_write
+// CHECK: vector.transfer_write
+// CHECK: } {{.*}}qopt.tasks = 2 : i64
+func.func @five_rows(%x: tensor<10x4xi8>) -> tensor<10x4xi8> {
+  %e = tensor.empty() : tensor<10x4xi8>
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 1 : i64, tile = array<i64: 2, 4>, order = array<i64: 1, 0>, tasks = 2 : i64, task_dim = 0 : i64, task_step = 5 : i64}}
+    ins(%x, %x : tensor<10x4xi8>, tensor<10x4xi8>) outs(%e : tensor<10x4xi8>) -> tensor<10x4xi8>
+  return %r : tensor<10x4xi8>
 }

@@ -60,3 +60,12 @@ func.func @task_dim(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
     ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
   return %r : tensor<16xi8>
 }
+
+// -----
+
+func.func @task_step(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
+  // expected-error @+1 {{expects a task_step in [1, 8], a multiple of 4, got 6}}
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 4>, order = array<i64: 0>, tasks = 2 : i64, task_dim = 0 : i64, task_step = 6 : i64}}
+    ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
+  return %r : tensor<16xi8>
+}

@@ -145,7 +145,8 @@ private:
   NumberOption<unsigned> threads{
       "threads",
       cl::desc("Cut long loops into N tasks, which NAME_run_parallel shares "
-               "out (default: 1, none)"),
+               "out (default: 1, none); the arena may grow, as such loops do "
+               "not write over what they read"),
       cl::value_desc("N"), cl::init(1), cl::sub(subCommand)};
 
   /// Of several, the strongest.

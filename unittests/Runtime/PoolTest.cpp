@@ -55,6 +55,35 @@ TEST(PoolTest, ResultsAreVisibleAfterSleep) {
   qopt_pool_destroy(pool);
 }
 
+// Tasks that wait for each other are on threads of their own: the same ones in
+// every job.
+TEST(PoolTest, TasksStayOnTheirThreads) {
+  constexpr int kThreads = 3;
+  struct Meeting {
+    std::atomic<int> arrived{0};
+    std::thread::id threads[kThreads];
+  };
+  auto meet = [](void *data, int index) {
+    auto *meeting = static_cast<Meeting *>(data);
+    meeting->threads[index] = std::this_thread::get_id();
+    ++meeting->arrived;
+    while (meeting->arrived < kThreads)
+      std::this_thread::yield();
+  };
+  qopt_pool *pool = qopt_pool_create(kThreads);
+  ASSERT_TRUE(pool);
+  Meeting first;
+  qopt_pool_parallel_for(pool, kThreads, meet, &first);
+  EXPECT_EQ(first.threads[0], std::this_thread::get_id());
+  for (int job = 0; job < 100; ++job) {
+    Meeting next;
+    qopt_pool_parallel_for(pool, kThreads, meet, &next);
+    for (int i = 0; i < kThreads; ++i)
+      EXPECT_EQ(next.threads[i], first.threads[i]);
+  }
+  qopt_pool_destroy(pool);
+}
+
 TEST(PoolTest, CallersMayShareIt) {
   qopt_pool *pool = qopt_pool_create(2);
   ASSERT_TRUE(pool);
@@ -73,7 +102,7 @@ TEST(PoolTest, CallersMayShareIt) {
   qopt_pool_destroy(pool);
 }
 
-TEST(PoolTest, MoreTasksThanATicketCounts) {
+TEST(PoolTest, MoreTasksThanUnits) {
   qopt_pool *pool = qopt_pool_create(2);
   ASSERT_TRUE(pool);
   Counts counts(70000);

@@ -16,6 +16,7 @@
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
 #include "qopt/Pipelines/Phases.h"
+#include "qopt/Schedule/Schedule.h"
 #include "qopt/Target/TargetInfo.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <string>
@@ -43,6 +44,8 @@ struct PhaseOptions {
   TargetInfo target;
   /// How many threads share long loops.
   unsigned threads = 1;
+  /// The cost, in vector instructions, from which on they share a loop.
+  int64_t leastTasks = kLeastTasksCost;
 };
 
 /// Appends the passes that turn the phase before `phase` into `phase`.

@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
+#include "qopt/Schedule/Schedule.h"
 
 namespace qopt {
 #define GEN_PASS_DECL

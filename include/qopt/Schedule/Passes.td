@@ -18,7 +18,8 @@ def AssignSchedulePass : Pass<"qopt-assign-schedule", "::mlir::func::FuncOp"> {
     static cost model from the target's description and the shapes. A root that
     already has one keeps it, so a schedule can be written by hand. For several
     threads, a dimension of a nest that costs enough is cut into tasks, each of
-    which goes through all loops with its share.
+    which goes through all loops with its share; rows rather than channels, as
+    the next nest then finds its rows in the cache of the same core.
 
     Expects static shapes on tensors. Operations that code generation does not
     understand are in no region and stay as they are.
@@ -27,7 +28,10 @@ def AssignSchedulePass : Pass<"qopt-assign-schedule", "::mlir::func::FuncOp"> {
     Option<"target", "target", "std::string", /*default=*/"\"native\"",
            "Name of the target">,
     Option<"threads", "threads", "int64_t", /*default=*/"1",
-           "How many threads share a nest">
+           "How many threads share a nest">,
+    Option<"leastTasks", "least-tasks", "int64_t",
+           /*default=*/"kLeastTasksCost",
+           "Vector instructions from which on a nest is cut into tasks">
   ];
 }
 

@@ -25,9 +25,9 @@ namespace qopt {
 ///                  tile = array<i64: 1, 1, 8, 32>, order = array<i64: 3, 0, 1,
 ///                  2>}
 /// ```
-/// With several tasks also `tasks = 2 : i64, task_dim = 1 : i64`, for a GPU
-/// `threads = 256 : i64`.
-/// Dimensions are those of the root's result.
+/// With several tasks also `tasks = 2 : i64, task_dim = 1 : i64, task_step = 7
+/// : i64`, for a GPU `threads = 256 : i64`. Dimensions are those of the root's
+/// result.
 struct Schedule {
   enum class Kernel {
     /// "vector": everything is its scalar body on vectors.
@@ -67,10 +67,13 @@ struct Schedule {
   int64_t unroll = 1;
   /// Loops over tiles, outermost first.
   llvm::SmallVector<int64_t> order;
-  /// Into how many tasks, that may run at the same time, the tiles along
-  /// `taskDim` are shared out; each goes through all loops with its share.
+  /// Into how many tasks, that may run at the same time, runs of `taskStep`
+  /// elements along `taskDim` are shared out, neighbours to the same; each goes
+  /// through all loops with its run. What is left after whole runs, of which
+  /// there are at least two, is no task's.
   int64_t tasks = 1;
   int64_t taskDim = -1;
+  int64_t taskStep = 0;
   /// For a GPU: tiles, one for each thread, that make a thread block; 0 on
   /// other targets. Tiles then divide the result, and `order` is not read.
   int64_t threads = 0;
@@ -99,10 +102,16 @@ struct Schedule {
   static mlir::FailureOr<Schedule> get(mlir::linalg::LinalgOp root);
 };
 
+/// The cost, in vector instructions, from which on a nest is cut into tasks.
+/// Handing them out, and fetching what another core has in its cache, costs
+/// some microseconds.
+inline constexpr int64_t kLeastTasksCost = 20000;
+
 /// The best schedule of `region` on `target` under the static cost model, for
 /// at most `threads` threads.
 Schedule chooseSchedule(const FusedRegion &region, const TargetInfo &target,
-                        int64_t threads = 1);
+                        int64_t threads = 1,
+                        double leastTasks = kLeastTasksCost);
 
 } // namespace qopt
 
