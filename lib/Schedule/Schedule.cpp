@@ -226,6 +226,27 @@ struct Member {
   }
 };
 
+/// What a tile reads of the activations of a window that slides over them: it
+/// shares pixels with its neighbours.
+struct Patch {
+  /// For each dimension of the activations, how far a step along each dimension
+  /// of the result goes, and how far the window reaches.
+  SmallVector<SmallVector<int64_t>> steps;
+  SmallVector<int64_t> reach;
+  int64_t elementBytes;
+
+  double bytes(ArrayRef<int64_t> tile) const {
+    int64_t bytes = elementBytes;
+    for (auto [step, extent] : llvm::zip_equal(steps, reach)) {
+      int64_t last = extent;
+      for (auto [dim, n] : llvm::enumerate(tile))
+        last += step[dim] * (n - 1);
+      bytes *= last + 1;
+    }
+    return double(bytes);
+  }
+};
+
 class ScheduleChooser {
 public:
   ScheduleChooser(const FusedRegion &region, const TargetInfo &target)
@@ -252,7 +273,7 @@ private:
   bool dotAlong(const Member &member, int64_t dim) const;
   std::optional<DepthwiseSchedule> chooseDepthwise() const;
   void chooseLanes(Schedule &schedule) const;
-  void chooseTile(Schedule &schedule) const;
+  void chooseTile(Schedule &schedule);
   void choosePixels(Schedule &schedule) const;
   int64_t accumulatorBudget(const Schedule &schedule) const;
   int64_t numReductions() const;
@@ -266,8 +287,12 @@ private:
   double fetchCost(int64_t dim, int64_t laneDim, int64_t tasks) const;
   void chooseTasks(Schedule &schedule, int64_t threads, double leastCost) const;
   double tileCost(const Schedule &schedule, int64_t rows, int64_t blocks) const;
+  double nestCost(const Schedule &schedule, ArrayRef<int64_t> shape) const {
+    return nestCost(schedule, shape, 0, SmallVector<int64_t>(shape.size(), 1));
+  }
   double nestCost(const Schedule &schedule, ArrayRef<int64_t> shape,
-                  unsigned dim, int64_t rows) const;
+                  unsigned dim, SmallVector<int64_t> count) const;
+  std::optional<Patch> findPatch() const;
   const Member *heaviest() const;
   AffineMap fromRoot(const Member &member) const;
   void chooseDotForm(Schedule &schedule);
@@ -280,6 +305,7 @@ private:
   SmallVector<Member> members;
   /// How the region's dots are computed, if the schedule uses them.
   DotForm form;
+  std::optional<Patch> patch;
 };
 
 /// How often the body runs for each element of the operation's own result.
@@ -485,30 +511,66 @@ double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
   return steps * step + kEpilogue * rows * blocks + 4;
 }
 
-/// All tiles of the nest, those at the borders included.
+/// The patch of a float convolution whose windows overlap, where there is a
+/// cache: without one, tiles of single rows let more memory be shared.
+std::optional<Patch> ScheduleChooser::findPatch() const {
+  const Member *member = heaviest();
+  std::optional<Contraction> contraction = matchContraction(member->op);
+  if (!target.hasCache || !contraction || !member->fusedSteps ||
+      contraction->depthwise)
+    return std::nullopt;
+  Patch patch;
+  Type element = getElementTypeOrSelf(contraction->lhs.getType());
+  patch.elementBytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+  SmallVector<int64_t> last(contraction->lhsMap.getNumDims(), 0);
+  linalg::LinalgOp op = member->op;
+  for (unsigned loop : contraction->reductionLoops)
+    last[loop] = op.getStaticLoopRanges()[loop] - 1;
+  patch.reach = contraction->lhsMap.compose(last);
+  AffineMap map = contraction->lhsMap.compose(fromRoot(*member));
+  SmallVector<int64_t> at(type.getRank(), 0), origin = map.compose(at);
+  bool overlaps = false;
+  patch.steps.assign(origin.size(), SmallVector<int64_t>(type.getRank()));
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    at[dim] = 1;
+    for (auto [i, place] : llvm::enumerate(map.compose(at))) {
+      patch.steps[i][dim] = place - origin[i];
+      overlaps |= place > origin[i] && patch.reach[i] > 0;
+    }
+    at[dim] = 0;
+  }
+  return overlaps ? std::optional(patch) : std::nullopt;
+}
+
+/// All tiles of the nest, those at the borders included. `count` has the sizes
+/// of a tile along the dimensions before `dim`.
 double ScheduleChooser::nestCost(const Schedule &schedule,
                                  ArrayRef<int64_t> shape, unsigned dim,
-                                 int64_t rows) const {
-  if (dim == shape.size()) {
-    int64_t lane = schedule.laneDim, extent = shape[lane];
-    int64_t tile = std::min(schedule.tile[lane], extent);
-    auto blocks = [&](int64_t n) {
-      return llvm::divideCeil(n, schedule.lanes);
-    };
-    double cost =
-        double(extent / tile) * tileCost(schedule, rows, blocks(tile));
-    if (extent % tile)
-      cost += tileCost(schedule, rows, blocks(extent % tile));
-    return cost;
-  }
-  if (dim == schedule.laneDim)
-    return nestCost(schedule, shape, dim + 1, rows);
-  int64_t extent = shape[dim], tile = schedule.tile[dim];
-  double cost =
-      double(extent / tile) * nestCost(schedule, shape, dim + 1, rows * tile);
-  if (extent % tile)
-    cost += nestCost(schedule, shape, dim + 1, rows * (extent % tile));
-  return cost;
+                                 SmallVector<int64_t> count) const {
+  // A line of activations comes from beyond the first-level cache in 5 cycles,
+  // measured, in which two products start each; what comes more than once at a
+  // time, of weights, is ready before it is wanted.
+  constexpr double kPatchByte = 2 * 5.0 / 64;
+  int64_t lane = schedule.laneDim;
+  auto tiles = [&](int64_t n) {
+    if (n == 0)
+      return 0.0;
+    count[dim == shape.size() ? lane : dim] = n;
+    if (dim < shape.size())
+      return nestCost(schedule, shape, dim + 1, count);
+    int64_t rows = 1;
+    for (auto [i, size] : llvm::enumerate(count))
+      rows *= int64_t(i) == lane ? 1 : size;
+    double bytes = patch ? patch->bytes(count) : 0;
+    return tileCost(schedule, rows, llvm::divideCeil(n, schedule.lanes)) +
+           kPatchByte * bytes;
+  };
+  if (dim == unsigned(lane))
+    return nestCost(schedule, shape, dim + 1, count);
+  unsigned along = dim == shape.size() ? lane : dim;
+  int64_t extent = shape[along];
+  int64_t tile = std::min(schedule.tile[along], extent);
+  return double(extent / tile) * tiles(tile) + tiles(extent % tile);
 }
 
 /// The dimensions whose elements a tile takes as rows, innermost first.
@@ -542,7 +604,7 @@ int64_t ScheduleChooser::numReductions() const {
                            }));
 }
 
-void ScheduleChooser::chooseTile(Schedule &schedule) const {
+void ScheduleChooser::chooseTile(Schedule &schedule) {
   schedule.tile.assign(type.getRank(), 1);
   if (schedule.laneDim < 0)
     return;
@@ -550,11 +612,12 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
   int64_t vectors = llvm::divideCeil(type.getDimSize(lane), schedule.lanes);
   int64_t budget = accumulatorBudget(schedule);
   SmallVector<int64_t, 2> outer = rowDims(lane);
+  patch = findPatch();
 
   Schedule best = schedule;
   double bestCost = -1;
   auto consider = [&] {
-    double cost = nestCost(schedule, type.getShape(), 0, 1);
+    double cost = nestCost(schedule, type.getShape());
     if (bestCost >= 0 && cost >= bestCost)
       return;
     bestCost = cost;
@@ -586,8 +649,9 @@ void ScheduleChooser::chooseTile(Schedule &schedule) const {
       if (!outer.empty())
         schedule.tile[outer[0]] = columns;
       consider();
-      // Whole rows of the result, several at once.
-      if (outer.size() < 2 || columns != rows)
+      // Whole rows of the result, several at once, or a part of them whose
+      // windows overlap.
+      if (outer.size() < 2 || (columns != rows && !patch))
         continue;
       for (int64_t n = 2;
            n <= type.getDimSize(outer[1]) && fits(columns * n, blocks); ++n) {
@@ -638,8 +702,8 @@ void ScheduleChooser::chooseTileDot(Schedule &schedule) const {
   if (!dots)
     return;
   std::optional<TileDotSchedule> choice = chooseTileDotSchedule(
-      *dots, type.getShape(), schedule.laneDim, rowDims(schedule.laneDim));
-  if (!choice || choice->cost >= nestCost(schedule, type.getShape(), 0, 1))
+      dots, type.getShape(), schedule.laneDim, rowDims(schedule.laneDim));
+  if (!choice || choice->cost >= nestCost(schedule, type.getShape()))
     return;
   schedule.kernel = Schedule::Kernel::TileDot;
   schedule.tile = choice->tile;
@@ -671,7 +735,7 @@ void ScheduleChooser::chooseOrder(Schedule &schedule) const {
 double ScheduleChooser::costOf(const Schedule &schedule,
                                ArrayRef<int64_t> shape) const {
   if (schedule.kernel != Schedule::Kernel::TileDot)
-    return nestCost(schedule, shape, 0, 1);
+    return nestCost(schedule, shape);
   int64_t lane = schedule.laneDim;
   return tileDotCost(*tileDots(lane), shape, lane, rowDims(lane), schedule.tile)
       .value_or(std::numeric_limits<double>::infinity());
