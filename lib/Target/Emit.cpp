@@ -250,9 +250,10 @@ Expected<std::string> qopt::generateCode(Module &module, TargetMachine &machine,
 
 /// What the object may leave to the linker: the two functions of the C
 /// library, the host's hook of a calibration build, where versions for Arm are
-/// chosen between what asks Linux for the CPU's features, and the stack of
-/// WebAssembly, which the linker places.
-static Error checkUndefinedSymbols(StringRef bytes) {
+/// chosen between what asks Linux for the CPU's features, the stack of
+/// WebAssembly, which the linker places, and the externals.
+static Error checkUndefinedSymbols(StringRef bytes,
+                                   ArrayRef<std::string> externals) {
   Expected<std::unique_ptr<object::ObjectFile>> object =
       object::ObjectFile::createObjectFile(MemoryBufferRef(bytes, "object"));
   if (!object)
@@ -267,6 +268,8 @@ static Error checkUndefinedSymbols(StringRef bytes) {
     if (!name)
       return name.takeError();
     if ((*object)->isWasm() && *name == "__stack_pointer")
+      continue;
+    if (is_contained(externals, *name))
       continue;
     // The null symbol of ELF is undefined and has no name.
     if (!is_contained({"", "memcpy", "memset", "qopt_observe", "getauxval"},
@@ -596,7 +599,7 @@ Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
       generateCode(**code, **machine, CodeGenFileType::ObjectFile);
   if (!object)
     return object.takeError();
-  if (Error error = checkUndefinedSymbols(*object))
+  if (Error error = checkUndefinedSymbols(*object, options.externals))
     return error;
   return object;
 }

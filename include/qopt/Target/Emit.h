@@ -28,6 +28,8 @@ struct EmitOptions {
   bool slpVectorize = true;
   /// Prefix of the exported symbols; the model's function name if empty.
   std::string name;
+  /// Symbols that whoever loads the object defines.
+  std::vector<std::string> externals;
 };
 
 enum class CodeKind { Object, Assembly, LlvmIr };
