@@ -54,12 +54,17 @@ void buildPlannedPipeline(OpPassManager &pm) {
   addCleanup(pm);
 }
 
+/// From so many operations on, a model is compiled as many functions.
+static constexpr uint64_t kLargeModel = 4096;
+
 void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
   if (target.isGpu()) {
     pm.addPass(createOutlineKernelsPass());
     pm.addPass(createConvertMmaTilePass({target.name}));
   } else {
     pm.addPass(createOutlineParallelLoopsPass());
+    if (!target.isFirmware() && target.arch != TargetInfo::Arch::Wasm)
+      pm.addPass(createOutlineNestsPass({kLargeModel}));
     pm.addNestedPass<func::FuncOp>(createConvertTileDotPass({target.name}));
   }
   pm.addPass(createConvertQoptDotPass({target.name}));
