@@ -174,12 +174,14 @@ CompiledModel::compile(mlir::ModuleOp module, const EmitOptions &options) {
   EmitOptions host = options;
   for (const HostConstant &constant : constants)
     host.externals.push_back(constant.name);
-  Expected<std::string> object = emitCode(module, CodeKind::Object, host);
-  if (!object)
-    return object.takeError();
+  Expected<std::vector<std::string>> objects =
+      emitObjects(ModelVersion{module, options.target}, host);
+  if (!objects)
+    return objects.takeError();
   auto library = std::make_unique<Library>();
   library->constants = std::move(constants);
-  return load(*object, *info, "", std::move(library));
+  return load(SmallVector<StringRef>(objects->begin(), objects->end()), *info,
+              "", std::move(library));
 }
 
 /// What the host defines for the code.
@@ -207,8 +209,8 @@ CompiledModel::loadObject(StringRef object, const ModelInfo &info,
 }
 
 Expected<std::unique_ptr<CompiledModel>>
-CompiledModel::load(StringRef object, const ModelInfo &info, StringRef level,
-                    std::unique_ptr<Library> library) {
+CompiledModel::load(ArrayRef<StringRef> objects, const ModelInfo &info,
+                    StringRef level, std::unique_ptr<Library> library) {
   Expected<std::string> suffix = suffixOf(info, level);
   if (!suffix)
     return suffix.takeError();
@@ -221,9 +223,10 @@ CompiledModel::load(StringRef object, const ModelInfo &info, StringRef level,
   if (Error error = symbols.define(
           orc::absoluteSymbols(hostSymbols(**jit, library->constants))))
     return error;
-  if (Error error = (*jit)->addObjectFile(
-          MemoryBuffer::getMemBufferCopy(object, info.name)))
-    return error;
+  for (StringRef object : objects)
+    if (Error error = (*jit)->addObjectFile(
+            MemoryBuffer::getMemBufferCopy(object, info.name)))
+      return error;
   Expected<orc::ExecutorAddr> run =
       (*jit)->lookup(info.name + "_run" + *suffix);
   if (!run)

@@ -90,8 +90,8 @@ private:
   struct Library;
   CompiledModel();
   static llvm::Expected<std::unique_ptr<CompiledModel>>
-  load(llvm::StringRef object, const ModelInfo &info, llvm::StringRef level,
-       std::unique_ptr<Library> library);
+  load(llvm::ArrayRef<llvm::StringRef> objects, const ModelInfo &info,
+       llvm::StringRef level, std::unique_ptr<Library> library);
 
   std::unique_ptr<Library> library;
   int (*runFunction)(const void *const *, void *const *, void *) = nullptr;

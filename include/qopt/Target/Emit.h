@@ -89,6 +89,12 @@ llvm::Expected<std::string> emitCode(mlir::ModuleOp module, CodeKind kind,
 llvm::Expected<std::string> emitCode(llvm::ArrayRef<ModelVersion> versions,
                                      CodeKind kind, const EmitOptions &options);
 
+/// The objects of versions for CPUs that emitCode links into one, with ld.lld
+/// where there are several: those of a large model are compiled on all cores
+/// that the context may use, and are the same for any number of them.
+llvm::Expected<std::vector<std::string>>
+emitObjects(llvm::ArrayRef<ModelVersion> versions, const EmitOptions &options);
+
 /// What an object puts into read-only memory.
 struct ObjectSizes {
   int64_t code = 0, constants = 0;
