@@ -21,35 +21,60 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::reference;
 
+/// The only dimension that an expression depends on; one past the last for a
+/// constant, nothing if there are several.
+static std::optional<unsigned> onlyDim(AffineExpr expr, unsigned numDims) {
+  unsigned found = numDims;
+  for (unsigned dim = 0; dim != numDims; ++dim) {
+    if (!expr.isFunctionOfDim(dim))
+      continue;
+    if (found != numDims)
+      return std::nullopt;
+    found = dim;
+  }
+  return found;
+}
+
+/// steps[dim][index]: what an index adds to the place of a parameter. Nothing
+/// if they do not just add up.
+static std::optional<std::vector<std::vector<int64_t>>>
+placeSteps(AffineMap map, ArrayRef<int64_t> shape, ArrayRef<int64_t> strides) {
+  std::vector<std::vector<int64_t>> steps;
+  for (int64_t size : shape)
+    steps.emplace_back(size, 0);
+  for (auto [expr, stride] : llvm::zip_equal(map.getResults(), strides)) {
+    std::optional<unsigned> dim = onlyDim(expr, shape.size());
+    if (!dim || *dim == shape.size())
+      return std::nullopt;
+    AffineMap one = AffineMap::get(map.getNumDims(), 0, expr);
+    SmallVector<int64_t> point(shape.size(), 0);
+    for (point[*dim] = 0; point[*dim] != shape[*dim]; ++point[*dim])
+      steps[*dim][point[*dim]] += stride * one.compose(point).front();
+  }
+  return steps;
+}
+
 void reference::forEachParameter(
     AffineMap map, ArrayRef<int64_t> shape, ArrayRef<int64_t> paramShape,
     llvm::function_ref<void(int64_t, int64_t)> visit) {
-  int64_t count = 1;
-  for (int64_t size : shape)
-    count *= size;
   SmallVector<int64_t> strides = rowMajorStrides(paramShape);
-  // One parameter, or one per index of the last dimension, is the usual case.
-  if (map.getNumResults() == 0) {
-    for (int64_t i = 0; i != count; ++i)
-      visit(i, 0);
-    return;
-  }
-  auto last = dyn_cast<AffineDimExpr>(map.getResult(0));
-  if (map.getNumResults() == 1 && last &&
-      last.getPosition() + 1 == shape.size()) {
-    for (int64_t start = 0; start != count; start += shape.back())
-      for (int64_t i = 0; i != shape.back(); ++i)
-        visit(start + i, i);
-    return;
-  }
+  auto steps = placeSteps(map, shape, strides);
   SmallVector<int64_t> point(shape.size(), 0);
-  for (int64_t i = 0; i != count; ++i) {
-    SmallVector<int64_t, 4> param = map.compose(point);
-    int64_t at = 0;
-    for (auto [index, stride] : llvm::zip(param, strides))
-      at += index * stride;
-    visit(i, at);
-    for (int64_t d = int64_t(shape.size()) - 1; d >= 0; --d) {
+  int64_t row = steps && !shape.empty() ? shape.back() : 1;
+  int64_t count = llvm::product_of(shape);
+  for (int64_t start = 0; start != count; start += row) {
+    int64_t place = 0;
+    if (steps)
+      for (auto [step, index] : llvm::zip_equal(*steps, point))
+        place += step[index];
+    else
+      for (auto [index, stride] : llvm::zip_equal(map.compose(point), strides))
+        place += index * stride;
+    visit(start, place);
+    for (int64_t i = 1; i != row; ++i)
+      visit(start + i, place + steps->back()[i] - steps->back()[0]);
+    int64_t dims = shape.size();
+    for (int64_t d = row == 1 ? dims - 1 : dims - 2; d >= 0; --d) {
       if (++point[d] != shape[d])
         break;
       point[d] = 0;

@@ -702,7 +702,7 @@ void ScheduleChooser::chooseTileDot(Schedule &schedule) const {
   if (!dots)
     return;
   std::optional<TileDotSchedule> choice = chooseTileDotSchedule(
-      dots, type.getShape(), schedule.laneDim, rowDims(schedule.laneDim));
+      *dots, type.getShape(), schedule.laneDim, rowDims(schedule.laneDim));
   if (!choice || choice->cost >= nestCost(schedule, type.getShape()))
     return;
   schedule.kernel = Schedule::Kernel::TileDot;

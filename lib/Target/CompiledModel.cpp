@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Target/CompiledModel.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "qopt/Target/Lowering.h"
@@ -33,12 +34,24 @@ using namespace qopt;
 // What holds the code
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// A constant of a model that runs in this process. It takes no part in the
+/// generation of code, which would carry it element by element.
+struct HostConstant {
+  std::string name;
+  std::unique_ptr<char[]> memory;
+  char *bytes;
+};
+} // namespace
+
 struct CompiledModel::Library {
   std::unique_ptr<orc::LLJIT> jit;
   void *handle = nullptr;
   /// Of a model for a GPU: what its last error was.
   const char *(*error)() = nullptr;
   qopt_pool *pool = nullptr;
+  /// What the code in memory reads its weights from.
+  std::vector<HostConstant> constants;
 
   ~Library() {
     qopt_pool_destroy(pool);
@@ -103,6 +116,39 @@ static Expected<std::string> suffixOf(const ModelInfo &info, StringRef level) {
 // From memory
 //===----------------------------------------------------------------------===//
 
+/// The bytes of a constant as the code finds them in memory; empty for one that
+/// LLVM has as cheaply.
+static ArrayRef<char> hostBytes(mlir::LLVM::GlobalOp global) {
+  auto elements =
+      dyn_cast_if_present<mlir::DenseElementsAttr>(global.getValueOrNull());
+  if (!global.getConstant() || !elements || elements.isSplat())
+    return {};
+  mlir::Type type = elements.getElementType();
+  if (!type.isF32() && !type.isInteger(8) && !type.isInteger(32))
+    return {};
+  return elements.getRawData();
+}
+
+/// Turns constants of the module into declarations; the result defines them.
+static std::vector<HostConstant> takeConstants(mlir::ModuleOp module) {
+  std::vector<HostConstant> constants;
+  for (auto global : module.getOps<mlir::LLVM::GlobalOp>()) {
+    ArrayRef<char> bytes = hostBytes(global);
+    if (bytes.empty())
+      continue;
+    // Kernels may read up to one alignment past the end.
+    constexpr size_t kAlignment = ModelInfo::kAlignment;
+    std::unique_ptr<char[]> memory(new char[bytes.size() + 2 * kAlignment]());
+    char *start =
+        reinterpret_cast<char *>(alignAddr(memory.get(), Align(kAlignment)));
+    std::memcpy(start, bytes.data(), bytes.size());
+    constants.push_back({global.getSymName().str(), std::move(memory), start});
+    global.removeValueAttr();
+    global.setLinkage(mlir::LLVM::Linkage::External);
+  }
+  return constants;
+}
+
 Expected<std::unique_ptr<CompiledModel>>
 CompiledModel::compile(mlir::ModuleOp module, const EmitOptions &options) {
   std::string message;
@@ -124,15 +170,47 @@ CompiledModel::compile(mlir::ModuleOp module, const EmitOptions &options) {
   Expected<ModelInfo> info = getModelInfo(module, options);
   if (!info)
     return info.takeError();
-  Expected<std::string> object = emitCode(module, CodeKind::Object, options);
-  if (!object)
-    return object.takeError();
-  return loadObject(*object, *info);
+  std::vector<HostConstant> constants = takeConstants(module);
+  EmitOptions host = options;
+  for (const HostConstant &constant : constants)
+    host.externals.push_back(constant.name);
+  Expected<std::vector<std::string>> objects =
+      emitObjects(ModelVersion{module, options.target}, host);
+  if (!objects)
+    return objects.takeError();
+  auto library = std::make_unique<Library>();
+  library->constants = std::move(constants);
+  return load(SmallVector<StringRef>(objects->begin(), objects->end()), *info,
+              "", std::move(library));
+}
+
+/// What the host defines for the code.
+static orc::SymbolMap hostSymbols(orc::LLJIT &jit,
+                                  ArrayRef<HostConstant> constants) {
+  orc::SymbolMap host;
+  auto define = [&](StringRef name, orc::ExecutorAddr address) {
+    host[jit.mangleAndIntern(name)] = {address, JITSymbolFlags::Exported};
+  };
+  define("qopt_observe", orc::ExecutorAddr::fromPtr(&observeOnHost));
+  define("memcpy",
+         orc::ExecutorAddr::fromPtr<void *(void *, const void *, size_t)>(
+             &memcpy));
+  define("memset",
+         orc::ExecutorAddr::fromPtr<void *(void *, int, size_t)>(&memset));
+  for (const HostConstant &constant : constants)
+    define(constant.name, orc::ExecutorAddr::fromPtr(constant.bytes));
+  return host;
 }
 
 Expected<std::unique_ptr<CompiledModel>>
 CompiledModel::loadObject(StringRef object, const ModelInfo &info,
                           StringRef level) {
+  return load(object, info, level, std::make_unique<Library>());
+}
+
+Expected<std::unique_ptr<CompiledModel>>
+CompiledModel::load(ArrayRef<StringRef> objects, const ModelInfo &info,
+                    StringRef level, std::unique_ptr<Library> library) {
   Expected<std::string> suffix = suffixOf(info, level);
   if (!suffix)
     return suffix.takeError();
@@ -142,25 +220,19 @@ CompiledModel::loadObject(StringRef object, const ModelInfo &info,
   if (!jit)
     return jit.takeError();
   orc::JITDylib &symbols = (*jit)->getMainJITDylib();
-  orc::SymbolMap host;
-  host[(*jit)->mangleAndIntern("qopt_observe")] = {
-      orc::ExecutorAddr::fromPtr(&observeOnHost), JITSymbolFlags::Exported};
-  host[(*jit)->mangleAndIntern("memcpy")] = {
-      orc::ExecutorAddr::fromPtr<void *(void *, const void *, size_t)>(&memcpy),
-      JITSymbolFlags::Exported};
-  host[(*jit)->mangleAndIntern("memset")] = {
-      orc::ExecutorAddr::fromPtr<void *(void *, int, size_t)>(&memset),
-      JITSymbolFlags::Exported};
-  if (Error error = symbols.define(orc::absoluteSymbols(std::move(host))))
+  if (Error error = symbols.define(
+          orc::absoluteSymbols(hostSymbols(**jit, library->constants))))
     return error;
-  if (Error error = (*jit)->addObjectFile(
-          MemoryBuffer::getMemBufferCopy(object, info.name)))
-    return error;
+  for (StringRef object : objects)
+    if (Error error = (*jit)->addObjectFile(
+            MemoryBuffer::getMemBufferCopy(object, info.name)))
+      return error;
   Expected<orc::ExecutorAddr> run =
       (*jit)->lookup(info.name + "_run" + *suffix);
   if (!run)
     return run.takeError();
   std::unique_ptr<CompiledModel> model(new CompiledModel());
+  model->library = std::move(library);
   model->library->jit = std::move(*jit);
   model->runFunction = run->toPtr<decltype(CompiledModel::runFunction)>();
   Expected<orc::ExecutorAddr> parallel =

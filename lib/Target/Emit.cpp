@@ -9,7 +9,9 @@
 #include "CInterface.h"
 #include "CpuDispatch.h"
 #include "Launcher.h"
+#include "Pieces.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Threading.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "qopt/Support/Version.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
@@ -181,26 +183,51 @@ static TargetLibraryInfoImpl getLibrary(const Triple &triple) {
 // From the LLVM dialect to bytes
 //===----------------------------------------------------------------------===//
 
-static Expected<std::unique_ptr<Module>> translate(mlir::ModuleOp module,
-                                                   LLVMContext &context) {
+static Error cannotTranslate(StringRef message) {
+  // The first of what may be many lines.
+  return make_error<InternalError>("cannot be translated to LLVM IR: " +
+                                   message.trim().split('\n').first);
+}
+
+namespace {
+/// What MLIR says against a module while it is translated: its errors. A
+/// warning tells of each attribute that LLVM does not know.
+class TranslationErrors {
+public:
+  explicit TranslationErrors(mlir::MLIRContext *context)
+      : handler(context, [&](mlir::Diagnostic &diag) {
+          if (message.empty() &&
+              diag.getSeverity() == mlir::DiagnosticSeverity::Error)
+            raw_string_ostream(message) << diag;
+          return mlir::success();
+        }) {}
+
+  /// `error` unless MLIR knows better.
+  Error explain(Error error) {
+    if (message.empty())
+      return error;
+    consumeError(std::move(error));
+    return cannotTranslate(message);
+  }
+
+private:
   std::string message;
-  // A warning tells of each attribute that LLVM does not know.
-  mlir::ScopedDiagnosticHandler handler(
-      module.getContext(), [&](mlir::Diagnostic &diag) {
-        if (message.empty() &&
-            diag.getSeverity() == mlir::DiagnosticSeverity::Error)
-          raw_string_ostream(message) << diag;
-        return mlir::success();
-      });
+  mlir::ScopedDiagnosticHandler handler;
+};
+} // namespace
+
+static Expected<std::unique_ptr<Module>>
+translate(mlir::ModuleOp module, TargetMachine &machine, LLVMContext &context) {
   // Verified here, as MLIR would print what it finds.
   std::unique_ptr<Module> result = mlir::translateModuleToLLVMIR(
       module, context, "LLVMDialectModule", /*disableVerification=*/true);
+  std::string message;
   raw_string_ostream os(message);
-  if (result && !verifyModule(*result, &os))
-    return result;
-  // The first of what may be many lines.
-  return make_error<InternalError>("cannot be translated to LLVM IR: " +
-                                   StringRef(message).trim().split('\n').first);
+  if (!result || verifyModule(*result, &os))
+    return cannotTranslate(message);
+  result->setDataLayout(machine.createDataLayout());
+  result->setTargetTriple(machine.getTargetTriple());
+  return result;
 }
 
 /// With Helium, LLVM 22's vectorizers spill more than they save, and code that
@@ -250,9 +277,10 @@ Expected<std::string> qopt::generateCode(Module &module, TargetMachine &machine,
 
 /// What the object may leave to the linker: the two functions of the C
 /// library, the host's hook of a calibration build, where versions for Arm are
-/// chosen between what asks Linux for the CPU's features, and the stack of
-/// WebAssembly, which the linker places.
-static Error checkUndefinedSymbols(StringRef bytes) {
+/// chosen between what asks Linux for the CPU's features, the stack of
+/// WebAssembly, which the linker places, and the externals.
+static Error checkUndefinedSymbols(StringRef bytes,
+                                   ArrayRef<std::string> externals) {
   Expected<std::unique_ptr<object::ObjectFile>> object =
       object::ObjectFile::createObjectFile(MemoryBufferRef(bytes, "object"));
   if (!object)
@@ -267,6 +295,8 @@ static Error checkUndefinedSymbols(StringRef bytes) {
     if (!name)
       return name.takeError();
     if ((*object)->isWasm() && *name == "__stack_pointer")
+      continue;
+    if (is_contained(externals, *name))
       continue;
     if (is_contained({"__extendhfsf2", "__truncsfhf2", "__gnu_h2f_ieee",
                       "__gnu_f2h_ieee", "__aeabi_h2f", "__aeabi_f2h"},
@@ -417,16 +447,54 @@ static void alignStack(Module &module, const TargetInfo &target) {
           Attribute::getWithStackAlignment(module.getContext(), align));
 }
 
+/// What belongs to the machine that a function is for. With several versions in
+/// an object, each function says its own CPU and features.
+static void setTarget(Module &module, const TargetInfo &target, bool dispatch) {
+  StringRef core = tunedCore(target);
+  for (Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    if (!core.empty())
+      function.addFnAttr("tune-cpu", core);
+    if (!dispatch)
+      continue;
+    function.addFnAttr("target-cpu", target.cpu);
+    function.addFnAttr("target-features", target.features);
+  }
+  alignStack(module, target);
+}
+
+/// A name that no other model has.
+static std::string nestSymbol(mlir::LLVM::LLVMFuncOp nest,
+                              const ModelInfo &info, StringRef suffix) {
+  return (info.name + suffix + "." + nest.getSymName()).str();
+}
+
+/// Nests are called from another object, and no linker exports them.
+static void linkNests(Module &module, mlir::ModuleOp source,
+                      const ModelInfo &info, StringRef suffix) {
+  for (mlir::LLVM::LLVMFuncOp nest : nestsOf(source)) {
+    Function *function = module.getFunction(nest.getSymName());
+    if (!function)
+      continue;
+    function->setName(nestSymbol(nest, info, suffix));
+    function->setLinkage(GlobalValue::ExternalLinkage);
+    function->setVisibility(GlobalValue::HiddenVisibility);
+    function->setDSOLocal(true);
+    function->addFnAttr(Attribute::NoInline);
+    function->addFnAttr(Attribute::NoUnwind);
+  }
+}
+
 /// A version's LLVM module with its exported functions.
 static Expected<std::unique_ptr<Module>>
 translateVersion(const ModelVersion &version, TargetMachine &machine,
                  const EmitOptions &options, LLVMContext &context,
-                 StringRef suffix) {
-  Expected<std::unique_ptr<Module>> code = translate(version.module, context);
+                 StringRef suffix, bool dispatch) {
+  Expected<std::unique_ptr<Module>> code =
+      translate(version.module, machine, context);
   if (!code)
     return code.takeError();
-  (*code)->setDataLayout(machine.createDataLayout());
-  (*code)->setTargetTriple(machine.getTargetTriple());
   EmitOptions one = options;
   one.target = version.target;
   Expected<ModelInfo> info = getModelInfo(version.module, one);
@@ -435,11 +503,8 @@ translateVersion(const ModelVersion &version, TargetMachine &machine,
   mlir::FailureOr<ModelInfo> recorded = ModelInfo::fromModule(version.module);
   if (Error error = addRunFunctions(**code, recorded->name, *info, suffix))
     return error;
-  if (StringRef core = tunedCore(version.target); !core.empty())
-    for (Function &function : **code)
-      if (!function.isDeclaration())
-        function.addFnAttr("tune-cpu", core);
-  alignStack(**code, version.target);
+  setTarget(**code, version.target, dispatch);
+  linkNests(**code, version.module, *info, suffix);
   return code;
 }
 
@@ -489,14 +554,10 @@ linkVersions(ArrayRef<ModelVersion> versions, TargetMachine &machine,
   SmallVector<TargetInfo> targets;
   for (const ModelVersion &version : versions) {
     auto code = translateVersion(version, machine, options, context,
-                                 versionSuffix(version.target.name));
+                                 versionSuffix(version.target.name),
+                                 /*dispatch=*/true);
     if (!code)
       return code.takeError();
-    for (Function &function : **code)
-      if (!function.isDeclaration()) {
-        function.addFnAttr("target-cpu", version.target.cpu);
-        function.addFnAttr("target-features", version.target.features);
-      }
     if (Linker::linkModules(*all, std::move(*code)))
       return make_error<InternalError>("the versions cannot be linked");
     targets.push_back(version.target);
@@ -550,11 +611,10 @@ static Expected<std::string> emitKernels(const ModelVersion &version,
   if (!machine)
     return machine.takeError();
   LLVMContext context;
-  auto code = translate(version.module, context);
+  TranslationErrors errors(mlir::ModuleOp(version.module).getContext());
+  auto code = translate(version.module, **machine, context);
   if (!code)
-    return code.takeError();
-  (*code)->setDataLayout((*machine)->createDataLayout());
-  (*code)->setTargetTriple((*machine)->getTargetTriple());
+    return errors.explain(code.takeError());
   (*code)->setModuleIdentifier(info.name);
   (*code)->setSourceFileName(info.name);
   for (Function &function : **code)
@@ -569,6 +629,191 @@ static Expected<std::string> emitKernels(const ModelVersion &version,
   return text;
 }
 
+//===----------------------------------------------------------------------===//
+// Code for a CPU
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Emits versions of a model: everything in one LLVM module, or the nests in
+/// others beside it.
+class CpuEmitter {
+public:
+  CpuEmitter(ArrayRef<ModelVersion> versions, const ModelInfo &info,
+             const EmitOptions &options)
+      : versions(versions.begin(), versions.end()), info(info),
+        options(options), base(versions.front().target),
+        // Tiles must be asked for, so that even one version has a resolver.
+        dispatch(versions.size() > 1 || base.hasAmx),
+        externals(options.externals) {
+    if (!dispatch)
+      return;
+    base.cpu = base.arch == TargetInfo::Arch::X86_64 ? "x86-64" : "generic";
+    base.features.clear();
+  }
+
+  Expected<std::string> emitWhole(CodeKind kind);
+  Expected<std::vector<std::string>> emitObjects();
+
+private:
+  /// What is compiled alone: nests of one version, or all that is no nest.
+  struct Task {
+    mlir::OwningOpRef<mlir::ModuleOp> nests;
+    const TargetInfo *target = nullptr;
+    std::unique_ptr<TargetMachine> machine;
+    std::optional<Expected<std::string>> object;
+  };
+
+  std::string suffixOf(const TargetInfo &target) const {
+    return dispatch ? versionSuffix(target.name) : "";
+  }
+  Error cut(std::vector<Task> &tasks);
+  Error addTask(std::vector<Task> &tasks);
+  Expected<std::string> emitNests(const Task &task);
+  Expected<std::string> emitTask(const Task &task);
+  Expected<std::string> emitRest(TargetMachine &machine, CodeKind kind);
+  Expected<std::string> finish(Module &module, TargetMachine &machine,
+                               CodeKind kind);
+
+  /// Without the nests once those are cut off.
+  SmallVector<ModelVersion> versions;
+  std::vector<mlir::OwningOpRef<mlir::ModuleOp>> rests;
+  const ModelInfo &info;
+  const EmitOptions &options;
+  TargetInfo base;
+  bool dispatch;
+  /// What one object may expect of the others and of who loads them.
+  std::vector<std::string> externals;
+};
+} // namespace
+
+/// Optimizes and prints a module.
+Expected<std::string> CpuEmitter::finish(Module &module, TargetMachine &machine,
+                                         CodeKind kind) {
+  module.setModuleIdentifier(info.name);
+  module.setSourceFileName(info.name);
+  prepareFirmware(module, base);
+  optimize(module, machine, base, options);
+  if (kind != CodeKind::LlvmIr)
+    return generateCode(module, machine,
+                        kind == CodeKind::Assembly
+                            ? CodeGenFileType::AssemblyFile
+                            : CodeGenFileType::ObjectFile);
+  std::string text;
+  raw_string_ostream os(text);
+  module.print(os, nullptr);
+  return text;
+}
+
+Expected<std::string> CpuEmitter::emitRest(TargetMachine &machine,
+                                           CodeKind kind) {
+  LLVMContext context;
+  Expected<std::unique_ptr<Module>> code =
+      dispatch ? linkVersions(versions, machine, info, options, context)
+               : translateVersion(versions.front(), machine, options, context,
+                                  "", dispatch);
+  if (!code)
+    return code.takeError();
+  addInfoFunction(**code, info);
+  return finish(**code, machine, kind);
+}
+
+Expected<std::string> CpuEmitter::emitNests(const Task &task) {
+  LLVMContext context;
+  Expected<std::unique_ptr<Module>> code =
+      translate(*task.nests, *task.machine, context);
+  if (!code)
+    return code.takeError();
+  setTarget(**code, *task.target, dispatch);
+  linkNests(**code, *task.nests, info, suffixOf(*task.target));
+  return finish(**code, *task.machine, CodeKind::Object);
+}
+
+Expected<std::string> CpuEmitter::emitWhole(CodeKind kind) {
+  Expected<std::unique_ptr<TargetMachine>> machine =
+      createTargetMachine(base, options.optLevel);
+  if (!machine)
+    return machine.takeError();
+  TranslationErrors errors(versions.front().module.getContext());
+  Expected<std::string> code = emitRest(**machine, kind);
+  if (!code)
+    return errors.explain(code.takeError());
+  return code;
+}
+
+Error CpuEmitter::addTask(std::vector<Task> &tasks) {
+  // Here, as the first one registers LLVM's targets.
+  Expected<std::unique_ptr<TargetMachine>> machine =
+      createTargetMachine(base, options.optLevel);
+  if (!machine)
+    return machine.takeError();
+  tasks.emplace_back();
+  tasks.back().machine = std::move(*machine);
+  return Error::success();
+}
+
+/// The first task is all that is no nest.
+Error CpuEmitter::cut(std::vector<Task> &tasks) {
+  if (Error error = addTask(tasks))
+    return error;
+  for (ModelVersion &version : versions) {
+    for (mlir::LLVM::LLVMFuncOp nest : nestsOf(version.module))
+      externals.push_back(nestSymbol(nest, info, suffixOf(version.target)));
+    if (nestsOf(version.module).empty())
+      continue;
+    Pieces pieces = cutModule(version.module);
+    version.module = *pieces.rest;
+    rests.push_back(std::move(pieces.rest));
+    for (mlir::OwningOpRef<mlir::ModuleOp> &nests : pieces.nests) {
+      if (Error error = addTask(tasks))
+        return error;
+      tasks.back().nests = std::move(nests);
+      tasks.back().target = &version.target;
+    }
+  }
+  return Error::success();
+}
+
+Expected<std::string> CpuEmitter::emitTask(const Task &task) {
+  Expected<std::string> object =
+      task.nests ? emitNests(task) : emitRest(*task.machine, CodeKind::Object);
+  if (!object)
+    return object;
+  if (Error error = checkUndefinedSymbols(*object, externals))
+    return error;
+  return object;
+}
+
+Expected<std::vector<std::string>> CpuEmitter::emitObjects() {
+  mlir::MLIRContext *context = versions.front().module.getContext();
+  std::vector<Task> tasks;
+  if (Error error = cut(tasks))
+    return error;
+  TranslationErrors errors(context);
+  mlir::parallelForEach(
+      context, tasks, [&](Task &task) { task.object.emplace(emitTask(task)); });
+  Error error = Error::success();
+  std::vector<std::string> objects;
+  for (Task &task : tasks) {
+    if (*task.object)
+      objects.push_back(std::move(**task.object));
+    else if (error)
+      consumeError(task.object->takeError());
+    else
+      error = task.object->takeError();
+  }
+  if (error)
+    return errors.explain(std::move(error));
+  return objects;
+}
+
+Expected<std::vector<std::string>>
+qopt::emitObjects(ArrayRef<ModelVersion> versions, const EmitOptions &options) {
+  Expected<ModelInfo> info = getModelInfo(versions, options);
+  if (!info)
+    return info.takeError();
+  return CpuEmitter(versions, *info, options).emitObjects();
+}
+
 Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
                                      CodeKind kind,
                                      const EmitOptions &options) {
@@ -581,45 +826,15 @@ Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
       return code;
     return emitLauncher(versions.front(), *code, *info, options);
   }
-  TargetInfo base = versions.front().target;
-  // Tiles must be asked for, so that even one version has a resolver.
-  bool dispatch = versions.size() > 1 || base.hasAmx;
-  if (dispatch) {
-    base.cpu = base.arch == TargetInfo::Arch::X86_64 ? "x86-64" : "generic";
-    base.features.clear();
-  }
-  Expected<std::unique_ptr<TargetMachine>> machine =
-      createTargetMachine(base, options.optLevel);
-  if (!machine)
-    return machine.takeError();
-  LLVMContext context;
-  Expected<std::unique_ptr<Module>> code =
-      dispatch
-          ? linkVersions(versions, **machine, *info, options, context)
-          : translateVersion(versions.front(), **machine, options, context, "");
-  if (!code)
-    return code.takeError();
-  (*code)->setModuleIdentifier(info->name);
-  (*code)->setSourceFileName(info->name);
-  addInfoFunction(**code, *info);
-  prepareFirmware(**code, base);
-  optimize(**code, **machine, base, options);
-
-  if (kind == CodeKind::LlvmIr) {
-    std::string text;
-    raw_string_ostream os(text);
-    (*code)->print(os, nullptr);
-    return text;
-  }
-  if (kind == CodeKind::Assembly)
-    return generateCode(**code, **machine, CodeGenFileType::AssemblyFile);
-  Expected<std::string> object =
-      generateCode(**code, **machine, CodeGenFileType::ObjectFile);
-  if (!object)
-    return object.takeError();
-  if (Error error = checkUndefinedSymbols(*object))
-    return error;
-  return object;
+  CpuEmitter emitter(versions, *info, options);
+  if (kind != CodeKind::Object)
+    return emitter.emitWhole(kind);
+  Expected<std::vector<std::string>> objects = emitter.emitObjects();
+  if (!objects)
+    return objects.takeError();
+  if (objects->size() == 1)
+    return std::move(objects->front());
+  return linkObjects(SmallVector<StringRef>(objects->begin(), objects->end()));
 }
 
 Expected<std::string> qopt::emitCode(mlir::ModuleOp module, CodeKind kind,

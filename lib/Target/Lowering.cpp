@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/FuncBufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Linalg/Transforms/SubsetInsertionOpInterfaceImpl.h"
@@ -54,37 +55,45 @@ void buildPlannedPipeline(OpPassManager &pm) {
   addCleanup(pm);
 }
 
+/// From so many operations on, a model is compiled as many functions.
+static constexpr uint64_t kLargeModel = 4096;
+
 void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
   if (target.isGpu()) {
     pm.addPass(createOutlineKernelsPass());
     pm.addPass(createConvertMmaTilePass({target.name}));
   } else {
     pm.addPass(createOutlineParallelLoopsPass());
+    if (!target.isFirmware() && target.arch != TargetInfo::Arch::Wasm)
+      pm.addPass(createOutlineNestsPass({kLargeModel}));
     pm.addNestedPass<func::FuncOp>(createConvertTileDotPass({target.name}));
   }
-  pm.addPass(createConvertQoptDotPass({target.name}));
-  pm.addPass(createConvertTableLookupPass({target.name}));
-  pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
-  pm.addPass(createExpandCopiesPass());
-  pm.addPass(createExpandMathPass({/*fma=*/!target.hasFma}));
-  pm.addNestedPass<func::FuncOp>(createFlattenTransfersPass());
+  // Function by function, side by side.
+  OpPassManager &nests = pm.nest<func::FuncOp>();
+  nests.addPass(createConvertQoptDotPass({target.name}));
+  nests.addPass(createConvertTableLookupPass({target.name}));
+  nests.addPass(createConvertLinalgToLoopsPass());
+  nests.addPass(createExpandCopiesPass());
+  nests.addPass(createExpandMathPass({/*fma=*/!target.hasFma}));
+  nests.addPass(createFlattenTransfersPass());
   VectorTransferToSCFOptions toScf;
   toScf.enableFullUnroll();
-  pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(toScf));
-  pm.addPass(memref::createFoldMemRefAliasOpsPass());
-  pm.addPass(createExpandMathPass({/*fma=*/!target.hasFma}));
-  addCleanup(pm);
+  nests.addPass(createConvertVectorToSCFPass(toScf));
+  nests.addPass(memref::createFoldMemRefAliasOpsPass());
+  nests.addPass(createExpandMathPass({/*fma=*/!target.hasFma}));
+  addCleanup(nests);
 
-  pm.addPass(createSCFToControlFlowPass());
-  pm.addPass(memref::createExpandStridedMetadataPass());
-  pm.addPass(createLowerAffinePass());
-  pm.addPass(arith::createArithExpandOpsPass());
-  addCleanup(pm);
+  nests.addPass(createSCFToControlFlowPass());
+  nests.addPass(memref::createExpandStridedMetadataPass());
+  nests.addPass(createLowerAffinePass());
+  nests.addPass(arith::createArithExpandOpsPass());
+  addCleanup(nests);
 
   pm.addPass(createConvertPlannedToLLVMPass({target.indexBits}));
-  pm.addPass(createConvertLoopAnnotationsToLLVMPass());
-  pm.addPass(createReconcileUnrealizedCastsPass());
-  addCleanup(pm);
+  OpPassManager &lowered = pm.nest<LLVM::LLVMFuncOp>();
+  lowered.addPass(createConvertLoopAnnotationsToLLVMPass());
+  lowered.addPass(createReconcileUnrealizedCastsPass());
+  addCleanup(lowered);
 }
 
 void registerLoweringInterfaces(DialectRegistry &registry) {

@@ -210,21 +210,27 @@ static std::vector<float> correctedBias(const Contraction &layer,
     meanStrides[weight.loop] = stride;
     stride *= sizes[weight.loop];
   }
+  // By dimension of the weights.
+  ArrayRef<int64_t> shape = rounded.shape;
+  SmallVector<int64_t> channelSteps, meanSteps;
+  for (AffineExpr expr : layer.rhsMap.getResults()) {
+    unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+    channelSteps.push_back(channelStrides[loop]);
+    meanSteps.push_back(meanStrides[loop]);
+  }
   std::vector<double> change(constants.bias.size(), 0.0);
-  SmallVector<int64_t> index(rounded.shape.size(), 0);
+  SmallVector<int64_t> index(shape.size(), 0);
+  int64_t channel = 0, mean = 0;
   for (auto [weight, other] : llvm::zip_equal(
            constants.weights.getValues<float>(), rounded.data<float>())) {
-    int64_t channel = 0, mean = 0;
-    for (auto [position, expr] :
-         llvm::zip_equal(index, layer.rhsMap.getResults())) {
-      unsigned loop = cast<AffineDimExpr>(expr).getPosition();
-      channel += position * channelStrides[loop];
-      mean += position * meanStrides[loop];
-    }
     change[channel] += (double(weight) - double(other)) * means[mean];
     for (int64_t dim = int64_t(index.size()) - 1; dim >= 0; --dim) {
-      if (++index[dim] < rounded.shape[dim])
+      channel += channelSteps[dim];
+      mean += meanSteps[dim];
+      if (++index[dim] < shape[dim])
         break;
+      channel -= channelSteps[dim] * shape[dim];
+      mean -= meanSteps[dim] * shape[dim];
       index[dim] = 0;
     }
   }

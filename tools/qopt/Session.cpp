@@ -37,7 +37,7 @@ DialectRegistry Session::makeRegistry() {
 }
 
 Session::Session()
-    : context(makeRegistry(), MLIRContext::Threading::DISABLED),
+    : context(makeRegistry(), MLIRContext::Threading::ENABLED),
       handler(&context, [this](Diagnostic &diagnostic) {
         if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
           errors.push_back(format(diagnostic));

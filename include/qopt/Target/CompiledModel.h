@@ -89,6 +89,9 @@ private:
   using ParallelFor = void (*)(void *, int, void (*)(void *, int), void *);
   struct Library;
   CompiledModel();
+  static llvm::Expected<std::unique_ptr<CompiledModel>>
+  load(llvm::ArrayRef<llvm::StringRef> objects, const ModelInfo &info,
+       llvm::StringRef level, std::unique_ptr<Library> library);
 
   std::unique_ptr<Library> library;
   int (*runFunction)(const void *const *, void *const *, void *) = nullptr;

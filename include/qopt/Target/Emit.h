@@ -28,6 +28,8 @@ struct EmitOptions {
   bool slpVectorize = true;
   /// Prefix of the exported symbols; the model's function name if empty.
   std::string name;
+  /// Symbols that whoever loads the object defines.
+  std::vector<std::string> externals;
 };
 
 enum class CodeKind { Object, Assembly, LlvmIr };
@@ -86,6 +88,12 @@ llvm::Expected<std::string> emitCode(mlir::ModuleOp module, CodeKind kind,
 /// its suffix. Equal constants are there once. `options.target` is not read.
 llvm::Expected<std::string> emitCode(llvm::ArrayRef<ModelVersion> versions,
                                      CodeKind kind, const EmitOptions &options);
+
+/// The objects of versions for CPUs that emitCode links into one, with ld.lld
+/// where there are several: those of a large model are compiled on all cores
+/// that the context may use, and are the same for any number of them.
+llvm::Expected<std::vector<std::string>>
+emitObjects(llvm::ArrayRef<ModelVersion> versions, const EmitOptions &options);
 
 /// What an object puts into read-only memory.
 struct ObjectSizes {

@@ -289,6 +289,33 @@ def NormalizeLinalgPass : Pass<"qopt-normalize-linalg", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def OutlineNestsPass : Pass<"qopt-outline-nests", "::mlir::ModuleOp"> {
+  let summary = "Move the loop nests of a large model into functions";
+  let description = [{
+    ```
+    for ... in a, w0, b        ->   call @nest0(a, w0, b)
+    for ... in b, w1, c             call @nest0(b, w1, c)
+                                    nest0(x, w, y): for ... in x, w, y
+    ```
+    Every loop nest in the block of the model's function becomes a function of
+    the buffers it works on: views of the arena, constants, the model's own
+    arguments. Nests that are equal but for those share a function. Arguments
+    that overlap no other are `llvm.noalias`, and those of known alignment have
+    it as `llvm.align`. Such functions are compiled side by side, and shared
+    ones once.
+
+    Expects `qopt-plan-memory`. A nest that gives a value or uses what has
+    effects stays where it is. Does nothing where the nests have fewer than
+    `min-operations` operations: small models take no time to compile, and are
+    smaller as one function.
+  }];
+  let options = [
+    Option<"minOperations", "min-operations", "uint64_t", /*default=*/"0",
+           "Fewer operations than these stay in one function">
+  ];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+}
+
 def OutlineParallelLoopsPass
     : Pass<"qopt-outline-parallel-loops", "::mlir::ModuleOp"> {
   let summary = "Move loops that threads may share into functions";

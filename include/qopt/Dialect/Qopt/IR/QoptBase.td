@@ -74,6 +74,9 @@ def Qopt_Dialect : Dialect {
     /// other: into how many tasks it may be cut.
     static constexpr ::llvm::StringLiteral kTasksAttrName = "qopt.tasks";
 
+    /// Unit attribute on a function that does a loop nest of the model.
+    static constexpr ::llvm::StringLiteral kNestAttrName = "qopt.nest";
+
     /// Integer attribute on a loop whose iterations do not depend on each
     /// other: how many of them are one thread block of a GPU.
     static constexpr ::llvm::StringLiteral kThreadsAttrName = "qopt.threads";
