@@ -9,6 +9,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "qopt/Target/Lowering.h"
+#include "qopt/Transforms/Passes.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/raw_ostream.h"
@@ -106,6 +107,34 @@ TEST_F(CompiledModelTest, EveryLevelComputesTheSameBits) {
     EXPECT_EQ(outputs->front().data<float>().vec(),
               convolve(std::as_const(x).data<float>()));
   }
+}
+
+// The nests of kConvolution as functions of their own: the same answer, and the
+// same bytes on one core as on several.
+TEST_F(CompiledModelTest, NestsAreCompiledSideBySide) {
+  std::string objects[2];
+  for (bool parallel : {false, true}) {
+    context.disableMultithreading(!parallel);
+    auto module =
+        mlir::parseSourceString<mlir::ModuleOp>(kConvolution, &context);
+    mlir::PassManager pm(&context);
+    buildPlannedPipeline(pm);
+    pm.addPass(createOutlineNestsPass());
+    buildLlvmPipeline(pm, options.target);
+    ASSERT_TRUE(succeeded(pm.run(*module)));
+    ModelVersion version{*module, options.target};
+    EXPECT_GT(cantFail(emitObjects(version, options)).size(), 2u);
+    objects[parallel] = cantFail(emitCode(version, CodeKind::Object, options));
+    ModelInfo info = cantFail(getModelInfo(*module, options));
+    auto model = CompiledModel::loadObject(objects[parallel], info);
+    ASSERT_TRUE(!!model) << llvm::toString(model.takeError());
+    HostTensor x = makeInput();
+    auto outputs = (*model)->run(x);
+    ASSERT_TRUE(!!outputs) << llvm::toString(outputs.takeError());
+    EXPECT_EQ(outputs->front().data<float>().vec(),
+              convolve(std::as_const(x).data<float>()));
+  }
+  EXPECT_EQ(objects[0], objects[1]);
 }
 
 TEST_F(CompiledModelTest, ObserversSeeTheirEdges) {
