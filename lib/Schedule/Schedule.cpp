@@ -701,7 +701,7 @@ static double bytesOf(Value tensor) {
 /// share rows if they can, so that the rows of the input are where the same
 /// rows of the result are made. Of channels a share reads all of the input, or
 /// its channels of all rows, most of it from the caches of other cores: as rows
-/// of tiles, which no prefetcher follows, some 7 bytes in a nanosecond. Of
+/// of tiles, which no prefetcher follows, some 6 bytes in a nanosecond. Of
 /// positions a share reads all weights: in order, ahead of their use, and from
 /// the cache of all cores.
 double ScheduleChooser::fetchCost(int64_t dim, int64_t laneDim,
