@@ -22,8 +22,8 @@ struct CheckOptions {
   /// The command that runs programs for the targets; empty for code in this
   /// process.
   std::string emulator;
-  /// With several, loops of every length are cut into as many tasks, and code in
-  /// this process runs alone and on as many threads.
+  /// With several, loops of every length are cut into as many tasks, and code
+  /// in this process runs alone and on as many threads.
   unsigned threads = 1;
   /// Stop after phase `integer`: many graphs in little time.
   bool interpretOnly = false;

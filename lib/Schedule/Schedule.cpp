@@ -285,7 +285,8 @@ private:
   double slowestTask(const Schedule &schedule, int64_t dim, int64_t step,
                      int64_t tasks) const;
   double fetchCost(int64_t dim, int64_t laneDim, int64_t tasks) const;
-  void chooseTasks(Schedule &schedule, int64_t threads, double leastCost) const;
+  void chooseTasks(Schedule &schedule, int64_t threads, double cost,
+                   double leastCost) const;
   double tileCost(const Schedule &schedule, int64_t rows, int64_t blocks) const;
   double nestCost(const Schedule &schedule, ArrayRef<int64_t> shape) const {
     return nestCost(schedule, shape, 0, SmallVector<int64_t>(shape.size(), 1));
@@ -760,27 +761,33 @@ static double bytesOf(Value tensor) {
   return double(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
 }
 
-/// What one of `tasks` tasks waits for because others have the rest. Of
-/// channels a share reads all of the input, most of it from the caches of other
-/// cores: as rows of tiles, which no prefetcher follows, some 7 bytes in a
-/// nanosecond. Of positions a share reads all weights: in order, ahead of their
-/// use, and from the cache of all cores.
+/// What one of `tasks` tasks waits for because others have the rest: nests
+/// share rows if they can, so that the rows of the input are where the same
+/// rows of the result are made. Of channels a share reads all of the input, or
+/// its channels of all rows, most of it from the caches of other cores: as rows
+/// of tiles, which no prefetcher follows, some 6 bytes in a nanosecond. Of
+/// positions a share reads all weights: in order, ahead of their use, and from
+/// the cache of all cores.
 double ScheduleChooser::fetchCost(int64_t dim, int64_t laneDim,
                                   int64_t tasks) const {
-  std::optional<Contraction> contraction = matchContraction(heaviest()->op);
-  if (!contraction)
-    return 0;
   constexpr double kInput = 0.9, kWeights = 0.12;
-  bool sharesChannels = dim == laneDim && !contraction->depthwise;
-  double cost = sharesChannels ? kInput * bytesOf(contraction->lhs)
-                               : kWeights * bytesOf(contraction->rhs);
-  return cost * double(tasks - 1) / double(tasks);
+  double others = double(tasks - 1) / double(tasks);
+  std::optional<Contraction> dot = matchContraction(heaviest()->op);
+  double input = bytesOf(dot ? dot->lhs : region.root->getResult(0));
+  bool sharesWeights = !dot || dot->depthwise;
+  if (dim == laneDim && !sharesWeights)
+    return others * kInput * input;
+  double cost = sharesWeights ? 0 : others * kWeights * bytesOf(dot->rhs);
+  bool isRows = llvm::all_of(type.getShape().take_front(dim),
+                             [](int64_t extent) { return extent == 1; });
+  return isRows ? cost : cost + others * kInput * input / double(tasks);
 }
 
-/// Cuts the dimension where the slowest task is done first, an outer one where
-/// several are alike, into the longest runs that divide well.
+/// Cuts the dimension of a nest of this cost where the slowest task is done
+/// first, an outer one where several are alike, into the longest runs that
+/// divide well.
 void ScheduleChooser::chooseTasks(Schedule &schedule, int64_t threads,
-                                  double leastCost) const {
+                                  double cost, double leastCost) const {
   if (threads <= 1)
     return;
   // Few positions leave the time to the reading of weights.
@@ -789,7 +796,7 @@ void ScheduleChooser::chooseTasks(Schedule &schedule, int64_t threads,
   double whole = costOf(schedule, type.getShape()), weights = 0;
   if (std::optional<Contraction> found = matchContraction(heaviest()->op))
     weights = kPerWeight * bytesOf(found->rhs);
-  if (std::max(whole, weights) < leastCost)
+  if (std::max(cost, weights) < leastCost)
     return;
   double best = std::numeric_limits<double>::infinity();
   for (int64_t dim : schedule.order) {
@@ -803,10 +810,10 @@ void ScheduleChooser::chooseTasks(Schedule &schedule, int64_t threads,
       if (slowest > kWorst * whole || slowest >= kMuchBetter * bestRuns)
         continue;
       bestRuns = slowest;
-      double cost = slowest + fetchCost(dim, schedule.laneDim, threads);
-      if (cost >= best)
+      double total = slowest + fetchCost(dim, schedule.laneDim, threads);
+      if (total >= best)
         continue;
-      best = cost;
+      best = total;
       schedule.tasks = threads;
       schedule.taskDim = dim;
       schedule.taskStep = step;
@@ -984,7 +991,10 @@ Schedule ScheduleChooser::chooseThreads() {
 
 Schedule ScheduleChooser::run(int64_t threads, double leastTasks) {
   if (std::optional<DepthwiseSchedule> depthwise = chooseDepthwise()) {
-    chooseTasks(depthwise->schedule, threads, leastTasks);
+    double vectors =
+        double(type.getNumElements()) / double(depthwise->schedule.lanes);
+    chooseTasks(depthwise->schedule, threads, depthwise->cost * vectors,
+                leastTasks);
     return depthwise->schedule;
   }
   Schedule schedule;
@@ -995,7 +1005,9 @@ Schedule ScheduleChooser::run(int64_t threads, double leastTasks) {
   chooseKernel(schedule);
   chooseTileDot(schedule);
   chooseOrder(schedule);
-  chooseTasks(schedule, threads, leastTasks);
+  if (threads > 1)
+    chooseTasks(schedule, threads, costOf(schedule, type.getShape()),
+                leastTasks);
   return schedule;
 }
 

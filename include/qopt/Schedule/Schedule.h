@@ -105,7 +105,7 @@ struct Schedule {
 /// The cost, in vector instructions, from which on a nest is cut into tasks.
 /// Handing them out, and fetching what another core has in its cache, costs
 /// some microseconds.
-inline constexpr int64_t kLeastTasksCost = 20000;
+inline constexpr int64_t kLeastTasksCost = 30000;
 
 /// The best schedule of `region` on `target` under the static cost model, for
 /// at most `threads` threads.
