@@ -548,9 +548,9 @@ std::optional<Patch> ScheduleChooser::findPatch() const {
 double ScheduleChooser::nestCost(const Schedule &schedule,
                                  ArrayRef<int64_t> shape, unsigned dim,
                                  SmallVector<int64_t> count) const {
-  // A line of activations comes from beyond the first-level cache in 5 cycles,
-  // measured, in which two products start each; what comes more than once at a
-  // time, of weights, is ready before it is wanted.
+  // A line of activations comes from beyond the first-level cache in 5 cycles
+  // (measured), and two products start in a cycle; weights, which follow one
+  // another, are there before they are wanted.
   constexpr double kPatchByte = 2 * 5.0 / 64;
   int64_t lane = schedule.laneDim;
   auto tiles = [&](int64_t n) {
