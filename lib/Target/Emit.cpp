@@ -9,6 +9,7 @@
 #include "CInterface.h"
 #include "CpuDispatch.h"
 #include "Launcher.h"
+#include "ObjectFile.h"
 #include "Pieces.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Threading.h"
@@ -20,7 +21,6 @@
 #include "llvm/IR/Verifier.h"
 #include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Object/ObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -273,65 +273,6 @@ Expected<std::string> qopt::generateCode(Module &module, TargetMachine &machine,
     return make_error<InternalError>("the target emits no such file");
   passes.run(module);
   return buffer.str().str();
-}
-
-/// What the object may leave to the linker: the two functions of the C
-/// library, the host's hook of a calibration build, where versions for Arm are
-/// chosen between what asks Linux for the CPU's features, the stack of
-/// WebAssembly, which the linker places, and the externals.
-static Error checkUndefinedSymbols(StringRef bytes,
-                                   ArrayRef<std::string> externals) {
-  Expected<std::unique_ptr<object::ObjectFile>> object =
-      object::ObjectFile::createObjectFile(MemoryBufferRef(bytes, "object"));
-  if (!object)
-    return object.takeError();
-  for (const object::SymbolRef &symbol : (*object)->symbols()) {
-    Expected<uint32_t> flags = symbol.getFlags();
-    if (!flags)
-      return flags.takeError();
-    if (!(*flags & object::SymbolRef::SF_Undefined))
-      continue;
-    Expected<StringRef> name = symbol.getName();
-    if (!name)
-      return name.takeError();
-    if ((*object)->isWasm() && *name == "__stack_pointer")
-      continue;
-    if (is_contained(externals, *name))
-      continue;
-    if (is_contained({"__extendhfsf2", "__truncsfhf2", "__gnu_h2f_ieee",
-                      "__gnu_f2h_ieee", "__aeabi_h2f", "__aeabi_f2h"},
-                     *name))
-      return createStringError(
-          "expected a target that converts f16 to f32 and back, got one that "
-          "calls '" +
-          *name + "' for it; make the model's tensors f32");
-    // The null symbol of ELF is undefined and has no name.
-    if (!is_contained({"", "memcpy", "memset", "qopt_observe", "getauxval"},
-                      *name))
-      return make_error<InternalError>(
-          "expected code that calls only memcpy and memset, got a call of '" +
-          *name + "'");
-  }
-  return Error::success();
-}
-
-Expected<ObjectSizes> qopt::measureObject(StringRef bytes) {
-  Expected<std::unique_ptr<object::ObjectFile>> object =
-      object::ObjectFile::createObjectFile(MemoryBufferRef(bytes, "object"));
-  if (!object)
-    return object.takeError();
-  ObjectSizes sizes;
-  for (const object::SectionRef &section : (*object)->sections()) {
-    Expected<StringRef> name = section.getName();
-    if (!name)
-      return name.takeError();
-    if (section.isText())
-      sizes.code += section.getSize();
-    // Of ELF, and of WebAssembly.
-    else if (name->starts_with(".rodata") || *name == "DATA")
-      sizes.constants += section.getSize();
-  }
-  return sizes;
 }
 
 /// i64 multiply(i32 x, i32 m), of 16-bit parts, for cores whose multiplier

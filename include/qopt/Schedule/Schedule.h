@@ -97,6 +97,11 @@ struct Schedule {
                                          : 4;
   }
 
+  /// Elements along `dim` of which a task takes a multiple. Weights lie in
+  /// blocks of a tile's channels where a step reads several, else of one
+  /// vector's.
+  int64_t taskUnit(int64_t dim) const;
+
   mlir::DictionaryAttr toAttr(mlir::MLIRContext *context) const;
   /// Reads and checks the attribute of `root`; reports what is wrong with it.
   static mlir::FailureOr<Schedule> get(mlir::linalg::LinalgOp root);
