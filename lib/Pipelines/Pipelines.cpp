@@ -138,6 +138,10 @@ struct PhasePipelineOptions : PassPipelineOptions<PhasePipelineOptions> {
   Option<unsigned> threads{*this, "threads",
                            llvm::cl::desc("How many threads share a loop"),
                            llvm::cl::init(1)};
+  Option<int64_t> leastTasks{
+      *this, "least-tasks",
+      llvm::cl::desc("Vector instructions from which on they do"),
+      llvm::cl::init(kLeastTasksCost)};
 };
 } // namespace
 
@@ -160,6 +164,7 @@ static LogicalResult buildFromText(OpPassManager &pm, Phase phase,
   options.target = *target;
   options.schedule = parsed.schedule;
   options.threads = parsed.threads;
+  options.leastTasks = parsed.leastTasks;
   buildPhase(pm, phase, options);
   // A module of a wrong phase may pass through unchanged.
   pm.addPass(createVerifyPhasePass({phaseInfo(phase).name.str()}));

@@ -40,6 +40,11 @@ static bool hasStaticShape(Type type) {
   return !shaped || shaped.hasStaticShape();
 }
 
+static bool isEmpty(Type type) {
+  auto shaped = dyn_cast<ShapedType>(type);
+  return shaped && shaped.hasStaticShape() && shaped.getNumElements() == 0;
+}
+
 /// Whether a static shape has too many elements for a tensor of a model.
 static bool isTooLarge(Type type) {
   auto shaped = dyn_cast<ShapedType>(type);
@@ -80,6 +85,11 @@ static LogicalResult verifyModel(ModuleOp module, Phase phase) {
                        "expected tensors of static shape at the border, got " +
                            debugString(type),
                        "give the dimension a value");
+    if (isEmpty(type))
+      return violation(model, phase,
+                       "expected at least one element, got " +
+                           debugString(type),
+                       "leave the tensor out");
     if (isTooLarge(type))
       return violation(model, phase,
                        "expected at most 2^31 elements in a tensor, got " +
@@ -99,25 +109,27 @@ static LogicalResult verifyModel(ModuleOp module, Phase phase) {
 /// compute by calls, and tensors without elements.
 static LogicalResult verifyInput(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
-    bool computes = isa_and_present<arith::ArithDialect, math::MathDialect>(
-                        op->getDialect()) &&
-                    !op->hasTrait<OpTrait::ConstantLike>() &&
-                    !isa<CastOpInterface>(op);
-    for (Type type : op->getResultTypes()) {
-      auto shaped = dyn_cast<ShapedType>(type);
-      if (shaped && shaped.hasStaticShape() && shaped.getNumElements() == 0)
-        return WalkResult(
-            violation(op, phase,
-                      "expected at least one element, got " + debugString(type),
-                      "leave the operation out"));
-      Type element = getElementTypeOrSelf(type);
-      if (computes && isa<FloatType>(element) && !element.isF32())
+    if (auto empty = llvm::find_if(op->getResultTypes(), isEmpty);
+        empty != op->getResultTypes().end())
+      return WalkResult(
+          violation(op, phase,
+                    "expected at least one element, got " + debugString(*empty),
+                    "leave the tensor out"));
+    if (!isa_and_present<arith::ArithDialect, math::MathDialect>(
+            op->getDialect()) ||
+        op->hasTrait<OpTrait::ConstantLike>() ||
+        isa<CastOpInterface, arith::SelectOp>(op))
+      return WalkResult::advance();
+    SmallVector<Type> types(op->getOperandTypes());
+    llvm::append_range(types, op->getResultTypes());
+    for (Type type : types)
+      if (Type element = getElementTypeOrSelf(type);
+          isa<FloatType>(element) && !element.isF32())
         return WalkResult(violation(op, phase,
                                     "expected arithmetic in f32, got '" +
                                         op->getName().getStringRef() + "' in " +
                                         debugString(element),
                                     "convert with arith.extf or arith.truncf"));
-    }
     return WalkResult::advance();
   });
   return failure(walk.wasInterrupted());

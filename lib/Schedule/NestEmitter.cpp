@@ -203,10 +203,16 @@ Value NestEmitter::emitParts(Value dest) {
 Value NestEmitter::emitTasks(Value dest, SmallVector<AffineExpr> base,
                              SmallVector<int64_t> count) {
   int64_t dim = schedule.taskDim, step = schedule.taskStep;
-  int64_t whole = schedule.tasks > 1 ? count[dim] / step : 0;
-  // A part of the nest may be too small for a loop.
-  if (whole < 2)
+  if (schedule.tasks == 1)
     return emitTiles(0, dest, base, count);
+  int64_t whole = count[dim] / step;
+  if (whole < 2) {
+    root->emitOpError("expects no padding to read around where there are "
+                      "tasks, whose runs of ")
+        << step << " are too long for a part of " << count[dim];
+    failed = true;
+    return dest;
+  }
   int64_t rest = count[dim] % step;
   AffineExpr first = base[dim];
   SmallVector<Value> carried{dest};

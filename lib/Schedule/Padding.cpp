@@ -7,6 +7,7 @@
 
 #include "Padding.h"
 #include "mlir/IR/Matchers.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/DepthwiseDot.h"
 
 using namespace mlir;
@@ -188,7 +189,9 @@ bool isReadAround(tensor::PadOp pad, ArrayRef<FusedRegion> regions,
            const auto *region = llvm::find_if(
                regions, [&](const FusedRegion &r) { return r.contains(user); });
            std::optional<DepthwiseDot> dot = matchDepthwiseDot(user);
+           // A schedule by hand may be another one.
            return region != regions.end() && dot &&
+                  !region->root->hasAttr(QoptDialect::kScheduleAttrName) &&
                   canSplit(*region, chooseSchedule(*region, target), *dot);
          });
 }

@@ -26,6 +26,10 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <set>
+#if defined(__linux__) && defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 using namespace llvm;
 using namespace qopt;
@@ -96,10 +100,21 @@ static ModelInfo readModelInfo(const qopt_model_info &model) {
   return info;
 }
 
-/// The suffix of the functions of one version; none without a `level`. One that
-/// this host cannot run is refused.
+/// Whether Linux lets this process use tiles, whose state it saves only for
+/// those that ask. What chooses between versions asks itself.
+static bool askForTiles() {
+#if defined(__linux__) && defined(__x86_64__)
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
+/// The suffix of the functions of one version; none without a `level`, and for
+/// a model that has no other. One that this host cannot run is refused.
 static Expected<std::string> suffixOf(const ModelInfo &info, StringRef level) {
-  if (level.empty())
+  if (level.empty() || level == info.target)
     return std::string();
   if (!is_contained(info.versions(), level))
     return createStringError("expected a level of '" + info.target +
@@ -107,7 +122,7 @@ static Expected<std::string> suffixOf(const ModelInfo &info, StringRef level) {
   Expected<TargetInfo> target = TargetInfo::get(level);
   if (!target)
     return target.takeError();
-  if (!target->runsOnHost())
+  if (!target->runsOnHost() || (target->hasAmx && !askForTiles()))
     return createStringError("this host cannot run " + level);
   return versionSuffix(level);
 }

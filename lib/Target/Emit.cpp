@@ -85,6 +85,16 @@ std::string qopt::makeCIdentifier(StringRef name, StringRef prefix) {
   return result;
 }
 
+/// What the module records, as it is emitted.
+static ModelInfo describe(ModelInfo recorded, const EmitOptions &options,
+                          const TargetInfo &target) {
+  if (!options.name.empty())
+    recorded.name = options.name;
+  recorded.target = target.name;
+  recorded.version = QOPT_VERSION;
+  return recorded;
+}
+
 Expected<ModelInfo> qopt::getModelInfo(mlir::ModuleOp module,
                                        const EmitOptions &options) {
   std::string message;
@@ -93,17 +103,15 @@ Expected<ModelInfo> qopt::getModelInfo(mlir::ModuleOp module,
                                           raw_string_ostream(message) << diag;
                                           return mlir::success();
                                         });
-  mlir::FailureOr<ModelInfo> info = ModelInfo::fromModule(module);
-  if (failed(info))
+  mlir::FailureOr<ModelInfo> recorded = ModelInfo::fromModule(module);
+  if (failed(recorded))
     return make_error<InternalError>(message);
-  info->name = options.name.empty() ? info->name : options.name;
-  info->target = options.target.name;
-  info->version = QOPT_VERSION;
-  if (!isModelName(info->name))
+  ModelInfo info = describe(*recorded, options, options.target);
+  if (!isModelName(info.name))
     return createStringError("expected a C identifier as the model's name, "
                              "got '" +
-                             info->name + "'");
-  return *info;
+                             info.name + "'");
+  return info;
 }
 
 Expected<ModelInfo> qopt::getModelInfo(ArrayRef<ModelVersion> versions,
@@ -411,7 +419,8 @@ static std::string nestSymbol(mlir::LLVM::LLVMFuncOp nest,
   return (info.name + suffix + "." + nest.getSymName()).str();
 }
 
-/// Nests are called from another object, and no linker exports them.
+/// Nests are called from another object, and no linker exports them. Beside
+/// their callers they become the same code: nothing is specialized for a call.
 static void linkNests(Module &module, mlir::ModuleOp source,
                       const ModelInfo &info, StringRef suffix) {
   for (mlir::LLVM::LLVMFuncOp nest : nestsOf(source)) {
@@ -422,8 +431,9 @@ static void linkNests(Module &module, mlir::ModuleOp source,
     function->setLinkage(GlobalValue::ExternalLinkage);
     function->setVisibility(GlobalValue::HiddenVisibility);
     function->setDSOLocal(true);
-    function->addFnAttr(Attribute::NoInline);
-    function->addFnAttr(Attribute::NoUnwind);
+    for (Attribute::AttrKind kind :
+         {Attribute::NoInline, Attribute::NoDuplicate, Attribute::NoUnwind})
+      function->addFnAttr(kind);
   }
 }
 
@@ -436,16 +446,15 @@ translateVersion(const ModelVersion &version, TargetMachine &machine,
       translate(version.module, machine, context);
   if (!code)
     return code.takeError();
-  EmitOptions one = options;
-  one.target = version.target;
-  Expected<ModelInfo> info = getModelInfo(version.module, one);
-  if (!info)
-    return info.takeError();
+  // Not by getModelInfo, whose handler would take what is said beside this.
   mlir::FailureOr<ModelInfo> recorded = ModelInfo::fromModule(version.module);
-  if (Error error = addRunFunctions(**code, recorded->name, *info, suffix))
+  if (failed(recorded))
+    return make_error<InternalError>("what the model records cannot be read");
+  ModelInfo info = describe(*recorded, options, version.target);
+  if (Error error = addRunFunctions(**code, recorded->name, info, suffix))
     return error;
   setTarget(**code, version.target, dispatch);
-  linkNests(**code, version.module, *info, suffix);
+  linkNests(**code, version.module, info, suffix);
   return code;
 }
 
@@ -664,6 +673,10 @@ Expected<std::string> CpuEmitter::emitNests(const Task &task) {
       translate(*task.nests, *task.machine, context);
   if (!code)
     return code.takeError();
+  // As beside the model's function, which leaves only the C interface visible.
+  for (Function &function : **code)
+    if (!function.isDeclaration())
+      function.setLinkage(GlobalValue::InternalLinkage);
   setTarget(**code, *task.target, dispatch);
   linkNests(**code, *task.nests, info, suffixOf(*task.target));
   return finish(**code, *task.machine, CodeKind::Object);

@@ -13,6 +13,17 @@
 using namespace llvm;
 using namespace qopt;
 
+/// Whether a function computes in f16, f64 or, from or to floats, in i64.
+static bool isForOtherTypes(StringRef name) {
+  static constexpr StringLiteral kPrefixes[] = {
+      "__extendhf",  "__truncsfhf",  "__truncdf",    "__gnu_h2f",
+      "__gnu_f2h",   "__aeabi_h2",   "__aeabi_f2h",  "__aeabi_d",
+      "__aeabi_f2d", "__aeabi_i2d",  "__aeabi_ui2d", "__aeabi_l2",
+      "__aeabi_ul2", "__aeabi_f2lz", "__aeabi_f2ulz"};
+  return any_of(kPrefixes,
+                [&](StringRef prefix) { return name.starts_with(prefix); });
+}
+
 Error qopt::checkUndefinedSymbols(StringRef bytes,
                                   ArrayRef<std::string> externals) {
   Expected<std::unique_ptr<object::ObjectFile>> object =
@@ -32,13 +43,11 @@ Error qopt::checkUndefinedSymbols(StringRef bytes,
       continue;
     if (is_contained(externals, *name))
       continue;
-    if (is_contained({"__extendhfsf2", "__truncsfhf2", "__gnu_h2f_ieee",
-                      "__gnu_f2h_ieee", "__aeabi_h2f", "__aeabi_f2h"},
-                     *name))
+    if (isForOtherTypes(*name))
       return createStringError(
-          "expected a target that converts f16 to f32 and back, got one that "
-          "calls '" +
-          *name + "' for it; make the model's tensors f32");
+          "expected a target with instructions for the types between which the "
+          "model converts, got one that calls '" +
+          *name + "'; make its tensors f32 and i32");
     // The null symbol of ELF is undefined and has no name.
     if (!is_contained({"", "memcpy", "memset", "qopt_observe", "getauxval"},
                       *name))

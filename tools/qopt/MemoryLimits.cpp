@@ -60,8 +60,8 @@ static std::string checkFlash(int64_t limit, const ObjectSizes &sizes,
           "file) weights take at most "
        << saved << " bytes less, and their code a little more";
   if (total - saved > limit)
-    os << "; beyond that a smaller model has to give up "
-       << total - saved - limit;
+    os << "; " << (saved > 0 ? "beyond that " : "")
+       << "a smaller model has to give up " << total - saved - limit;
   return message;
 }
 

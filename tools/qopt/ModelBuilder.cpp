@@ -88,7 +88,8 @@ llvm::Error BuildOptions::useThreads(unsigned count) {
     return usageError("--threads: expected a CPU, whose loops are cut into "
                       "tasks, got '" +
                       list->back().name + "', whose kernels run in parallel");
-  constexpr unsigned kMaxThreads = 256;
+  // The units into which the driver's pool divides a job (qopt_pool.c).
+  constexpr unsigned kMaxThreads = 32;
   if (count < 1 || count > kMaxThreads)
     return usageError("--threads: expected 1 to " + llvm::Twine(kMaxThreads) +
                       ", got " + llvm::Twine(count));
