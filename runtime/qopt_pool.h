@@ -15,8 +15,8 @@ extern "C" {
 typedef struct qopt_pool qopt_pool;
 
 /* A pool of `threads` threads, the caller's own among them: `threads` - 1 are
- * started, of which no more than 32 share a job. Null if that fails or `threads`
- * is less than 1. */
+ * started, of which no more than 32 share a job. Null if that fails or
+ * `threads` is less than 1. */
 qopt_pool *qopt_pool_create(int threads);
 
 /* Ends the threads. Null is allowed. No run may be going on. */
