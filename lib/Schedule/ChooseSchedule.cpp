@@ -331,13 +331,20 @@ double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
   return steps * step + kEpilogue * rows * blocks + 4;
 }
 
-/// The patch of a float convolution whose windows overlap, where there is a
-/// cache: without one, tiles of single rows let more memory be shared.
+static double bytesOf(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  return double(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
+}
+
+/// The patch of a float convolution whose windows overlap and whose input is
+/// too large for the second-level cache: from there it comes in time. Without a
+/// cache, tiles of single rows let more memory be shared.
 std::optional<Patch> ScheduleChooser::findPatch() const {
   const Member *member = heaviest();
   std::optional<Contraction> contraction = matchContraction(member->op);
+  constexpr double kSecondLevelBytes = 2 << 20;
   if (!target.hasCache || !contraction || !member->fusedSteps ||
-      contraction->depthwise)
+      contraction->depthwise || bytesOf(contraction->lhs) <= kSecondLevelBytes)
     return std::nullopt;
   Patch patch;
   Type element = getElementTypeOrSelf(contraction->lhs.getType());
@@ -573,11 +580,6 @@ double ScheduleChooser::slowestTask(const Schedule &schedule, int64_t dim,
   };
   double cost = double(llvm::divideCeil(runs, tasks)) * costOfRun(step);
   return rest ? cost + costOfRun(rest) : cost;
-}
-
-static double bytesOf(Value tensor) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  return double(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
 }
 
 /// What one of `tasks` tasks waits for because others have the rest: nests
