@@ -21,71 +21,23 @@ using namespace mlir;
 namespace qopt {
 namespace {
 
-/// Where the operations of a region read tensors from outside.
-class OutsideReads {
-public:
-  explicit OutsideReads(const FusedRegion &region) : region(region) {
-    linalg::LinalgOp root = region.root;
-    rank = cast<RankedTensorType>(root->getResult(0).getType()).getRank();
-    nextDim = rank;
-    SmallVector<AffineExpr> dims;
-    for (unsigned dim = 0; dim < rank; ++dim)
-      dims.push_back(getAffineDimExpr(dim, root->getContext()));
-    collect(root, dims);
-  }
-
-  /// Tensors that are read at the position of the result and nowhere else.
-  SmallVector<Value> inPlace() const {
-    return llvm::filter_to_vector(
-        order, [&](Value value) { return atPosition.lookup(value); });
-  }
-
-private:
-  void collect(linalg::LinalgOp op, ArrayRef<AffineExpr> at) {
-    // Once for each position: d * d would double the work with each step.
-    AffineMap position =
-        AffineMap::inferFromExprList({at}, op->getContext())[0];
-    if (!seen.insert({op, position}).second)
-      return;
-    AffineMap out = op.getIndexingMapMatchingResult(op->getResult(0));
-    SmallVector<AffineExpr> loops(op.getNumLoops());
-    for (auto [expr, index] : llvm::zip_equal(out.getResults(), at))
-      loops[cast<AffineDimExpr>(expr).getPosition()] = index;
-    for (AffineExpr &loop : loops)
-      if (!loop)
-        loop = getAffineDimExpr(nextDim++, op->getContext());
-    for (OpOperand &operand : op->getOpOperands()) {
-      if (!isa<RankedTensorType>(operand.get().getType()) ||
-          !op.payloadUsesValueFromOperand(&operand))
-        continue;
-      SmallVector<AffineExpr> read = llvm::map_to_vector(
-          op.getMatchingIndexingMap(&operand).getResults(),
-          [&](AffineExpr expr) { return expr.replaceDims(loops); });
-      if (linalg::LinalgOp producer = region.producerOf(operand.get()))
-        collect(producer, read);
-      else
-        note(operand.get(), read);
-    }
-  }
-
-  void note(Value value, ArrayRef<AffineExpr> read) {
-    bool here = read.size() == rank;
-    for (auto [dim, expr] : llvm::enumerate(read))
+/// Tensors that a region reads at the position of its result and nowhere else.
+SmallVector<Value> readInPlace(const FusedRegion &region) {
+  int64_t rank =
+      cast<RankedTensorType>(region.root->getResult(0).getType()).getRank();
+  llvm::MapVector<Value, bool> isInPlace;
+  for (const OutsideReads::Read &read : OutsideReads(region).reads) {
+    bool here = int64_t(read.index.size()) == rank;
+    for (auto [dim, expr] : llvm::enumerate(read.index))
       here &= expr == getAffineDimExpr(dim, expr.getContext());
-    auto [it, isNew] = atPosition.insert({value, here});
-    if (isNew)
-      order.push_back(value);
-    else
-      it->second &= here;
+    isInPlace.try_emplace(read.tensor, true).first->second &= here;
   }
-
-  const FusedRegion &region;
-  unsigned rank = 0, nextDim = 0;
-  /// Operations, and the elements of their results that are asked for.
-  DenseSet<std::pair<Operation *, AffineMap>> seen;
-  DenseMap<Value, bool> atPosition;
-  SmallVector<Value> order;
-};
+  SmallVector<Value> tensors;
+  for (auto [tensor, inPlace] : isInPlace)
+    if (inPlace)
+      tensors.push_back(tensor);
+  return tensors;
+}
 
 /// Whether no nest but those before the one at `here` and itself read `value`,
 /// which a nest computes.
@@ -125,7 +77,7 @@ void reuseDyingInputs(ArrayRef<FusedRegion> regions) {
         !init->get().getDefiningOp<tensor::EmptyOp>() ||
         root.payloadUsesValueFromOperand(init))
       continue;
-    for (Value input : OutsideReads(region).inPlace()) {
+    for (Value input : readInPlace(region)) {
       if (input.getType() != init->get().getType() || !dies(input, i, regions))
         continue;
       init->set(input);

@@ -30,68 +30,29 @@ namespace {
 /// that is read is inside of the padding.
 class Inside {
 public:
-  explicit Inside(ArrayRef<int64_t> shape) : shape(shape), end(shape) {
-    first.assign(shape.size(), 0);
-  }
+  Inside(const FusedRegion &region, ArrayRef<int64_t> shape);
 
-  void collect(const FusedRegion &region);
   /// Appends the parts of `part`, of which the loops from `depth` on are not
   /// split yet.
   void split(const Schedule &schedule, size_t depth, const Part &part,
              std::vector<Part> &parts) const;
 
 private:
-  void collect(const FusedRegion &region, linalg::LinalgOp op,
-               ArrayRef<AffineExpr> at);
   void restrict(AffineExpr read, int64_t low, int64_t size);
 
   SmallVector<int64_t> shape, first, end;
-  DenseSet<std::pair<Operation *, AffineMap>> seen;
-  /// Extents of the result's dimensions and of all reductions.
-  SmallVector<int64_t> extents;
+  OutsideReads outside;
 };
 
 } // namespace
 
-void Inside::collect(const FusedRegion &region) {
-  linalg::LinalgOp root = region.root;
-  SmallVector<AffineExpr> dims;
-  for (size_t dim = 0; dim < shape.size(); ++dim)
-    dims.push_back(getAffineDimExpr(dim, root->getContext()));
-  extents.assign(shape.begin(), shape.end());
-  collect(region, root, dims);
-}
-
-void Inside::collect(const FusedRegion &region, linalg::LinalgOp op,
-                     ArrayRef<AffineExpr> at) {
-  // Once for each position: d * d would double the work with each step.
-  AffineMap position = AffineMap::inferFromExprList({at}, op->getContext())[0];
-  if (!seen.insert({op, position}).second)
-    return;
-  AffineMap out = op.getIndexingMapMatchingResult(op->getResult(0));
-  SmallVector<AffineExpr> loops(op.getNumLoops());
-  for (auto [expr, index] : llvm::zip_equal(out.getResults(), at))
-    loops[cast<AffineDimExpr>(expr).getPosition()] = index;
-  for (auto [loop, extent] : llvm::zip_equal(loops, op.getStaticLoopRanges()))
-    if (!loop) {
-      loop = getAffineDimExpr(extents.size(), op->getContext());
-      extents.push_back(extent);
-    }
-  for (OpOperand &operand : op->getOpOperands()) {
-    if (!isa<RankedTensorType>(operand.get().getType()) ||
-        !op.payloadUsesValueFromOperand(&operand))
-      continue;
-    SmallVector<AffineExpr> read = llvm::map_to_vector(
-        op.getMatchingIndexingMap(&operand).getResults(),
-        [&](AffineExpr expr) { return expr.replaceDims(loops); });
-    if (linalg::LinalgOp producer = region.producerOf(operand.get())) {
-      collect(region, producer, read);
-      continue;
-    }
-    auto pad = operand.get().getDefiningOp<tensor::PadOp>();
+Inside::Inside(const FusedRegion &region, ArrayRef<int64_t> shape)
+    : shape(shape), first(shape.size(), 0), end(shape), outside(region) {
+  for (const OutsideReads::Read &read : outside.reads) {
+    auto pad = read.tensor.getDefiningOp<tensor::PadOp>();
     if (!pad || !paddingOf(pad))
       continue;
-    for (auto [dim, expr] : llvm::enumerate(read))
+    for (auto [dim, expr] : llvm::enumerate(read.index))
       if (pad.getStaticLow()[dim] != 0 || pad.getStaticHigh()[dim] != 0)
         restrict(expr, pad.getStaticLow()[dim],
                  pad.getSourceType().getDimSize(dim));
@@ -105,6 +66,7 @@ void Inside::restrict(AffineExpr read, int64_t low, int64_t size) {
     if (!read.isFunctionOfDim(dim))
       continue;
     auto isInside = [&](int64_t i) {
+      ArrayRef<int64_t> extents = outside.extents;
       SmallVector<std::optional<int64_t>> least(extents.size(), 0), most;
       for (int64_t extent : extents)
         most.push_back(extent - 1);
@@ -159,8 +121,7 @@ void Inside::split(const Schedule &schedule, size_t depth, const Part &part,
 std::vector<Part> splitAtPadding(const FusedRegion &region,
                                  const Schedule &schedule) {
   auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
-  Inside inside(type.getShape());
-  inside.collect(region);
+  Inside inside(region, type.getShape());
   std::vector<Part> parts;
   Part whole{SmallVector<int64_t>(type.getRank(), 0),
              SmallVector<int64_t>(type.getShape()), schedule.unroll};

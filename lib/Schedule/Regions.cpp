@@ -283,4 +283,47 @@ StringRef whyStored(const FusedRegion &region, ArrayRef<FusedRegion> regions) {
   return "its elements are read at several places";
 }
 
+//===----------------------------------------------------------------------===//
+// What a region reads
+//===----------------------------------------------------------------------===//
+
+OutsideReads::OutsideReads(const FusedRegion &region) {
+  linalg::LinalgOp root = region.root;
+  auto type = cast<RankedTensorType>(root->getResult(0).getType());
+  extents.assign(type.getShape().begin(), type.getShape().end());
+  SmallVector<AffineExpr> dims;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    dims.push_back(getAffineDimExpr(dim, root->getContext()));
+  collect(region, root, dims);
+}
+
+void OutsideReads::collect(const FusedRegion &region, linalg::LinalgOp op,
+                           ArrayRef<AffineExpr> at) {
+  // Once for each position: d * d would double the work with each step.
+  AffineMap position = AffineMap::inferFromExprList({at}, op->getContext())[0];
+  if (!seen.insert({op, position}).second)
+    return;
+  AffineMap out = op.getIndexingMapMatchingResult(op->getResult(0));
+  SmallVector<AffineExpr> loops(op.getNumLoops());
+  for (auto [expr, index] : llvm::zip_equal(out.getResults(), at))
+    loops[cast<AffineDimExpr>(expr).getPosition()] = index;
+  for (auto [loop, extent] : llvm::zip_equal(loops, op.getStaticLoopRanges()))
+    if (!loop) {
+      loop = getAffineDimExpr(extents.size(), op->getContext());
+      extents.push_back(extent);
+    }
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<RankedTensorType>(operand.get().getType()) ||
+        !op.payloadUsesValueFromOperand(&operand))
+      continue;
+    SmallVector<AffineExpr> index = llvm::map_to_vector(
+        op.getMatchingIndexingMap(&operand).getResults(),
+        [&](AffineExpr expr) { return expr.replaceDims(loops); });
+    if (linalg::LinalgOp producer = region.producerOf(operand.get()))
+      collect(region, producer, index);
+    else
+      reads.push_back({operand.get(), index});
+  }
+}
+
 } // namespace qopt

@@ -246,4 +246,11 @@ FailureOr<ModelInfo> ModelInfo::fromModule(ModuleOp module) {
   return info;
 }
 
+FailureOr<func::FuncOp> ModelInfo::findFunction(ModuleOp module) const {
+  auto function = module.lookupSymbol<func::FuncOp>(name);
+  if (!function || !function.getBody().hasOneBlock())
+    return module.emitError("expects a function @") << name << " of one block";
+  return function;
+}
+
 } // namespace qopt

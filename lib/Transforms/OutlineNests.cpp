@@ -225,12 +225,10 @@ void OutlineNests::runOnOperation() {
   FailureOr<ModelInfo> info = ModelInfo::fromModule(module);
   if (failed(info))
     return signalPassFailure();
-  auto model = module.lookupSymbol<func::FuncOp>(info->name);
-  if (!model || !model.getBody().hasOneBlock()) {
-    module.emitError("expects a function @") << info->name << " of one block";
+  FailureOr<func::FuncOp> model = info->findFunction(module);
+  if (failed(model))
     return signalPassFailure();
-  }
-  NestOutliner outliner(model);
+  NestOutliner outliner(*model);
   SmallVector<Nest> nests = outliner.collect();
   uint64_t operations = 0;
   for (Nest &nest : nests)

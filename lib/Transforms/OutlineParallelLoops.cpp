@@ -130,18 +130,16 @@ void OutlineParallelLoops::runOnOperation() {
   FailureOr<ModelInfo> info = ModelInfo::fromModule(module);
   if (failed(info))
     return signalPassFailure();
-  auto model = module.lookupSymbol<func::FuncOp>(info->name);
-  if (!model) {
-    module.emitError("expects a function @") << info->name;
+  FailureOr<func::FuncOp> model = info->findFunction(module);
+  if (failed(model))
     return signalPassFailure();
-  }
   SmallVector<Outliner> outliners;
   for (scf::ForOp loop : loops) {
     auto tasks = loop->getAttrOfType<IntegerAttr>(QoptDialect::kTasksAttrName);
     std::optional<int64_t> trips = tripsOf(loop);
-    if (!tasks || !trips || loop->getParentOp() != model)
+    if (!tasks || !trips || loop->getParentOp() != *model)
       continue;
-    Outliner outliner(model, loop, *trips, tasks.getInt());
+    Outliner outliner(*model, loop, *trips, tasks.getInt());
     if (!outliner.isPossible())
       continue;
     outliners.push_back(outliner);
@@ -150,8 +148,8 @@ void OutlineParallelLoops::runOnOperation() {
   if (outliners.empty())
     return;
   auto pointer = LLVM::LLVMPointerType::get(&getContext());
-  unsigned last = model.getNumArguments();
-  if (failed(model.insertArgument(last, pointer, {}, model.getLoc())))
+  unsigned last = model->getNumArguments();
+  if (failed(model->insertArgument(last, pointer, {}, model->getLoc())))
     return signalPassFailure();
   for (auto [i, outliner] : llvm::enumerate(outliners))
     outliner.outline(partFunctionName(info->name, i));

@@ -177,12 +177,10 @@ void PlanMemoryPass::runOnOperation() {
   FailureOr<ModelInfo> info = ModelInfo::fromModule(module);
   if (failed(info))
     return signalPassFailure();
-  auto func = module.lookupSymbol<func::FuncOp>(info->name);
-  if (!func || !func.getBody().hasOneBlock()) {
-    module.emitError("expects a function @") << info->name << " of one block";
+  FailureOr<func::FuncOp> func = info->findFunction(module);
+  if (failed(func))
     return signalPassFailure();
-  }
-  FailureOr<Buffers> buffers = collectBuffers(func);
+  FailureOr<Buffers> buffers = collectBuffers(*func);
   FailureOr<int64_t> weightBytes = computeWeightBytes(module);
   if (failed(buffers) || failed(weightBytes))
     return signalPassFailure();
@@ -190,17 +188,17 @@ void PlanMemoryPass::runOnOperation() {
   Builder b(&getContext());
   ArenaPlan plan;
   if (!buffers->allocs.empty())
-    plan = planWithSharing(func, *buffers);
+    plan = planWithSharing(*func, *buffers);
   info->arenaBytes = plan.bytes + kSlackBytes;
   info->liveBytes = plan.liveBytes;
   info->weightBytes = *weightBytes;
 
   auto arenaType = MemRefType::get({info->arenaBytes}, b.getI8Type());
-  unsigned index = func.getNumArguments();
-  if (failed(func.insertArgument(index, arenaType, {}, func.getLoc())))
+  unsigned index = func->getNumArguments();
+  if (failed(func->insertArgument(index, arenaType, {}, func->getLoc())))
     return signalPassFailure();
   module->setAttr(QoptDialect::kArenaMapAttrName,
                   makeArenaMap(*buffers, plan, b));
-  replaceAllocations(*buffers, plan, func.getArgument(index));
+  replaceAllocations(*buffers, plan, func->getArgument(index));
   info->setOn(module);
 }

@@ -50,6 +50,27 @@ bool isInjective(mlir::AffineMap map, llvm::ArrayRef<int64_t> extents);
 ///    contractions are not computed side by side.
 llvm::SmallVector<FusedRegion> findFusedRegions(mlir::func::FuncOp func);
 
+/// What a region reads of tensors that it does not compute.
+struct OutsideReads {
+  struct Read {
+    mlir::Value tensor;
+    /// In the dimensions of the root's result, and in one for each reduction.
+    llvm::SmallVector<mlir::AffineExpr> index;
+  };
+  llvm::SmallVector<Read> reads;
+  /// Of all dimensions, those of the root's result first.
+  llvm::SmallVector<int64_t> extents;
+
+  explicit OutsideReads(const FusedRegion &region);
+
+private:
+  void collect(const FusedRegion &region, mlir::linalg::LinalgOp op,
+               llvm::ArrayRef<mlir::AffineExpr> at);
+
+  /// Operations, and the elements of their results that are asked for.
+  llvm::DenseSet<std::pair<mlir::Operation *, mlir::AffineMap>> seen;
+};
+
 /// Whether elements take more than a byte: sums, floats.
 bool isWide(mlir::ShapedType type);
 

@@ -72,6 +72,9 @@ struct ModelInfo {
 
   /// Reads `qopt.model`; emits an error on the module where it is missing.
   static mlir::FailureOr<ModelInfo> fromModule(mlir::ModuleOp module);
+  /// The model's function, which has one block; emits an error on the module
+  /// where there is none.
+  mlir::FailureOr<mlir::func::FuncOp> findFunction(mlir::ModuleOp module) const;
   void setOn(mlir::ModuleOp module) const;
 };
 

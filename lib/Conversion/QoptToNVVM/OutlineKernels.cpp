@@ -395,24 +395,22 @@ void OutlineKernels::runOnOperation() {
   FailureOr<ModelInfo> info = ModelInfo::fromModule(module);
   if (failed(info))
     return signalPassFailure();
-  auto model = module.lookupSymbol<func::FuncOp>(info->name);
-  if (!model || !model.getBody().hasOneBlock()) {
-    module.emitError("expects a function @") << info->name << " of one block";
+  FailureOr<func::FuncOp> model = info->findFunction(module);
+  if (failed(model))
     return signalPassFailure();
-  }
   WeightImage image;
   auto globals = llvm::to_vector(module.getOps<memref::GlobalOp>());
   for (memref::GlobalOp global : globals)
     if (failed(image.add(global)))
       return signalPassFailure();
-  for (auto copy : llvm::to_vector(model.getOps<memref::CopyOp>()))
+  for (auto copy : llvm::to_vector(model->getOps<memref::CopyOp>()))
     if (failed(expandCopy(copy)))
       return signalPassFailure();
-  ValueSpiller(model, *info).run();
+  ValueSpiller(*model, *info).run();
   info->setOn(module);
-  if (failed(KernelOutliner(module, model, image).run()))
+  if (failed(KernelOutliner(module, *model, image).run()))
     return signalPassFailure();
-  model.erase();
+  model->erase();
   for (memref::GlobalOp global : globals)
     global.erase();
 }
