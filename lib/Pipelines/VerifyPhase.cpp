@@ -336,7 +336,8 @@ static LogicalResult verifyStored(func::FuncOp func, Phase phase) {
 static LogicalResult verifyScheduled(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](Operation *op) {
     if (isa_and_present<QoptDialect>(op->getDialect()) &&
-        !isa<DotOp, MmaTileOp, ObserveOp, RoundPackOp, TileDotOp>(op))
+        !isa<DotOp, MmaTileOp, ObserveOp, PrefetchOp, RoundPackOp, TileDotOp>(
+            op))
       return WalkResult(
           violation(op, phase, "'" + op->getName().getStringRef() + "' is left",
                     "convert-qopt-to-linalg should have converted it"));

@@ -13,6 +13,8 @@
 #include "DepthwiseSchedule.h"
 #include "RoundedBytes.h"
 #include "TileDotSchedule.h"
+#include "TransposedReads.h"
+#include "WeightPrefetch.h"
 #include "qopt/Schedule/MmaContraction.h"
 #include "qopt/Schedule/Schedule.h"
 #include "qopt/Target/DotForm.h"
@@ -88,6 +90,10 @@ private:
   int64_t widestBits() const;
   double accessCost(Value tensor, ArrayRef<AffineExpr> at, int64_t dim,
                     int64_t lanes) const;
+  SmallVector<AffineExpr> placesOf(const Member &member,
+                                   OpOperand *operand) const;
+  bool readsTransposed(const Member &member, OpOperand *operand, int64_t dim,
+                       int64_t lanes) const;
   double laneCost(int64_t dim, int64_t lanes) const;
   bool dotAlong(const Member &member, int64_t dim) const;
   std::optional<DepthwiseSchedule> chooseDepthwise() const;
@@ -97,6 +103,7 @@ private:
   int64_t accumulatorBudget(const Schedule &schedule) const;
   int64_t numReductions() const;
   void chooseOrder(Schedule &schedule) const;
+  void choosePrefetch(Schedule &schedule) const;
   void chooseTileDot(Schedule &schedule) const;
   SmallVector<int64_t, 2> rowDims(int64_t lane) const;
   std::optional<std::vector<PlacedDot>> tileDots(int64_t laneDim) const;
@@ -243,6 +250,35 @@ double ScheduleChooser::accessCost(Value tensor, ArrayRef<AffineExpr> at,
   return 1.5 * lanes;
 }
 
+/// Where `operand` is read, by the root's dimensions.
+SmallVector<AffineExpr> ScheduleChooser::placesOf(const Member &member,
+                                                  OpOperand *operand) const {
+  linalg::LinalgOp op = member.op;
+  return llvm::map_to_vector(
+      op.getMatchingIndexingMap(operand).getResults(),
+      [&](AffineExpr expr) { return expr.replaceDims(member.loops); });
+}
+
+/// Whether lanes along `dim` read blocks of `operand` and transpose them.
+bool ScheduleChooser::readsTransposed(const Member &member, OpOperand *operand,
+                                      int64_t dim, int64_t lanes) const {
+  linalg::LinalgOp op = member.op;
+  SmallVector<unsigned> reductions;
+  op.getReductionDims(reductions);
+  if (reductions.empty() || region.producerOf(operand->get()) ||
+      op.getStaticLoopRanges()[reductions.back()] % lanes != 0)
+    return false;
+  MLIRContext *context = op->getContext();
+  AffineExpr along = getAffineDimExpr(dim, context),
+             step = member.loops[reductions.back()];
+  Position first{placesOf(member, operand), lanes}, next = first;
+  for (auto [at, after] : llvm::zip_equal(first.index, next.index)) {
+    at = at.replace(along, along + getAffineSymbolExpr(0, context));
+    after = at.replace(step, step + 1);
+  }
+  return isTransposedRead(operand->get(), first, next);
+}
+
 /// Instructions for one element of the root with lanes along `dim`.
 double ScheduleChooser::laneCost(int64_t dim, int64_t lanes) const {
   int64_t extent = type.getDimSize(dim);
@@ -256,10 +292,10 @@ double ScheduleChooser::laneCost(int64_t dim, int64_t lanes) const {
           region.producerOf(operand->get()) ||
           !op.payloadUsesValueFromOperand(operand))
         continue;
-      SmallVector<AffineExpr> at = llvm::map_to_vector(
-          op.getMatchingIndexingMap(operand).getResults(),
-          [&](AffineExpr expr) { return expr.replaceDims(member.loops); });
-      body += accessCost(operand->get(), at, dim, used);
+      body += readsTransposed(member, operand, dim, used)
+                  ? 1.0 + shufflesOfTransposedRead(used)
+                  : accessCost(operand->get(), placesOf(member, operand), dim,
+                               used);
     }
     body += op.getBlock()->getOperations().size() - 1;
     if (dotAlong(member, dim))
@@ -417,6 +453,13 @@ int64_t ScheduleChooser::accumulatorBudget(const Schedule &schedule) const {
   // another, or one after the other, are alive together.
   int64_t budget =
       std::max<int64_t>(1, (target.numVectorRegisters - 4) / numReductions());
+  // Of a block that is transposed, all vectors are alive.
+  linalg::LinalgOp op = heaviest()->op;
+  if (llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *operand) {
+        return readsTransposed(*heaviest(), operand, schedule.laneDim,
+                               schedule.lanes);
+      }))
+    budget = std::max<int64_t>(1, budget / (schedule.lanes + 1));
   // Short reductions have no loop, so that the size of the code limits them.
   int64_t taps = heaviest()->trips;
   if (taps <= 25 && schedule.kernel == Schedule::Kernel::Vector)
@@ -556,6 +599,26 @@ void ScheduleChooser::chooseOrder(Schedule &schedule) const {
                       ? schedule.order.end() - 1
                       : schedule.order.begin();
   schedule.order.insert(position, lane);
+}
+
+/// Weights that are read in blocks, one block after another and each by several
+/// tiles, and that are more than the first-level cache holds. A single tile
+/// reads all weights in order, as the hardware foresees.
+void ScheduleChooser::choosePrefetch(Schedule &schedule) const {
+  constexpr int64_t kFirstLevelBytes = 32 << 10;
+  int64_t lane = schedule.laneDim;
+  if (!target.hasCache || lane < 0 ||
+      schedule.tile[lane] >= type.getDimSize(lane) ||
+      (schedule.kernel != Schedule::Kernel::Vector &&
+       schedule.kernel != Schedule::Kernel::TileDot))
+    return;
+  int64_t depth = llvm::find(schedule.order, lane) - schedule.order.begin();
+  bool isShared = llvm::any_of(
+      ArrayRef(schedule.order).drop_front(depth + 1),
+      [&](int64_t dim) { return schedule.tile[dim] < type.getDimSize(dim); });
+  std::optional<WeightStream> stream =
+      WeightStream::of(heaviest()->op, schedule.lanes);
+  schedule.prefetch = isShared && stream && stream->bytes() > kFirstLevelBytes;
 }
 
 /// What the nest costs for a result of `shape`, a share of the whole one.
@@ -826,6 +889,7 @@ Schedule ScheduleChooser::run(int64_t threads, double leastTasks) {
   chooseKernel(schedule);
   chooseTileDot(schedule);
   chooseOrder(schedule);
+  choosePrefetch(schedule);
   if (threads > 1)
     chooseTasks(schedule, threads, costOf(schedule, type.getShape()),
                 leastTasks);

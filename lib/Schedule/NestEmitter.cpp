@@ -19,11 +19,14 @@
 #include "Padding.h"
 #include "RoundedBytes.h"
 #include "TileEmitter.h"
+#include "TransposedReads.h"
 #include "VectorBody.h"
+#include "WeightPrefetch.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/MmaContraction.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 
@@ -60,8 +63,10 @@ private:
   Value emitMmaEnds(const MmaContraction &mma, AffineExpr thread, Value dest);
   Value emitTasks(Value dest, SmallVector<AffineExpr> base,
                   SmallVector<int64_t> count);
-  Value emitInnermost(int64_t dim, Value dest, SmallVector<AffineExpr> base,
+  Value emitInnermost(size_t depth, Value dest, SmallVector<AffineExpr> base,
                       SmallVector<int64_t> count);
+  Turn turnOf(size_t depth, ArrayRef<int64_t> count, AffineExpr i,
+              const Turn &outer) const;
   Value emitTile(Value dest, ArrayRef<AffineExpr> base,
                  ArrayRef<int64_t> count);
   void computeTiles(linalg::LinalgOp op, ArrayRef<Position> loops);
@@ -96,6 +101,9 @@ private:
   void reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
                   bool unroll, SmallVector<Position> &loops,
                   SmallVector<Value> &accumulators);
+  bool reduceInBlocks(linalg::LinalgOp op, unsigned loop,
+                      SmallVector<Position> &loops,
+                      SmallVector<Value> &accumulators);
   Value emitWhole(Block &block, ArrayRef<Value> arguments,
                   const Position &position, Value wanted);
   void reduceOnce(linalg::LinalgOp op, ArrayRef<Position> loops,
@@ -112,6 +120,8 @@ private:
   Value dest;
   /// Of the part that is being emitted.
   int64_t unroll = 1;
+  /// Of the tile that is being emitted, if weights are prefetched.
+  Turn turn;
   DepthwiseEmitter depthwise;
   DotEmitter products;
   TileEmitter tiles;
@@ -263,53 +273,76 @@ Value NestEmitter::emitTiles(size_t depth, Value dest,
     return emitTile(dest, base, count);
   int64_t dim = schedule.order[depth];
   if (depth + 1 == schedule.order.size())
-    return emitInnermost(dim, dest, base, count);
+    return emitInnermost(depth, dest, base, count);
   int64_t extent = count[dim], tile = schedule.tile[dim];
   int64_t whole = extent / tile, rest = extent % tile;
-  AffineExpr first = base[dim];
   SmallVector<Value> carried{dest};
+  auto emitOne = [&](AffineExpr i, int64_t size, Value dest) {
+    llvm::SaveAndRestore<Turn> inner(turn, turnOf(depth, count, i, turn));
+    SmallVector<AffineExpr> start = base;
+    SmallVector<int64_t> part = count;
+    start[dim] = base[dim] + i * tile;
+    part[dim] = size;
+    return emitTiles(depth + 1, dest, start, part);
+  };
   access.emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
-    base[dim] = first + i * tile;
-    count[dim] = tile;
-    inner[0] = emitTiles(depth + 1, inner[0], base, count);
+    inner[0] = emitOne(i, tile, inner[0]);
   });
-  if (rest) {
-    base[dim] = first + whole * tile;
-    count[dim] = rest;
-    carried[0] = emitTiles(depth + 1, carried[0], base, count);
-  }
+  if (rest)
+    carried[0] = emitOne(b.getAffineConstantExpr(whole), rest, carried[0]);
   return carried[0];
 }
 
+/// The turn of tile number `i` along the loop at `depth`, which covers `count`
+/// elements with all loops inside it.
+Turn NestEmitter::turnOf(size_t depth, ArrayRef<int64_t> count, AffineExpr i,
+                         const Turn &outer) const {
+  auto tilesAlong = [&](int64_t dim) {
+    return int64_t(llvm::divideCeil(count[dim], schedule.tile[dim]));
+  };
+  int64_t dim = schedule.order[depth], lane = schedule.laneDim;
+  if (!schedule.prefetch || (dim != lane && outer.count == 0))
+    return {};
+  if (dim != lane)
+    return {outer.count, simplified(outer.number * tilesAlong(dim) + i)};
+  int64_t tiles = 1;
+  for (int64_t inner : ArrayRef(schedule.order).drop_front(depth + 1))
+    tiles *= tilesAlong(inner);
+  return {tilesAlong(lane) > 1 ? tiles : 0, b.getAffineConstantExpr(0)};
+}
+
 /// The innermost loop: several tiles in its body, which share what they read.
-Value NestEmitter::emitInnermost(int64_t dim, Value dest,
+Value NestEmitter::emitInnermost(size_t depth, Value dest,
                                  SmallVector<AffineExpr> base,
                                  SmallVector<int64_t> count) {
+  int64_t dim = schedule.order[depth];
   int64_t extent = count[dim], tile = schedule.tile[dim];
-  int64_t stride = tile * unroll, whole = extent / stride;
-  AffineExpr first = base[dim];
-  auto emitRun = [&](AffineExpr start, int64_t tiles, int64_t size,
+  int64_t whole = extent / (tile * unroll);
+  auto emitRun = [&](AffineExpr number, int64_t tiles, int64_t size,
                      Value dest) {
     access.enterScope();
-    count[dim] = size;
+    SmallVector<AffineExpr> start = base;
+    SmallVector<int64_t> part = count;
+    part[dim] = size;
     for (int64_t i = 0; i < tiles; ++i) {
-      base[dim] = start + i * tile;
-      dest = emitTile(dest, base, count);
+      llvm::SaveAndRestore<Turn> inner(turn,
+                                       turnOf(depth, count, number + i, turn));
+      start[dim] = base[dim] + number * tile + i * tile;
+      dest = emitTile(dest, start, part);
     }
     access.leaveScope();
     return dest;
   };
   SmallVector<Value> carried{dest};
   access.emitLoop(whole, carried, [&](AffineExpr i, SmallVector<Value> &inner) {
-    inner[0] = emitRun(first + i * stride, unroll, tile, inner[0]);
+    inner[0] = emitRun(i * unroll, unroll, tile, inner[0]);
   });
-  AffineExpr next = first + whole * stride;
-  if (int64_t tiles = extent % stride / tile) {
-    carried[0] = emitRun(next, tiles, tile, carried[0]);
-    next = next + tiles * tile;
-  }
+  int64_t next = whole * unroll, tiles = extent / tile - next;
+  auto numberOf = [&](int64_t n) { return b.getAffineConstantExpr(n); };
+  if (tiles)
+    carried[0] = emitRun(numberOf(next), tiles, tile, carried[0]);
   if (extent % tile)
-    carried[0] = emitRun(next, 1, extent % tile, carried[0]);
+    carried[0] = emitRun(numberOf(next + tiles), 1, extent % tile, carried[0]);
   return carried[0];
 }
 
@@ -409,7 +442,7 @@ Value NestEmitter::emitTile(Value tile, ArrayRef<AffineExpr> base,
 void NestEmitter::computeTiles(linalg::LinalgOp op, ArrayRef<Position> loops) {
   if (auto *dot = dots.find(op); dot != dots.end()) {
     failed |= !products.covers(dot->second, loops) ||
-              mlir::failed(tiles.compute(dot->second, loops));
+              mlir::failed(tiles.compute(dot->second, loops, turn));
     return;
   }
   failed |= op.getNumReductionLoops() != 0;
@@ -776,9 +809,15 @@ void NestEmitter::reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
     return reduceOnce(op, loops, accumulators);
   unsigned loop = reductions.front();
   int64_t extent = op.getStaticLoopRanges()[loop];
+  if (reductions.size() == 1 && reduceInBlocks(op, loop, loops, accumulators))
+    return;
   auto step = [&](AffineExpr i, SmallVector<Value> &inner) {
     for (Position &position : loops)
       position.index[loop] = i;
+    if (reductions.size() == 1 && turn.count)
+      if (auto stream = WeightStream::of(op, schedule.lanes))
+        stream->prefetch(access, loops[0], schedule.tile[schedule.laneDim],
+                         turn);
     reduceOver(op, reductions.drop_front(), unroll, loops, inner);
     // Lanes may have become known only in the body.
     for (auto [value, position] : llvm::zip_equal(inner, loops))
@@ -789,6 +828,48 @@ void NestEmitter::reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
     return access.emitLoop(extent, accumulators, step);
   for (int64_t i = 0; i < extent; ++i)
     step(b.getAffineConstantExpr(i), accumulators);
+}
+
+/// As many steps of the innermost loop at once as there are lanes, if that
+/// makes a gather a transposed block.
+bool NestEmitter::reduceInBlocks(linalg::LinalgOp op, unsigned loop,
+                                 SmallVector<Position> &loops,
+                                 SmallVector<Value> &accumulators) {
+  int64_t lanes = loops[0].lanes, extent = op.getStaticLoopRanges()[loop];
+  if (extent % lanes != 0 || llvm::any_of(loops, [&](const Position &position) {
+        return position.lanes != lanes;
+      }))
+    return false;
+  auto readAt = [&](OpOperand *operand, Position at, AffineExpr step) {
+    at.index[loop] = step;
+    return at.apply(op.getMatchingIndexingMap(operand));
+  };
+  SmallVector<OpOperand *> transposed;
+  for (OpOperand *operand : op.getDpsInputOperands())
+    if (!region.producerOf(operand->get()) &&
+        isTransposedRead(operand->get(),
+                         readAt(operand, loops[0], b.getAffineConstantExpr(0)),
+                         readAt(operand, loops[0], b.getAffineConstantExpr(1))))
+      transposed.push_back(operand);
+  if (transposed.empty())
+    return false;
+  access.emitLoop(extent / lanes, accumulators,
+                  [&](AffineExpr block, SmallVector<Value> &inner) {
+                    auto stepOf = [&](int64_t i) { return block * lanes + i; };
+                    for (OpOperand *operand : transposed)
+                      for (const Position &position : loops) {
+                        SmallVector<Position> steps;
+                        for (int64_t i = 0; i < lanes; ++i)
+                          steps.push_back(readAt(operand, position, stepOf(i)));
+                        readTransposed(access, operand->get(), steps);
+                      }
+                    for (int64_t i = 0; i < lanes && !failed; ++i) {
+                      for (Position &position : loops)
+                        position.index[loop] = stepOf(i);
+                      reduceOnce(op, loops, inner);
+                    }
+                  });
+  return true;
 }
 
 // The reduction loops run in the operation's order, one accumulator for each

@@ -49,6 +49,8 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
     list.set("steps_per_read", b.getI64IntegerAttr(stepsPerRead));
   if (unroll != 1)
     list.set("unroll", b.getI64IntegerAttr(unroll));
+  if (prefetch)
+    list.set("prefetch", b.getUnitAttr());
   return list.getDictionary(context);
 }
 
@@ -188,6 +190,7 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
     schedule.pairSteps = steps.getInt();
   if (auto steps = attr.getAs<IntegerAttr>("steps_per_read"))
     schedule.stepsPerRead = steps.getInt();
+  schedule.prefetch = attr.contains("prefetch");
   if (failed(checkSchedule(root, schedule)))
     return failure();
   return schedule;

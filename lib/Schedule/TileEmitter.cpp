@@ -104,7 +104,7 @@ AffineExpr TileEmitter::channelAt(const DotContraction &dot,
 }
 
 LogicalResult TileEmitter::compute(const DotContraction &dot,
-                                   ArrayRef<Position> loops) {
+                                   ArrayRef<Position> loops, const Turn &turn) {
   Operands &operand = operandsOf(dot);
   SmallVector<AffineExpr> first = activationAt(dot, loops.front());
   AffineExpr channel = channelAt(dot, loops.front());
@@ -140,11 +140,14 @@ LogicalResult TileEmitter::compute(const DotContraction &dot,
   place.push_back(channel.floorDiv(kTileLanes));
   auto type =
       VectorType::get({rows->count, blocks, kTileLanes}, b.getI32Type());
-  Value sums = TileDotOp::create(b, access.loc, type, operand.activations,
-                                 access.indices(first), operand.weights,
-                                 access.indices(place), dot.lhsUnsigned,
-                                 dot.weightsUnsigned, dot.depth(), rowStep,
-                                 segments, steps, rows->windows);
+  // What was widened before is in a cache.
+  bool fetches = turn.count > 1 && !dot.isPacked4();
+  Value sums = TileDotOp::create(
+      b, access.loc, type, operand.activations, access.indices(first),
+      operand.weights, access.indices(place),
+      fetches ? access.index(turn.number) : Value(), dot.lhsUnsigned,
+      dot.weightsUnsigned, dot.depth(), rowStep, segments, steps, rows->windows,
+      fetches ? b.getI64IntegerAttr(turn.count) : IntegerAttr());
   tiles[linalg::LinalgOp(dot.op)] = {sums, first[rows->dim], channel, *rows};
   return success();
 }

@@ -15,6 +15,7 @@
 
 #include "TileRows.h"
 #include "VectorBody.h"
+#include "WeightPrefetch.h"
 
 namespace qopt {
 
@@ -26,7 +27,7 @@ public:
   /// Computes `dot` at all of `loops`. Fails where rows and lanes do not lie as
   /// tiles need them.
   mlir::LogicalResult compute(const DotContraction &dot,
-                              llvm::ArrayRef<Position> loops);
+                              llvm::ArrayRef<Position> loops, const Turn &turn);
   /// The sums of the tile computed last at `loops`, one of its positions.
   mlir::Value read(const DotContraction &dot, const Position &loops);
 

@@ -378,7 +378,6 @@ Value TensorAccess::movedLast(Value constant, int64_t dim,
              arith::ConstantOp::create(b, loc, takeLast(values, dim, places));
 }
 
-/// `constant` in blocks of `blockLanes` along `dim`: [blocks][others][lanes].
 Value TensorAccess::inBlocks(Value constant, int64_t dim) {
   Value &result =
       moved[{constant.getAsOpaquePointer(), SmallVector<int64_t>{~dim}}];

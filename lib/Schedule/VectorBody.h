@@ -115,6 +115,10 @@ public:
   mlir::Value writeRows(mlir::Value values, mlir::Value tensor,
                         const Position &first, int64_t rows);
 
+  /// `constant` in blocks of `blockLanes` along `dim`, as it is read:
+  /// [blocks][others][lanes].
+  mlir::Value inBlocks(mlir::Value constant, int64_t dim);
+
   mlir::Value toVector(mlir::Value value, int64_t lanes);
   /// A vector of `lanes` lanes that starts with those of `value`.
   mlir::Value widen(mlir::Value value, int64_t lanes);
@@ -149,7 +153,6 @@ private:
   mlir::Value gather(mlir::Value tensor, const Position &at);
   mlir::Value readGrouped(mlir::Value tensor, const Position &at);
   mlir::Value readConstant(mlir::Value tensor, const Position &at, int64_t dim);
-  mlir::Value inBlocks(mlir::Value constant, int64_t dim);
   mlir::Value movedLast(mlir::Value constant, int64_t dim);
   mlir::Value movedLast(mlir::Value constant, int64_t dim,
                         llvm::ArrayRef<int64_t> places);

@@ -245,3 +245,24 @@ func.func @groups(%a: memref<8192xi8>, %w: memref<1x16x64xi8>, %i: index) -> vec
   %1 = vector.extract %0[%i, 0] : vector<16xi32> from vector<96x1x16xi32>
   return %1 : vector<16xi32>
 }
+
+// -----
+
+// Three windows with one block are one pass, of four turns: for each tile of
+// weights, a quarter of the one that lies as far behind as all blocks are long.
+// AMX-LABEL: func.func @turns
+// AMX-DAG: %[[SHARE:.*]] = arith.constant 256 : index
+// AMX: arith.muli %{{.*}}, %[[SHARE]]
+// AMX-COUNT-4: llvm.intr.prefetch
+// AMX-NOT: llvm.intr.prefetch
+
+// PLAIN-LABEL: func.func @turns
+// PLAIN-NOT: prefetch
+func.func @turns(%a: memref<4096xi8>, %w: memref<2x16x64xi8>, %t: index) -> vector<16xi32> {
+  %c0 = arith.constant 0 : index
+  %0 = qopt.tile_dot %a[%c0], %w[%c0] turn %t of 4 {depth = 64 : i64, row_step = array<i64: 64>,
+      segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0, 16, 32>}
+      : memref<4096xi8>, memref<2x16x64xi8> -> vector<48x1x16xi32>
+  %1 = vector.extract %0[%t, 0] : vector<16xi32> from vector<48x1x16xi32>
+  return %1 : vector<16xi32>
+}

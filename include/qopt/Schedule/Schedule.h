@@ -85,6 +85,9 @@ struct Schedule {
   /// Steps of a dot whose activations are read at once.
   int64_t stepsPerRead = 1;
 
+  /// Whether tiles fetch the weights of the block of channels that follows.
+  bool prefetch = false;
+
   bool usesDots() const {
     return kernel == Kernel::Dot || kernel == Kernel::MatrixDot ||
            kernel == Kernel::SplitDot || kernel == Kernel::AcrossDot ||

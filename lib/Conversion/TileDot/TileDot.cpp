@@ -128,7 +128,12 @@ public:
 private:
   void emitProducts() override;
   void emitGroup(ArrayRef<int64_t> windows, int64_t first, int64_t count);
+  void prefetchBehind(Offset tile);
 
+  /// How often the weights are loaded.
+  int64_t passes() {
+    return llvm::divideCeil(op.getWindows().size(), group.rows);
+  }
   int64_t sumTile(int64_t row, int64_t block) const {
     return row * group.blocks + block;
   }
@@ -139,6 +144,9 @@ private:
 
   OperandTiles tiles;
   TileGroup group;
+  /// Of all times that the weights are loaded in all turns, the number of this
+  /// one; null where nothing is fetched for later.
+  Value pass;
 };
 
 } // namespace
@@ -346,13 +354,29 @@ static void callTiles(OpBuilder &b, Location loc, StringRef intrinsic,
 
 void AmxTileDot::emitProducts() {
   ArrayRef<int64_t> windows = op.getWindows();
+  if (op.getTurn())
+    pass = arith::MulIOp::create(b, loc, op.getTurn(), constant(passes()));
   while (!windows.empty()) {
     int64_t rows = std::min<int64_t>(group.rows, windows.size());
     for (int64_t block = 0; block < blocks(); block += group.blocks)
       emitGroup(windows.take_front(rows), block,
                 std::min(group.blocks, blocks() - block));
     windows = windows.drop_front(rows);
+    if (pass)
+      pass = arith::AddIOp::create(b, loc, pass, constant(1));
   }
+}
+
+/// Of the tile of the weights that follow, which lies where `tile` lies in
+/// these, this pass's share of its lines:
+///   pass p of P:  1024 * p / P, .., 1024 * (p + 1) / P
+void AmxTileDot::prefetchBehind(Offset tile) {
+  int64_t all = passes() * *op.getTurns();
+  Offset first = addTimes(add(tile, blocks() * blockBytes()), pass,
+                          constant(kTileBytes / all));
+  for (int64_t line = 0; line < kTileBytes / all; line += kRowBytes)
+    LLVM::Prefetch::create(b, loc, address(weights, add(first, line)),
+                           /*rw=*/0, /*hint=*/2, /*cache=*/1);
 }
 
 void AmxTileDot::emitGroup(ArrayRef<int64_t> windows, int64_t first,
@@ -378,6 +402,8 @@ void AmxTileDot::emitGroup(ArrayRef<int64_t> windows, int64_t first,
           Offset from = add(w, (first + block) * blockBytes());
           callTiles(b, loc, "tileloadd64", {blockTile(block)},
                     {address(weights, from), i64(constant(kRowBytes))});
+          if (pass && row == 0)
+            prefetchBehind(from);
         }
         callTiles(b, loc, product,
                   {sumTile(row, block), rowTile(row), blockTile(block)});

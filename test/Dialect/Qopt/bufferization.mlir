@@ -25,3 +25,11 @@ func.func @observe(%x: tensor<8xf32>) -> tensor<8xf32> {
   %0 = qopt.observe %x {edge = "a"} : tensor<8xf32> -> tensor<8xf32>
   return %0 : tensor<8xf32>
 }
+
+// CHECK-LABEL: func.func @prefetch
+// CHECK:         %[[ALL:.*]] = memref.collapse_shape %{{.*}} {{\[}}[0, 1, 2]] : memref<4x576x16xf32> into memref<36864xf32>
+// CHECK-NEXT:    memref.prefetch %[[ALL]][%{{.*}}], read, locality<2>, data : memref<36864xf32>
+func.func @prefetch(%w: tensor<4x576x16xf32>, %i: index) {
+  qopt.prefetch %w[%i] : tensor<4x576x16xf32>
+  return
+}

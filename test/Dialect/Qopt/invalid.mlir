@@ -337,6 +337,15 @@ func.func @tile_dot_c4(%a: tensor<4096xi8>, %w: tensor<2x16x64xi8>, %i: index) {
 
 // -----
 
+func.func @tile_dot_c5(%a: tensor<4096xi8>, %w: tensor<2x16x64xi8>, %i: index) {
+  // expected-error @below {{expects a turn and how many there are, at least 1, got a turn of 0}}
+  %0 = qopt.tile_dot %a[%i], %w[%i] turn %i of 0 {depth = 64 : i64, row_step = array<i64: 64>, segments = array<i64>,
+      segment_steps = array<i64>, windows = array<i64: 0>} : tensor<4096xi8>, tensor<2x16x64xi8> -> vector<16x1x16xi32>
+  return
+}
+
+// -----
+
 // The maps stay within the parameters.
 func.func @quantize_c2_bounds(%x: tensor<8xf32>, %s: tensor<2xf32>, %z: tensor<2xi32>, %e: tensor<8xi8>) -> tensor<8xi8> {
   // expected-error @below {{expects params to stay within the 2 entries of the scale, got affine_map<(d0) -> (d0)> over 'tensor<8xf32>'}}

@@ -87,6 +87,22 @@ func.func @tile_dot(%a: tensor<1x4096xi8>, %w: tensor<2x3x32x64xi8>, %i: index) 
   return %0 : vector<24x2x16xi32>
 }
 
+// CHECK-LABEL: func.func @tile_dot_turn
+func.func @tile_dot_turn(%a: tensor<4096xi8>, %w: tensor<2x16x64xi8>, %i: index) -> vector<16x1x16xi32> {
+  // CHECK: qopt.tile_dot %{{.*}}[%{{.*}}], %{{.*}}[%{{.*}}] turn %{{.*}} of 4 unsigned_a {depth = 64 : i64
+  %0 = qopt.tile_dot %a[%i], %w[%i] turn %i of 4 unsigned_a {depth = 64 : i64, row_step = array<i64: 64>,
+      segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0>}
+      : tensor<4096xi8>, tensor<2x16x64xi8> -> vector<16x1x16xi32>
+  return %0 : vector<16x1x16xi32>
+}
+
+// CHECK-LABEL: func.func @prefetch
+func.func @prefetch(%w: tensor<4x576x16xf32>, %i: index) {
+  // CHECK: qopt.prefetch %{{.*}}[%{{.*}}] : tensor<4x576x16xf32>
+  qopt.prefetch %w[%i] : tensor<4x576x16xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @round_pack
 func.func @round_pack(%a: vector<16xf32>) -> vector<64xi8> {
   // CHECK: qopt.round_pack %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} range [0, 255] zero_point 9 : vector<16xf32> -> vector<64xi8>

@@ -660,6 +660,12 @@ LogicalResult TileDotOp::verify() {
                    [&](int64_t window) { return window < 0 || window > last; }))
     return emitOpError("expects a result of 16 lanes and windows in [0, ")
            << last << "], got " << result << " and [" << getWindows() << "]";
+  // qopt_tile_dot_c5
+  if (bool(getTurn()) != getTurns().has_value() || getTurns().value_or(1) < 1)
+    return emitOpError("expects a turn and how many there are, at least 1, "
+                       "got ")
+           << (getTurn() ? "a turn" : "no turn") << " of "
+           << getTurns().value_or(0);
   return success();
 }
 

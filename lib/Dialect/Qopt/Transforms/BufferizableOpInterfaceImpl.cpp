@@ -115,6 +115,43 @@ struct TileBufferization
   }
 };
 
+struct PrefetchBufferization
+    : BufferizableOpInterface::ExternalModel<PrefetchBufferization,
+                                             PrefetchOp> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &,
+                              const AnalysisState &) const {
+    return true;
+  }
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &,
+                               const AnalysisState &) const {
+    return false;
+  }
+  AliasingValueList getAliasingValues(Operation *, OpOperand &,
+                                      const AnalysisState &) const {
+    return {};
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto prefetch = cast<PrefetchOp>(op);
+    FailureOr<Value> buffer =
+        getBuffer(rewriter, prefetch.getSource(), options, state);
+    if (failed(buffer))
+      return failure();
+    int64_t rank = cast<MemRefType>(buffer->getType()).getRank();
+    ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+    Value elements = memref::CollapseShapeOp::create(
+        rewriter, op->getLoc(), *buffer, ArrayRef<ReassociationIndices>{all});
+    // Near enough to be there in time, and not in the way of what is read now.
+    constexpr unsigned kSecondLevel = 2;
+    rewriter.replaceOpWithNewOp<memref::PrefetchOp>(
+        op, elements, prefetch.getAt(), /*isWrite=*/false, kSecondLevel,
+        /*isDataCache=*/true);
+    return success();
+  }
+};
+
 } // namespace
 
 void qopt::registerBufferizableOpInterfaceExternalModels(
@@ -130,6 +167,7 @@ void qopt::registerBufferizableOpInterfaceExternalModels(
     LookupOp::attachInterface<ElementwiseBufferization<LookupOp>>(*context);
     ObserveOp::attachInterface<ObserveBufferization>(*context);
     MmaTileOp::attachInterface<TileBufferization<MmaTileOp>>(*context);
+    PrefetchOp::attachInterface<PrefetchBufferization>(*context);
     TileDotOp::attachInterface<TileBufferization<TileDotOp>>(*context);
     context->loadDialect<linalg::LinalgDialect>();
   });

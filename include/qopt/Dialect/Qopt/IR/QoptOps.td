@@ -388,6 +388,10 @@ def Qopt_TileDotOp : Qopt_Op<"tile_dot", [AttrSizedOperandSegments,
     ends with the segment, and has zeros for the bytes that the one before it
     counted. A segment of less than 64 bytes is one chunk of `depth / 4` rows.
 
+    With `turn t of n`, this is number `t` of `n` operations that read these
+    weights one after another, before others read the blocks that follow: each
+    fetches its share of them, which changes no result.
+
     The rows in `windows` are computed: from each of its elements on, 16 rows, or
     all rows where there are fewer. Other rows of the result are not defined.
 
@@ -398,6 +402,7 @@ def Qopt_TileDotOp : Qopt_Op<"tile_dot", [AttrSizedOperandSegments,
     - (C3) `depth` is at least 64, or a positive multiple of 4; `weights` is
       [.., block, segments.., rows, 64].
     - (C4) The result is [rows, blocks, 16], and windows are inside of it.
+    - (C5) `turn` and `turns` come together; `turns` is positive.
 
     ```mlir
     %r = qopt.tile_dot %a[%i], %w[%j] unsigned_a {depth = 64 : i64, row_step = array<i64: 64>,
@@ -409,13 +414,15 @@ def Qopt_TileDotOp : Qopt_Op<"tile_dot", [AttrSizedOperandSegments,
     AnyTypeOf<[RankedTensorOf<[I8]>, MemRefOf<[I8]>]>:$activations,
     Variadic<Index>:$activation_indices,
     AnyTypeOf<[RankedTensorOf<[I8]>, MemRefOf<[I8]>]>:$weights,
-    Variadic<Index>:$weight_indices,
+    Variadic<Index>:$weight_indices, Optional<Index>:$turn,
     UnitAttr:$unsigned_a, UnitAttr:$unsigned_b, I64Attr:$depth,
     DenseI64ArrayAttr:$row_step, DenseI64ArrayAttr:$segments,
-    DenseI64ArrayAttr:$segment_steps, DenseI64ArrayAttr:$windows);
+    DenseI64ArrayAttr:$segment_steps, DenseI64ArrayAttr:$windows,
+    OptionalAttr<I64Attr>:$turns);
   let results = (outs FixedVectorOfRankAndType<[3], [I32]>:$result);
   let assemblyFormat = [{
     $activations `[` $activation_indices `]` `,` $weights `[` $weight_indices `]`
+    (`turn` $turn^ `of` $turns)?
     (`unsigned_a` $unsigned_a^)? (`unsigned_b` $unsigned_b^)? attr-dict
     `:` type($activations) `,` type($weights) `->` type($result)
   }];
@@ -427,6 +434,21 @@ def Qopt_TileDotOp : Qopt_Op<"tile_dot", [AttrSizedOperandSegments,
     int64_t chunks() { return (getDepth() + 63) / 64; }
   }];
   let hasVerifier = 1;
+}
+
+def Qopt_PrefetchOp : Qopt_Op<"prefetch"> {
+  let summary = "Bring elements that will be read near";
+  let description = [{
+    Asks for the cache line of the element number `at` of `source`, in row-major
+    order. Nothing else happens, nor anything at all behind the last element.
+    Bufferized, it is `memref.prefetch`.
+
+    ```mlir
+    qopt.prefetch %weights[%i] : tensor<4x576x16xf32>
+    ```
+  }];
+  let arguments = (ins AnyStaticShapeTensor:$source, Index:$at);
+  let assemblyFormat = "$source `[` $at `]` attr-dict `:` type($source)";
 }
 
 def Qopt_MmaTileOp : Qopt_Op<"mma_tile", [

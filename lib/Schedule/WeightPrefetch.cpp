@@ -1,0 +1,72 @@
+//===- WeightPrefetch.cpp - The next weights, while these are used --------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "WeightPrefetch.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Transforms/Structured.h"
+
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace qopt {
+
+/// Bytes that one prefetch brings.
+static constexpr int64_t kLineBytes = 64;
+
+std::optional<WeightStream> WeightStream::of(linalg::LinalgOp op,
+                                             int64_t lanes) {
+  std::optional<Contraction> contraction = matchContraction(op);
+  if (!contraction || contraction->depthwise ||
+      contraction->channelLoops.size() != 1 ||
+      !matchPattern(contraction->rhs, m_Constant()))
+    return std::nullopt;
+  WeightStream stream;
+  stream.weights = contraction->rhs;
+  stream.channelDim = contraction->rhsChannelDims[0];
+  stream.channelLoop = contraction->channelLoops[0];
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  for (unsigned loop : contraction->reductionLoops) {
+    stream.stepLoops.push_back(loop);
+    stream.extents.push_back(ranges[loop]);
+    stream.steps *= ranges[loop];
+  }
+  auto type = cast<ShapedType>(stream.weights.getType());
+  int64_t channels = type.getDimSize(stream.channelDim);
+  if (channels % lanes != 0 || type.getNumElements() != channels * stream.steps)
+    return std::nullopt;
+  return stream;
+}
+
+static int64_t bytesOf(Type element) {
+  return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+}
+
+int64_t WeightStream::bytes() const {
+  auto type = cast<ShapedType>(weights.getType());
+  return type.getNumElements() * bytesOf(type.getElementType());
+}
+
+// With T tiles of C channels and K steps, tile t fetches in step k
+//   (t * K + k) * C / T  elements behind the first one of the next block.
+void WeightStream::prefetch(TensorAccess &access, const Position &loops,
+                            int64_t channels, const Turn &turn) const {
+  AffineExpr step = access.b.getAffineConstantExpr(0);
+  for (auto [loop, extent] : llvm::zip_equal(stepLoops, extents))
+    step = step * extent + loops.index[loop];
+  int64_t share = std::max<int64_t>(1, channels / turn.count);
+  AffineExpr next = (loops.atLane(0)[channelLoop] + channels) * steps;
+  AffineExpr first = next + (turn.number * steps + step) * share;
+  int64_t line =
+      kLineBytes / bytesOf(getElementTypeOrSelf(weights.getType()));
+  for (int64_t i = 0; i < share; i += line)
+    PrefetchOp::create(access.b, access.loc,
+                       access.inBlocks(weights, channelDim),
+                       access.index(simplified(first + i)));
+}
+
+} // namespace qopt

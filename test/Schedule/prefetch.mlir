@@ -1,0 +1,48 @@
+// RUN: qopt-opt %s --qopt-assign-schedule=target=x86-64-v4-vnni | FileCheck %s --check-prefix=SCHEDULE
+// RUN: qopt-opt %s --qopt-assign-schedule=target=cortex-m7 | FileCheck %s --check-prefix=NOCACHE
+// RUN: qopt-opt %s --qopt-assign-schedule=target=x86-64-v4-vnni --qopt-generate-nests | FileCheck %s
+
+// 49 rows are three tiles of 14 and one of seven. While they use 256 * 32 weights,
+// each fetches a quarter of the next ones: 8 elements, half a line, in every step.
+// SCHEDULE-LABEL: func.func @blocks
+// SCHEDULE: order = array<i64: 1, 0>, prefetch, tile = array<i64: 14, 32>
+// NOCACHE-NOT: prefetch
+// CHECK-DAG: #[[$WHOLE:.*]] = affine_map<(d0, d1, d2) -> (d0 * 8192 + d1 * 2048 + d2 * 8 + 8192)>
+// CHECK-DAG: #[[$REST:.*]] = affine_map<(d0, d1) -> (d0 * 8192 + d1 * 8 + 14336)>
+// CHECK-LABEL: func.func @blocks
+// CHECK-DAG: %[[W:.*]] = arith.constant dense<2.000000e+00> : tensor<8x256x16xf32>
+// CHECK: affine.apply #[[$WHOLE]]
+// CHECK-NEXT: qopt.prefetch %[[W]][%{{.*}}] : tensor<8x256x16xf32>
+// CHECK: affine.apply #[[$REST]]
+// CHECK-NEXT: qopt.prefetch %[[W]][%{{.*}}] : tensor<8x256x16xf32>
+// CHECK-NOT: qopt.prefetch
+func.func @blocks(%x: tensor<49x256xf32>, %acc: tensor<49x128xf32>) -> tensor<49x128xf32> {
+  %w = arith.constant dense<2.0> : tensor<128x256xf32>
+  %y = linalg.generic {
+    indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
+    iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<49x256xf32>, tensor<128x256xf32>) outs(%acc : tensor<49x128xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = math.fma %a, %b, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<49x128xf32>
+  return %y : tensor<49x128xf32>
+}
+
+// One tile of rows reads all weights in order.
+// SCHEDULE-LABEL: func.func @one_row
+// SCHEDULE-NOT: prefetch
+// CHECK-LABEL: func.func @one_row
+// CHECK-NOT: qopt.prefetch
+func.func @one_row(%x: tensor<1x256xf32>, %acc: tensor<1x1024xf32>) -> tensor<1x1024xf32> {
+  %w = arith.constant dense<2.0> : tensor<1024x256xf32>
+  %y = linalg.generic {
+    indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
+    iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<1x256xf32>, tensor<1024x256xf32>) outs(%acc : tensor<1x1024xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = math.fma %a, %b, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<1x1024xf32>
+  return %y : tensor<1x1024xf32>
+}
