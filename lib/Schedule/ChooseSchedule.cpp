@@ -601,9 +601,9 @@ void ScheduleChooser::chooseOrder(Schedule &schedule) const {
   schedule.order.insert(position, lane);
 }
 
-/// Weights that are read in blocks, one block after another and each by several
-/// tiles, and that are more than the first-level cache holds. A single tile
-/// reads all weights in order, as the hardware foresees.
+/// Weights that are read in blocks, one block after another and each several
+/// times, and that are more than the first-level cache holds. What is read once
+/// is read in order, as the hardware foresees.
 void ScheduleChooser::choosePrefetch(Schedule &schedule) const {
   constexpr int64_t kFirstLevelBytes = 32 << 10;
   int64_t lane = schedule.laneDim;
@@ -613,7 +613,8 @@ void ScheduleChooser::choosePrefetch(Schedule &schedule) const {
        schedule.kernel != Schedule::Kernel::TileDot))
     return;
   int64_t depth = llvm::find(schedule.order, lane) - schedule.order.begin();
-  bool isShared = llvm::any_of(
+  bool isShared = schedule.kernel == Schedule::Kernel::TileDot;
+  isShared |= llvm::any_of(
       ArrayRef(schedule.order).drop_front(depth + 1),
       [&](int64_t dim) { return schedule.tile[dim] < type.getDimSize(dim); });
   std::optional<WeightStream> stream =

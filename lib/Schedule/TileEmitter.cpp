@@ -141,7 +141,7 @@ LogicalResult TileEmitter::compute(const DotContraction &dot,
   auto type =
       VectorType::get({rows->count, blocks, kTileLanes}, b.getI32Type());
   // What was widened before is in a cache.
-  bool fetches = turn.count > 1 && !dot.isPacked4();
+  bool fetches = turn.count > 0 && !dot.isPacked4();
   Value sums = TileDotOp::create(
       b, access.loc, type, operand.activations, access.indices(first),
       operand.weights, access.indices(place),

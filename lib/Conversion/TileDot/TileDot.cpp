@@ -354,7 +354,8 @@ static void callTiles(OpBuilder &b, Location loc, StringRef intrinsic,
 
 void AmxTileDot::emitProducts() {
   ArrayRef<int64_t> windows = op.getWindows();
-  if (op.getTurn())
+  // What is loaded once is loaded in order, as the hardware foresees.
+  if (op.getTurn() && passes() * *op.getTurns() > 1)
     pass = arith::MulIOp::create(b, loc, op.getTurn(), constant(passes()));
   while (!windows.empty()) {
     int64_t rows = std::min<int64_t>(group.rows, windows.size());
