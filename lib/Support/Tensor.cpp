@@ -9,6 +9,7 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ErrorHandling.h"
+#include <cmath>
 
 using namespace qopt;
 
@@ -75,4 +76,24 @@ std::string qopt::shapeToString(llvm::ArrayRef<int64_t> shape) {
   return llvm::join(
       llvm::map_range(shape, [](int64_t size) { return std::to_string(size); }),
       "x");
+}
+
+static std::string positionOf(int64_t element, llvm::ArrayRef<int64_t> shape) {
+  llvm::SmallVector<std::string, 4> indices(shape.size());
+  for (size_t dim = shape.size(); dim-- > 0;) {
+    indices[dim] = std::to_string(element % shape[dim]);
+    element /= shape[dim];
+  }
+  return "[" + llvm::join(indices, ", ") + "]";
+}
+
+std::string qopt::describeNonFinite(llvm::ArrayRef<float> values,
+                                    llvm::ArrayRef<int64_t> shape) {
+  const float *bad =
+      llvm::find_if(values, [](float value) { return !std::isfinite(value); });
+  if (bad == values.end())
+    return "";
+  llvm::StringRef value = std::isnan(*bad) ? "NaN" : *bad > 0 ? "inf" : "-inf";
+  return (value + " at element " + positionOf(bad - values.begin(), shape))
+      .str();
 }
