@@ -50,7 +50,8 @@ static Error execute(ArrayRef<std::string> command, StringRef log) {
   if (auto text = MemoryBuffer::getFile(log))
     message += (*text)->getBuffer().trim().split('\n').first;
   return createStringError("the program under " + command.front() +
-                           " failed with code " + Twine(code) + ": " + message);
+                           " failed with code " + Twine(code) +
+                           (message.empty() ? "" : ": " + message));
 }
 
 Expected<SmallVector<std::string>>
