@@ -91,6 +91,8 @@ private:
   llvm::Error checkExtension(EmitKind kind) const;
   std::string outputPath(EmitKind kind, StringRef name) const;
   llvm::Error checkLimits(EmitKind kind) const;
+  llvm::Error checkTarget(EmitKind kind) const;
+  llvm::Error checkTools(EmitKind kind) const;
   llvm::Error checkOptions(EmitKind kind, Phase to) const;
   llvm::Error prepareDestinations(EmitKind kind) const;
   std::string dumpPath(Phase phase) const;
@@ -471,6 +473,40 @@ llvm::Error CompileCommand::checkLimits(EmitKind kind) const {
   return llvm::Error::success();
 }
 
+/// Whether the target has such an artifact, and tasks if they are asked for.
+llvm::Error CompileCommand::checkTarget(EmitKind kind) const {
+  bool isProgram = kind == EmitKind::Executable;
+  if ((isProgram && !target.hasPrograms()) ||
+      (kind == EmitKind::SharedObject && target.isFirmware()))
+    return usageError(llvm::Twine("--emit ") +
+                      kEmitKinds[static_cast<size_t>(kind)].name +
+                      ": expected a target with an operating system" +
+                      (isProgram ? " whose programs qopt can link" : "") +
+                      ", got '" + target.name + "', which takes --emit obj");
+  if (threads > 1 && target.arch == TargetInfo::Arch::Wasm)
+    return usageError("--threads: expected 1 for " + target.name +
+                      ", whose hosts have no parallel_for that it could call, "
+                      "got " +
+                      llvm::Twine(threads.getValue()));
+  if (kind == EmitKind::Ptx && !target.isGpu())
+    return usageError("--emit ptx: expected a target sm_75, sm_80 or sm_90, "
+                      "got '" +
+                      target.name + "'");
+  return llvm::Error::success();
+}
+
+/// Whether what links the artifact is there. Objects of large models need
+/// ld.lld, too, but which those are is known only when their code is generated.
+llvm::Error CompileCommand::checkTools(EmitKind kind) const {
+  if (kind == EmitKind::Executable)
+    return checkLinker(LinkedKind::Program, target);
+  // A GPU's kernels and their launcher become one object.
+  if (kind == EmitKind::SharedObject ||
+      (kind == EmitKind::Object && target.isGpu()))
+    return checkLinker(LinkedKind::SharedObject, target);
+  return llvm::Error::success();
+}
+
 /// What can be said against the command line without the model.
 llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
   if (llvm::Error error = checkExtension(kind))
@@ -482,33 +518,12 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
       !StringRef(reportPath).ends_with(".json"))
     return usageError("--report: expected FILE.html or FILE.json, got '" +
                       reportPath + "'");
-  auto options = build.emitOptions("");
-  if (!options)
+  if (auto options = build.emitOptions(""); !options)
     return options.takeError();
-  bool isProgram = kind == EmitKind::Executable;
-  if ((isProgram && !options->target.hasPrograms()) ||
-      (kind == EmitKind::SharedObject && options->target.isFirmware()))
-    return usageError(
-        llvm::Twine("--emit ") + kEmitKinds[static_cast<size_t>(kind)].name +
-        ": expected a target with an operating system" +
-        (isProgram ? " whose programs qopt can link" : "") + ", got '" +
-        options->target.name + "', which takes --emit obj");
-  if (kind == EmitKind::SharedObject || isProgram)
-    if (llvm::Error error = checkLinker(isProgram ? LinkedKind::Program
-                                                  : LinkedKind::SharedObject,
-                                        options->target))
-      return error;
-  if (threads > 1 && target.arch == TargetInfo::Arch::Wasm)
-    return usageError("--threads: expected 1 for " + target.name +
-                      ", whose hosts have no parallel_for that it could call, "
-                      "got " +
-                      llvm::Twine(threads.getValue()));
+  if (llvm::Error error = checkTarget(kind))
+    return error;
   if (llvm::Error error = checkLimits(kind))
     return error;
-  if (kind == EmitKind::Ptx && !options->target.isGpu())
-    return usageError("--emit ptx: expected a target sm_75, sm_80 or sm_90, "
-                      "got '" +
-                      options->target.name + "'");
   auto recipe = loadRecipe(build.recipe);
   if (!recipe)
     return recipe.takeError();
@@ -599,6 +614,8 @@ llvm::Error CompileCommand::run() {
   if (llvm::Error error = build.useThreads(threads))
     return error;
   if (llvm::Error error = prepareDestinations(*kind))
+    return error;
+  if (llvm::Error error = checkTools(*kind))
     return error;
 
   Session session;
