@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Destinations.h"
 #include "Executor.h"
 #include "qopt/Support/DataSet.h"
 #include "qopt/Support/Metrics.h"
@@ -310,6 +311,8 @@ llvm::Error EvalCommand::prepare(const ModelInfo &info) {
 /// border takes is not known yet.
 llvm::Error EvalCommand::prepareEarly(mlir::ModuleOp module, Phase phase) {
   if (llvm::Error error = openData())
+    return error;
+  if (llvm::Error error = checkSources({labelsPath, againstPath}))
     return error;
   if (isPrepared || build.io != "float" || phase > Phase::Scheduled)
     return llvm::Error::success();

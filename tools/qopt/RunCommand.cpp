@@ -164,6 +164,8 @@ llvm::Error RunCommand::checkEarly(Session &session, mlir::ModuleOp module,
     return info.takeError();
   if (llvm::Error error = checkCounts(*info))
     return error;
+  if (llvm::Error error = checkSources(inputs))
+    return error;
   return build.io == "float" ? readInputs(*info) : llvm::Error::success();
 }
 
