@@ -226,7 +226,7 @@ Expected<HostTensor> DataSet::sample(size_t inputIndex, int64_t index) const {
     return tensor;
   if (tensor.dtype != DType::F32)
     tensor = toF32(tensor);
-  std::string bad = describeNonFinite(tensor.data<float>(), tensor.shape);
+  std::string bad = describeNonFinite(tensor);
   if (!bad.empty())
     return createStringError(input.array->origin + ": sample " + Twine(index) +
                              ": expected finite values, got " + bad);

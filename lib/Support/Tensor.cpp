@@ -7,6 +7,7 @@
 
 #include "qopt/Support/Tensor.h"
 
+#include "qopt/Support/Half.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ErrorHandling.h"
 #include <cmath>
@@ -87,13 +88,26 @@ static std::string positionOf(int64_t element, llvm::ArrayRef<int64_t> shape) {
   return "[" + llvm::join(indices, ", ") + "]";
 }
 
-std::string qopt::describeNonFinite(llvm::ArrayRef<float> values,
-                                    llvm::ArrayRef<int64_t> shape) {
-  const float *bad =
-      llvm::find_if(values, [](float value) { return !std::isfinite(value); });
+template <typename T, typename ToReal>
+static std::string describeNonFinite(const HostTensor &tensor, ToReal toReal) {
+  llvm::ArrayRef<T> values = tensor.data<T>();
+  const T *bad = llvm::find_if(
+      values, [&](T value) { return !std::isfinite(toReal(value)); });
   if (bad == values.end())
     return "";
-  llvm::StringRef value = std::isnan(*bad) ? "NaN" : *bad > 0 ? "inf" : "-inf";
-  return (value + " at element " + positionOf(bad - values.begin(), shape))
+  auto real = toReal(*bad);
+  llvm::StringRef value = std::isnan(real) ? "NaN" : real > 0 ? "inf" : "-inf";
+  return (value + " at element " +
+          positionOf(bad - values.begin(), tensor.shape))
       .str();
+}
+
+std::string qopt::describeNonFinite(const HostTensor &tensor) {
+  if (tensor.dtype == DType::F32)
+    return ::describeNonFinite<float>(tensor, [](float x) { return x; });
+  if (tensor.dtype == DType::F64)
+    return ::describeNonFinite<double>(tensor, [](double x) { return x; });
+  if (tensor.dtype == DType::F16)
+    return ::describeNonFinite<uint16_t>(tensor, halfToFloat);
+  return "";
 }

@@ -140,10 +140,7 @@ llvm::Error RunCommand::readInputs(const ModelInfo &info) {
                         dtypeName(file->dtype) + " " +
                         shapeToString(file->shape) + howToQuantize(expected));
     // Not an error: what becomes of them is specified, and one may want to see.
-    std::string bad =
-        tensor.dtype == DType::F32
-            ? describeNonFinite(tensor.data<float>(), tensor.shape)
-            : "";
+    std::string bad = describeNonFinite(tensor);
     if (!bad.empty())
       printWarning(inputs[i] + ": expected finite values for input '" +
                    expected.name + "', got " + bad);
