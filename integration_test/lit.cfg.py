@@ -69,6 +69,8 @@ config.substitutions += [
     ("%wasm_run", f"{node} {config.qopt_src_root}/examples/webassembly/run.mjs"),
     ("%benchmarks_run", f"{sys.executable} {benchmarks}/run"),
     ("%benchmarks", benchmarks),
+    ("%examples", os.path.join(config.qopt_src_root, "examples")),
+    ("%runtime", os.path.join(config.qopt_src_root, "runtime")),
     ("%python", sys.executable),
     ("%qopt_path", os.path.join(config.qopt_obj_root, "bin", "qopt")),
     ("%models", models), ("%ptxas", ptxas or "ptxas"),

@@ -7,7 +7,7 @@ static _Alignas(64) unsigned char arena[FASHION_ARENA_BYTES];
 /* classify IMAGE.npy LOGITS: the file ends with the image's numbers. */
 int main(int argc, char **argv) {
   const qopt_model_info *info = fashion_info();
-  float image[28 * 28], logits[10];
+  float image[FASHION_INPUT0_ELEMENTS], logits[FASHION_OUTPUT0_ELEMENTS];
   if (argc != 3 || strcmp(info->name, "fashion") != 0 ||
       info->inputs[0].shape[3] != 28)
     return 1;

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/Support/DebugStringHelper.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Pipelines/Phases.h"
@@ -18,6 +19,7 @@
 #include "qopt/Support/Limits.h"
 #include "qopt/Target/ModelInfo.h"
 #include "qopt/Transforms/Structured.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -105,9 +107,61 @@ static LogicalResult verifyModel(ModuleOp module, Phase phase) {
   return success();
 }
 
+/// The values of a constant of f32, one where all are the same; none of another
+/// type.
+static ArrayRef<float> floatsOf(arith::ConstantOp op) {
+  ArrayRef<char> bytes;
+  if (!getElementTypeOrSelf(op.getType()).isF32())
+    return {};
+  if (auto dense = dyn_cast<DenseElementsAttr>(op.getValue()))
+    bytes = dense.getRawData();
+  else if (auto resource = dyn_cast<DenseResourceElementsAttr>(op.getValue()))
+    if (AsmResourceBlob *blob = resource.getRawHandle().getBlob())
+      bytes = blob->getData();
+  return {reinterpret_cast<const float *>(bytes.data()),
+          bytes.size() / sizeof(float)};
+}
+
+/// Whether products are made of `value`, as it is or moved.
+static bool isMultiplied(Value value) {
+  return llvm::any_of(value.getUsers(), [&](Operation *user) {
+    if (isMovement(user))
+      return llvm::any_of(user->getResults(), isMultiplied);
+    std::optional<Contraction> contraction = matchContraction(user);
+    return contraction &&
+           (contraction->lhs == value || contraction->rhs == value);
+  });
+}
+
+/// No constant has a NaN, and no weight an infinity, of which a zero makes one:
+/// calibration would find it on an edge and call it the sample's. Elsewhere an
+/// infinity can mean something: that nothing is chosen, or clamped.
+static LogicalResult verifyConstants(ModuleOp module, Phase phase) {
+  WalkResult walk = module.walk([&](arith::ConstantOp op) {
+    ArrayRef<float> values = floatsOf(op);
+    auto count = [&](auto isBad) { return llvm::count_if(values, isBad); };
+    int64_t nans = count([](float value) { return std::isnan(value); });
+    int64_t infinities = count([](float value) { return std::isinf(value); });
+    bool isWeight = (nans > 0 || infinities > 0) && isMultiplied(op);
+    if (nans == 0 && !isWeight)
+      return WalkResult::advance();
+    // How many and not which: an importer moves weights to other places.
+    return WalkResult(violation(
+        op, phase,
+        Twine("expected ") +
+            (isWeight ? "finite weights" : "a constant without NaN") +
+            ", got " + (nans > 0 ? "NaN" : "infinity") + " for " +
+            Twine(nans > 0 ? nans : infinities) + " of " + Twine(values.size()),
+        "the model's file has it; train or export the model again"));
+  });
+  return failure(walk.wasInterrupted());
+}
+
 /// What qopt has no arithmetic for: other floats than f32, which some targets
 /// compute by calls, and tensors without elements.
 static LogicalResult verifyInput(ModuleOp module, Phase phase) {
+  if (failed(verifyConstants(module, phase)))
+    return failure();
   WalkResult walk = module.walk([&](Operation *op) {
     if (auto empty = llvm::find_if(op->getResultTypes(), isEmpty);
         empty != op->getResultTypes().end())
@@ -214,6 +268,8 @@ static LogicalResult verifyFloatOps(ModuleOp module, Phase phase,
 }
 
 static LogicalResult verifyFloat(ModuleOp module, Phase phase) {
+  if (failed(verifyConstants(module, phase)))
+    return failure();
   return verifyFloatOps(module, phase, /*allowQopt=*/false);
 }
 

@@ -12,7 +12,6 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include <cmath>
 
 using namespace llvm;
 using namespace qopt;
@@ -210,29 +209,6 @@ static HostTensor toF32(const HostTensor &tensor) {
   return result;
 }
 
-static std::string positionOf(int64_t element, ArrayRef<int64_t> shape) {
-  SmallVector<std::string, 4> indices(shape.size());
-  for (size_t dim = shape.size(); dim-- > 0;) {
-    indices[dim] = std::to_string(element % shape[dim]);
-    element /= shape[dim];
-  }
-  return "[" + join(indices, ", ") + "]";
-}
-
-static Error checkFinite(const HostTensor &tensor, const SampleArray &array,
-                         int64_t index) {
-  ArrayRef<float> values = tensor.data<float>();
-  const float *bad =
-      llvm::find_if(values, [](float value) { return !std::isfinite(value); });
-  if (bad == values.end())
-    return Error::success();
-  std::string got = std::isnan(*bad) ? "NaN" : *bad > 0 ? "inf" : "-inf";
-  return createStringError(array.origin + ": sample " + Twine(index) +
-                           ": expected finite values, got " + got +
-                           " at element " +
-                           positionOf(bad - values.begin(), tensor.shape));
-}
-
 Expected<HostTensor> DataSet::sample(size_t inputIndex, int64_t index) const {
   const Input &input = inputs[inputIndex];
   if (index < 0 || index >= samples)
@@ -250,8 +226,10 @@ Expected<HostTensor> DataSet::sample(size_t inputIndex, int64_t index) const {
     return tensor;
   if (tensor.dtype != DType::F32)
     tensor = toF32(tensor);
-  if (Error error = checkFinite(tensor, *input.array, index))
-    return std::move(error);
+  std::string bad = describeNonFinite(tensor);
+  if (!bad.empty())
+    return createStringError(input.array->origin + ": sample " + Twine(index) +
+                             ": expected finite values, got " + bad);
   return tensor;
 }
 

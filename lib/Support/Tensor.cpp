@@ -7,8 +7,10 @@
 
 #include "qopt/Support/Tensor.h"
 
+#include "qopt/Support/Half.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ErrorHandling.h"
+#include <cmath>
 
 using namespace qopt;
 
@@ -75,4 +77,37 @@ std::string qopt::shapeToString(llvm::ArrayRef<int64_t> shape) {
   return llvm::join(
       llvm::map_range(shape, [](int64_t size) { return std::to_string(size); }),
       "x");
+}
+
+static std::string positionOf(int64_t element, llvm::ArrayRef<int64_t> shape) {
+  llvm::SmallVector<std::string, 4> indices(shape.size());
+  for (size_t dim = shape.size(); dim-- > 0;) {
+    indices[dim] = std::to_string(element % shape[dim]);
+    element /= shape[dim];
+  }
+  return "[" + llvm::join(indices, ", ") + "]";
+}
+
+template <typename T, typename ToReal>
+static std::string describeNonFinite(const HostTensor &tensor, ToReal toReal) {
+  llvm::ArrayRef<T> values = tensor.data<T>();
+  const T *bad = llvm::find_if(
+      values, [&](T value) { return !std::isfinite(toReal(value)); });
+  if (bad == values.end())
+    return "";
+  auto real = toReal(*bad);
+  llvm::StringRef value = std::isnan(real) ? "NaN" : real > 0 ? "inf" : "-inf";
+  return (value + " at element " +
+          positionOf(bad - values.begin(), tensor.shape))
+      .str();
+}
+
+std::string qopt::describeNonFinite(const HostTensor &tensor) {
+  if (tensor.dtype == DType::F32)
+    return ::describeNonFinite<float>(tensor, [](float x) { return x; });
+  if (tensor.dtype == DType::F64)
+    return ::describeNonFinite<double>(tensor, [](double x) { return x; });
+  if (tensor.dtype == DType::F16)
+    return ::describeNonFinite<uint16_t>(tensor, halfToFloat);
+  return "";
 }

@@ -742,6 +742,10 @@ Expected<std::vector<std::string>> CpuEmitter::emitObjects() {
   std::vector<Task> tasks;
   if (Error error = cut(tasks))
     return error;
+  // Before the code is generated: it takes long.
+  if (tasks.size() > 1)
+    if (Error error = checkObjectLinker())
+      return error;
   TranslationErrors errors(context);
   mlir::parallelForEach(
       context, tasks, [&](Task &task) { task.object.emplace(emitTask(task)); });
@@ -775,6 +779,9 @@ Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
   if (!info)
     return info.takeError();
   if (versions.front().target.isGpu()) {
+    if (kind == CodeKind::Object)
+      if (Error error = checkObjectLinker())
+        return error;
     auto code = emitKernels(versions.front(), kind, *info, options);
     if (!code || kind != CodeKind::Object)
       return code;

@@ -50,14 +50,12 @@ static Error execute(ArrayRef<std::string> command, StringRef log) {
   if (auto text = MemoryBuffer::getFile(log))
     message += (*text)->getBuffer().trim().split('\n').first;
   return createStringError("the program under " + command.front() +
-                           " failed with code " + Twine(code) + ": " + message);
+                           " failed with code " + Twine(code) +
+                           (message.empty() ? "" : ": " + message));
 }
 
-Expected<std::unique_ptr<EmulatedModel>>
-EmulatedModel::create(StringRef program, const ModelInfo &info,
-                      StringRef emulator) {
-  std::unique_ptr<EmulatedModel> emulated(new EmulatedModel());
-  emulated->model = info;
+Expected<SmallVector<std::string>>
+EmulatedModel::findCommand(StringRef emulator) {
   SmallVector<StringRef> words;
   emulator.split(words, ' ', -1, /*KeepEmpty=*/false);
   if (words.empty())
@@ -66,9 +64,21 @@ EmulatedModel::create(StringRef program, const ModelInfo &info,
   if (!tool)
     return createStringError(words.front() + ": expected a command on the "
                                              "PATH, got none");
-  emulated->command.push_back(*tool);
+  SmallVector<std::string> command = {*tool};
   for (StringRef word : drop_begin(words))
-    emulated->command.push_back(word.str());
+    command.push_back(word.str());
+  return command;
+}
+
+Expected<std::unique_ptr<EmulatedModel>>
+EmulatedModel::create(StringRef program, const ModelInfo &info,
+                      StringRef emulator) {
+  std::unique_ptr<EmulatedModel> emulated(new EmulatedModel());
+  emulated->model = info;
+  auto command = findCommand(emulator);
+  if (!command)
+    return command.takeError();
+  emulated->command = std::move(*command);
   SmallString<128> folder;
   if (std::error_code code = sys::fs::createUniqueDirectory("qopt", folder))
     return createStringError(code, "a temporary folder cannot be made: " +

@@ -53,7 +53,8 @@ static bool isHeaderName(StringRef name, StringRef model) {
 /// The model's own names as parameters of the typed wrapper: C identifiers,
 /// each once, none of them the wrapper's own or one of the header's.
 static std::vector<std::string> makeParameterNames(const ModelInfo &info) {
-  std::set<std::string> taken = {"arena", "inputs", "outputs"};
+  std::set<std::string> taken = {"arena", "inputs", "outputs", "parallel_for",
+                                 "pool"};
   std::vector<std::string> names;
   for (const TensorInfo &tensor :
        concat<const TensorInfo>(ArrayRef<TensorInfo>(info.inputs),
@@ -90,15 +91,18 @@ static void writeTensor(raw_ostream &os, StringRef direction,
   os << '\n';
 }
 
+/// NAME_run`suffix` with types: `more` are its parameters beyond the arena,
+/// `passed` as arguments.
 static void writeWrapper(raw_ostream &os, const ModelInfo &info,
-                         ArrayRef<std::string> names) {
-  os << "static inline int " << info.name << "_infer(";
+                         ArrayRef<std::string> names, StringRef suffix = "",
+                         StringRef more = "", StringRef passed = "") {
+  os << "static inline int " << info.name << "_infer" << suffix << "(";
   size_t index = 0;
   for (const TensorInfo &tensor : info.inputs)
     os << "const " << getCType(tensor.dtype) << " *" << names[index++] << ", ";
   for (const TensorInfo &tensor : info.outputs)
     os << getCType(tensor.dtype) << " *" << names[index++] << ", ";
-  os << "void *arena) {\n";
+  os << "void *arena" << more << ") {\n";
   ArrayRef<std::string> inputs = names.take_front(info.inputs.size());
   ArrayRef<std::string> outputs = names.drop_front(info.inputs.size());
   // An array of C has at least one element.
@@ -107,7 +111,20 @@ static void writeWrapper(raw_ostream &os, const ModelInfo &info,
   };
   os << "  const void *inputs[] = {" << list(inputs) << "};\n"
      << "  void *outputs[] = {" << list(outputs) << "};\n"
-     << "  return " << info.name << "_run(inputs, outputs, arena);\n}\n";
+     << "  return " << info.name << "_run" << suffix
+     << "(inputs, outputs, arena" << passed << ");\n}\n";
+}
+
+/// What an array for each input and output holds; 1 for a scalar.
+static void writeElementCounts(raw_ostream &os, StringRef upper,
+                               const ModelInfo &info) {
+  auto write = [&](StringRef direction, ArrayRef<TensorInfo> tensors) {
+    for (auto [index, tensor] : enumerate(tensors))
+      os << "#define " << upper << '_' << direction << index << "_ELEMENTS "
+         << tensor.numBytes() / dtypeSize(tensor.dtype) << '\n';
+  };
+  write("INPUT", info.inputs);
+  write("OUTPUT", info.outputs);
 }
 
 static std::string parallelDeclaration(const ModelInfo &info) {
@@ -187,7 +204,9 @@ std::string qopt::emitHeader(const ModelInfo &info) {
         "same time. */\n\n"
      << "#ifndef QOPT_" << upper << "_H\n#define QOPT_" << upper << "_H\n\n"
      << kModelTypes << "\n#define " << upper << "_ARENA_BYTES "
-     << info.arenaBytes << "\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+     << info.arenaBytes << '\n';
+  writeElementCounts(os, upper, info);
+  os << "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
      << "const qopt_model_info *" << info.name << "_info(void);\n\n"
      << "/* Returns QOPT_OK or an error code. */\nint " << info.name
      << "_run(const void *const *inputs, void *const *outputs, void "
@@ -195,6 +214,12 @@ std::string qopt::emitHeader(const ModelInfo &info) {
      << versionDeclarations(info) << parallelDeclaration(info)
      << streamDeclarations(info) << "/* The same with types. */\n";
   writeWrapper(os, info, names);
+  if (info.threads > 1) {
+    os << '\n';
+    writeWrapper(os, info, names, "_parallel",
+                 ",\n    qopt_parallel_for parallel_for, void *pool",
+                 ", parallel_for, pool");
+  }
   os << "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* QOPT_" << upper
      << "_H */\n";
   return text;

@@ -33,6 +33,9 @@ llvm::Expected<std::string> generateCode(llvm::Module &module,
                                          llvm::TargetMachine &machine,
                                          llvm::CodeGenFileType type);
 
+/// Whether ld.lld is there.
+llvm::Error checkObjectLinker();
+
 /// Links objects into one that can be linked on, with ld.lld.
 llvm::Expected<std::string>
 linkObjects(llvm::ArrayRef<llvm::StringRef> objects);

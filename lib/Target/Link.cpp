@@ -108,8 +108,14 @@ static Expected<std::string> readFile(StringRef path) {
   return (*buffer)->getBuffer().str();
 }
 
+static Expected<std::string> findLinker() {
+  return findTool({"ld.lld", "ld.lld-22"}, "lld-22");
+}
+
+Error qopt::checkObjectLinker() { return findLinker().takeError(); }
+
 Expected<std::string> qopt::linkObjects(ArrayRef<StringRef> objects) {
-  Expected<std::string> linker = findTool({"ld.lld", "ld.lld-22"}, "lld-22");
+  Expected<std::string> linker = findLinker();
   if (!linker)
     return linker.takeError();
   Expected<TemporaryFile> output = TemporaryFile::create("o", "");
@@ -131,9 +137,20 @@ Expected<std::string> qopt::linkObjects(ArrayRef<StringRef> objects) {
   return readFile(output->path());
 }
 
+static Expected<std::string> findPtxAssembler() {
+  return findTool({"ptxas"}, "the CUDA toolkit");
+}
+
+bool qopt::hasPtxAssembler() {
+  Expected<std::string> ptxas = findPtxAssembler();
+  if (!ptxas)
+    consumeError(ptxas.takeError());
+  return static_cast<bool>(ptxas);
+}
+
 Expected<std::string> qopt::assemblePtx(StringRef ptx,
                                         const TargetInfo &target) {
-  Expected<std::string> ptxas = findTool({"ptxas"}, "the CUDA toolkit");
+  Expected<std::string> ptxas = findPtxAssembler();
   if (!ptxas) {
     consumeError(ptxas.takeError());
     return std::string();
@@ -157,8 +174,7 @@ sharedLinkCommand(const ModelInfo &info, const TargetInfo &target) {
   bool isWasm = target.arch == TargetInfo::Arch::Wasm;
   SmallVector<std::string> command;
   Expected<std::string> linker =
-      isWasm ? findTool({"wasm-ld", "wasm-ld-22"}, "lld-22")
-             : findTool({"ld.lld", "ld.lld-22"}, "lld-22");
+      isWasm ? findTool({"wasm-ld", "wasm-ld-22"}, "lld-22") : findLinker();
   if (!linker)
     return linker.takeError();
   if (isWasm)
@@ -225,13 +241,23 @@ static std::string linkHint(const Triple &triple) {
          "-cross, libgcc-12-dev-" + debian + "-cross)";
 }
 
+/// The launcher of a GPU's kernels is a program of the host.
+static Triple programTriple(const TargetInfo &target) {
+  return Triple(target.isGpu() ? sys::getProcessTriple() : target.triple);
+}
+
+Error qopt::checkLinker(LinkedKind kind, const TargetInfo &target) {
+  if (kind == LinkedKind::SharedObject)
+    return sharedLinkCommand(ModelInfo(), target).takeError();
+  return compilerFor(programTriple(target)).takeError();
+}
+
 /// Runs the compiler of the target; what it writes is the result.
 static Expected<std::string> runCompiler(const TargetInfo &target,
                                          StringRef suffix,
                                          ArrayRef<StringRef> options,
                                          StringRef input = "") {
-  // The launcher of a GPU's kernels is a program of the host.
-  Triple triple(target.isGpu() ? sys::getProcessTriple() : target.triple);
+  Triple triple = programTriple(target);
   Expected<SmallVector<std::string>> compiler = compilerFor(triple);
   if (!compiler)
     return compiler.takeError();

@@ -267,6 +267,10 @@ Expected<std::vector<TargetInfo>> TargetInfo::getList(StringRef names) {
   names.split(parts, ',');
   std::vector<TargetInfo> targets;
   for (StringRef part : parts) {
+    if (part.trim().empty() && parts.size() > 1)
+      return createStringError("expected a name on either side of each comma, "
+                               "got '" +
+                               names + "'");
     Expected<TargetInfo> target = get(part.trim());
     if (!target)
       return target.takeError();

@@ -74,3 +74,66 @@ func.func @converted(%x: tensor<4xf16>) -> tensor<4xf16> {
   } -> tensor<4xf16>
   return %0 : tensor<4xf16>
 }
+
+// -----
+
+// A weight, through the transposition that an importer makes of it.
+func.func @weight(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+  // expected-error @below {{phase 'input': expected finite weights, got infinity for 1 of 4}}
+  // expected-note @below {{train or export the model again}}
+  %w = arith.constant dense<[[1.0, 2.0], [0xFF800000, 3.0]]> : tensor<2x2xf32>
+  %e = tensor.empty() : tensor<2x2xf32>
+  %t = linalg.transpose ins(%w : tensor<2x2xf32>) outs(%e : tensor<2x2xf32>) permutation = [1, 0]
+  %c = arith.constant dense<0.0> : tensor<1x2xf32>
+  %0 = linalg.matmul ins(%x, %t : tensor<1x2xf32>, tensor<2x2xf32>) outs(%c : tensor<1x2xf32>) -> tensor<1x2xf32>
+  return %0 : tensor<1x2xf32>
+}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+func.func @bias(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @below {{phase 'input': expected a constant without NaN, got NaN for 1 of 4}}
+  // expected-note @below {{train or export the model again}}
+  %b = arith.constant dense<[0xFF800000, 2.0, 0x7FC00000, 3.0]> : tensor<4xf32>
+  %e = tensor.empty() : tensor<4xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]} ins(%x, %b : tensor<4xf32>, tensor<4xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %1 = arith.addf %p, %q : f32
+    linalg.yield %1 : f32
+  } -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// A resource, 0x7FC00000 of which is a NaN.
+#id = affine_map<(d0) -> (d0)>
+func.func @resource(%x: tensor<2xf32>) -> tensor<2xf32> {
+  // expected-error @below {{phase 'input': expected a constant without NaN, got NaN for 1 of 2}}
+  // expected-note @below {{train or export the model again}}
+  %b = arith.constant dense_resource<data> : tensor<2xf32>
+  %e = tensor.empty() : tensor<2xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]} ins(%x, %b : tensor<2xf32>, tensor<2xf32>) outs(%e : tensor<2xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %1 = arith.addf %p, %q : f32
+    linalg.yield %1 : f32
+  } -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}
+{-# dialect_resources: { builtin: { data: "0x040000000000803F0000C07F" } } #-}
+
+// -----
+
+// A mask of what is not chosen is infinite and no weight.
+#id = affine_map<(d0) -> (d0)>
+func.func @mask(%x: tensor<2xf32>) -> tensor<2xf32> {
+  %m = arith.constant dense<[0.0, 0xFF800000]> : tensor<2xf32>
+  %e = tensor.empty() : tensor<2xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]} ins(%x, %m : tensor<2xf32>, tensor<2xf32>) outs(%e : tensor<2xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %1 = arith.addf %p, %q : f32
+    linalg.yield %1 : f32
+  } -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}

@@ -10,6 +10,8 @@
 #include "qopt/Support/DidYouMean.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MathExtras.h"
 #include <string>
 #include <vector>
 
@@ -31,6 +33,20 @@ void noteBadNumber(llvm::StringRef option, llvm::StringRef expected,
   badNumber() = ((option.size() > 1 ? "--" : "-") + option + ": expected " +
                  expected + ", got '" + got + "'")
                     .str();
+}
+
+bool parseByteCount(llvm::StringRef text, long long &value) {
+  llvm::StringRef number =
+      text.take_while([](char c) { return llvm::isDigit(c) || c == '-'; });
+  llvm::StringRef unit = text.drop_front(number.size());
+  int shift = llvm::StringSwitch<int>(unit)
+                  .Case("", 0)
+                  .Cases({"K", "KiB"}, 10)
+                  .Cases({"M", "MiB"}, 20)
+                  .Cases({"G", "GiB"}, 30)
+                  .Default(-1);
+  return shift < 0 || number.getAsInteger(10, value) ||
+         llvm::MulOverflow(value, 1ll << shift, value);
 }
 
 llvm::Error parseError(llvm::StringRef text) {

@@ -10,14 +10,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "Executor.h"
-#include "qopt/Support/Metrics.h"
 #include "qopt/Support/NumberFormat.h"
 #include "qopt/Support/Report.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 
 namespace cl = llvm::cl;
 
@@ -79,15 +77,10 @@ static HostTensor makeInput(const TensorInfo &info) {
 
 static llvm::Error checkFinite(const ModelInfo &info,
                                llvm::ArrayRef<HostTensor> outputs) {
-  for (size_t i = 0; i < outputs.size(); ++i)
-    for (int64_t j = 0, e = outputs[i].numElements(); j < e; ++j)
-      if (!std::isfinite(elementAsDouble(outputs[i], j)))
-        return inputError("'" + info.name + "': expected finite outputs, got " +
-                          llvm::Twine(elementAsDouble(outputs[i], j) > 0
-                                          ? "infinity"
-                                          : "NaN or -infinity") +
-                          " in output '" + info.outputs[i].name +
-                          "', element " + llvm::Twine(j));
+  for (auto [output, tensor] : llvm::zip_equal(info.outputs, outputs))
+    if (std::string bad = describeNonFinite(tensor); !bad.empty())
+      return inputError("'" + info.name + "': expected finite outputs, got " +
+                        bad + " of output '" + output.name + "'");
   return llvm::Error::success();
 }
 

@@ -95,6 +95,7 @@ llvm::Error CalibrateCommand::run() {
     return merged.takeError();
   if (llvm::Error error = merged->write(output, histograms))
     return error;
+  warnOfPoorSamples(**module, *merged, data);
   if (output != "-")
     llvm::outs() << merged->model << ": ranges of " << merged->edges.size()
                  << " edges from " << merged->samples << " samples, wrote "

@@ -8,6 +8,7 @@
 #include "CalibrationRun.h"
 #include "qopt/Calibration/Calibrate.h"
 #include "qopt/Calibration/Runners.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Pipelines/Pipelines.h"
 #include "qopt/Support/NumberFormat.h"
 #include "qopt/Transforms/BiasCorrection.h"
@@ -124,6 +125,40 @@ runCalibration(ModuleOp observed, StringRef dataPath,
   if (options.samples > 0)
     calibration.maxSamples = options.samples;
   return runSamples(**runner, means, *data, calibration, "calibrating");
+}
+
+/// The edge of a model's input that had one value in all samples; null if there
+/// is none.
+static const CalibrationEdge *findConstantInput(ModuleOp observed,
+                                                const CalibrationTable &table) {
+  const CalibrationEdge *found = nullptr;
+  observed.walk([&](ObserveOp op) {
+    const CalibrationEdge *edge =
+        isa<BlockArgument>(op.getInput()) ? table.find(op.getEdge()) : nullptr;
+    if (!edge || edge->statistics.empty() ||
+        !llvm::all_of(edge->statistics, [&](const ChannelStatistics &channel) {
+          return channel.min == edge->statistics.front().min &&
+                 channel.max == channel.min;
+        }))
+      return WalkResult::advance();
+    found = edge;
+    return WalkResult::interrupt();
+  });
+  return found;
+}
+
+void warnOfPoorSamples(ModuleOp observed, const CalibrationTable &table,
+                       StringRef origin) {
+  StringRef advice = "; give a few hundred samples of what the model will see";
+  if (const CalibrationEdge *edge = findConstantInput(observed, table))
+    printWarning(origin + ": expected samples that differ, got " +
+                 shortestDigits(edge->statistics.front().min) +
+                 " for every value of input '" + edge->name + "'" + advice);
+  else if (table.samples == 1)
+    printWarning(origin +
+                 ": expected several samples, got one, beyond whose "
+                 "values all others are clamped" +
+                 advice);
 }
 
 /// Multiply-accumulates of one inference.

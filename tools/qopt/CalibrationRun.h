@@ -43,6 +43,11 @@ runCalibration(mlir::ModuleOp observed, llvm::StringRef dataPath,
                const CalibrationRunOptions &options, llvm::StringRef observer,
                InputMeans *means = nullptr);
 
+/// A warning where the samples cannot stand for what the model will see: there
+/// is one alone, or an input never changes. `origin` is how it calls them.
+void warnOfPoorSamples(mlir::ModuleOp observed, const CalibrationTable &table,
+                       llvm::StringRef origin);
+
 /// The means alone, where the ranges come from a file; of the samples that
 /// `limits` leaves.
 llvm::Error collectInputMeans(mlir::ModuleOp calibrated,

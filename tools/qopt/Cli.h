@@ -91,6 +91,26 @@ public:
     return failed;
   }
 };
+/// 262144, 256K and 256KiB are the same; M, MiB, G and GiB alike. Whether
+/// `text` is none of them.
+bool parseByteCount(llvm::StringRef text, long long &value);
+
+/// Reads a number of bytes.
+class ByteParser : public llvm::cl::parser<long long> {
+public:
+  using llvm::cl::parser<long long>::parser;
+
+  bool parse(llvm::cl::Option &option, llvm::StringRef /*name*/,
+             llvm::StringRef text, long long &value) {
+    bool failed = parseByteCount(text, value);
+    if (failed)
+      noteBadNumber(option.ArgStr, "bytes, like 262144, 256K or 256KiB", text);
+    return failed;
+  }
+};
+using ByteOption =
+    llvm::cl::opt<long long, /*ExternalStorage=*/false, ByteParser>;
+
 /// Of long long for int64_t: LLVM's parser of long cannot be derived from.
 template <typename T>
 using NumberOption =

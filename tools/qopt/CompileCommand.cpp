@@ -91,6 +91,8 @@ private:
   llvm::Error checkExtension(EmitKind kind) const;
   std::string outputPath(EmitKind kind, StringRef name) const;
   llvm::Error checkLimits(EmitKind kind) const;
+  llvm::Error checkTarget(EmitKind kind) const;
+  llvm::Error checkTools(EmitKind kind) const;
   llvm::Error checkOptions(EmitKind kind, Phase to) const;
   llvm::Error prepareDestinations(EmitKind kind) const;
   std::string dumpPath(Phase phase) const;
@@ -105,6 +107,7 @@ private:
                          const EmitOptions &options, StringRef path);
   llvm::Error reportTo();
   llvm::Error finish(EmitKind kind, bool reports);
+  llvm::Error failLimits();
   llvm::Error write(StringRef path, StringRef bytes);
 
   ModelOptions model{subCommand};
@@ -135,13 +138,13 @@ private:
       "no-float-fallback",
       cl::desc("Fail if a node of the model would compute in float"),
       cl::sub(subCommand)};
-  NumberOption<long long> maxFlash{
+  ByteOption maxFlash{
       "max-flash",
-      cl::desc("Fail if the object's code and constants take more bytes"),
+      cl::desc("Fail if the object's code and constants take more bytes; 256K "
+               "or 256KiB is 262144"),
       cl::value_desc("BYTES"), cl::init(0), cl::sub(subCommand)};
-  NumberOption<long long> maxRam{
-      "max-ram", cl::desc("Fail if the arena takes more bytes"),
-      cl::value_desc("BYTES"), cl::init(0), cl::sub(subCommand)};
+  ByteOption maxRam{"max-ram", cl::desc("Fail if the arena takes more bytes"),
+                    cl::value_desc("BYTES"), cl::init(0), cl::sub(subCommand)};
   NumberOption<unsigned> threads{
       "threads",
       cl::desc("Cut long loops into N tasks, which NAME_run_parallel shares "
@@ -152,6 +155,8 @@ private:
   /// Of several, the strongest.
   TargetInfo target;
   ReportCollector collector;
+  /// What is wrong with the artifact's size; empty if nothing is.
+  std::string limitError;
   /// The artifact, its header and the report: all of them or none.
   std::vector<AtomicFile> files;
 };
@@ -368,9 +373,10 @@ llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
     auto sizes = measureObject(*bytes);
     if (!sizes)
       return sizes.takeError();
-    if (llvm::Error error =
-            checkMemory({maxFlash, maxRam}, *sizes, collector.getReport()))
-      return inputError(model.path + ": " + llvm::toString(std::move(error)));
+    // The report, which tells where the bytes are, is still to be written.
+    limitError = checkMemory({maxFlash, maxRam}, *sizes, collector.getReport());
+    if (!limitError.empty())
+      return llvm::Error::success();
   }
   if (kind == EmitKind::SharedObject || kind == EmitKind::Executable) {
     bytes = kind == EmitKind::SharedObject
@@ -450,7 +456,7 @@ llvm::Error CompileCommand::reportTo() {
 
 /// --max-flash and --max-ram.
 llvm::Error CompileCommand::checkLimits(EmitKind kind) const {
-  for (const NumberOption<long long> *limit : {&maxFlash, &maxRam}) {
+  for (const ByteOption *limit : {&maxFlash, &maxRam}) {
     if (limit->getNumOccurrences() == 0)
       continue;
     if (*limit < 1)
@@ -467,6 +473,40 @@ llvm::Error CompileCommand::checkLimits(EmitKind kind) const {
   return llvm::Error::success();
 }
 
+/// Whether the target has such an artifact, and tasks if they are asked for.
+llvm::Error CompileCommand::checkTarget(EmitKind kind) const {
+  bool isProgram = kind == EmitKind::Executable;
+  if ((isProgram && !target.hasPrograms()) ||
+      (kind == EmitKind::SharedObject && target.isFirmware()))
+    return usageError(llvm::Twine("--emit ") +
+                      kEmitKinds[static_cast<size_t>(kind)].name +
+                      ": expected a target with an operating system" +
+                      (isProgram ? " whose programs qopt can link" : "") +
+                      ", got '" + target.name + "', which takes --emit obj");
+  if (threads > 1 && target.arch == TargetInfo::Arch::Wasm)
+    return usageError("--threads: expected 1 for " + target.name +
+                      ", whose hosts have no parallel_for that it could call, "
+                      "got " +
+                      llvm::Twine(threads.getValue()));
+  if (kind == EmitKind::Ptx && !target.isGpu())
+    return usageError("--emit ptx: expected a target sm_75, sm_80 or sm_90, "
+                      "got '" +
+                      target.name + "'");
+  return llvm::Error::success();
+}
+
+/// Whether what links the artifact is there. Objects of large models need
+/// ld.lld, too, but which those are is known only when their code is generated.
+llvm::Error CompileCommand::checkTools(EmitKind kind) const {
+  if (kind == EmitKind::Executable)
+    return checkLinker(LinkedKind::Program, target);
+  // A GPU's kernels and their launcher become one object.
+  if (kind == EmitKind::SharedObject ||
+      (kind == EmitKind::Object && target.isGpu()))
+    return checkLinker(LinkedKind::SharedObject, target);
+  return llvm::Error::success();
+}
+
 /// What can be said against the command line without the model.
 llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
   if (llvm::Error error = checkExtension(kind))
@@ -478,28 +518,12 @@ llvm::Error CompileCommand::checkOptions(EmitKind kind, Phase to) const {
       !StringRef(reportPath).ends_with(".json"))
     return usageError("--report: expected FILE.html or FILE.json, got '" +
                       reportPath + "'");
-  auto options = build.emitOptions("");
-  if (!options)
+  if (auto options = build.emitOptions(""); !options)
     return options.takeError();
-  bool isProgram = kind == EmitKind::Executable;
-  if ((isProgram && !options->target.hasPrograms()) ||
-      (kind == EmitKind::SharedObject && options->target.isFirmware()))
-    return usageError(
-        llvm::Twine("--emit ") + kEmitKinds[static_cast<size_t>(kind)].name +
-        ": expected a target with an operating system" +
-        (isProgram ? " whose programs qopt can link" : "") + ", got '" +
-        options->target.name + "', which takes --emit obj");
-  if (threads > 1 && target.arch == TargetInfo::Arch::Wasm)
-    return usageError("--threads: expected 1 for " + target.name +
-                      ", whose hosts have no parallel_for that it could call, "
-                      "got " +
-                      llvm::Twine(threads.getValue()));
+  if (llvm::Error error = checkTarget(kind))
+    return error;
   if (llvm::Error error = checkLimits(kind))
     return error;
-  if (kind == EmitKind::Ptx && !options->target.isGpu())
-    return usageError("--emit ptx: expected a target sm_75, sm_80 or sm_90, "
-                      "got '" +
-                      options->target.name + "'");
   auto recipe = loadRecipe(build.recipe);
   if (!recipe)
     return recipe.takeError();
@@ -536,6 +560,15 @@ llvm::Error CompileCommand::writeVersions(Session &session, EmitKind kind,
   return emit(versionsOf(*built), kind);
 }
 
+/// The report alone.
+llvm::Error CompileCommand::failLimits() {
+  if (llvm::Error error = AtomicFile::commitAll(files))
+    return error;
+  std::string where =
+      reportPath.empty() || reportPath == "-" ? "" : "; see " + reportPath;
+  return inputError(model.path + ": " + limitError + where);
+}
+
 /// The files under their names, then the report and where they are: not of what
 /// could not be written.
 llvm::Error CompileCommand::finish(EmitKind kind, bool reports) {
@@ -547,13 +580,18 @@ llvm::Error CompileCommand::finish(EmitKind kind, bool reports) {
     return llvm::Error::success();
   if (reports)
     printReportText(llvm::outs(), collector.getReport());
-  llvm::outs() << "  wrote    "
-               << llvm::join(llvm::map_range(files,
-                                             [](const AtomicFile &file) {
-                                               return file.path();
-                                             }),
-                             ", ")
-               << '\n';
+  std::vector<StringRef> written;
+  for (const AtomicFile &file : files)
+    written.push_back(file.path());
+  if (!dumpPhases.empty())
+    written.push_back(dumpPhases);
+  llvm::outs() << "  wrote    " << llvm::join(written, ", ") << '\n';
+  bool isLinked = kind == EmitKind::Object || kind == EmitKind::SharedObject ||
+                  kind == EmitKind::Executable;
+  if (target.isGpu() && isLinked && !hasPtxAssembler())
+    llvm::outs() << "  ptxas    not on the PATH: the kernels are PTX that "
+                    "nothing has checked, and the driver compiles it in the "
+                    "first run\n";
   if (kind == EmitKind::SharedObject || kind == EmitKind::Executable)
     return makeExecutable(artifact);
   return llvm::Error::success();
@@ -576,6 +614,8 @@ llvm::Error CompileCommand::run() {
   if (llvm::Error error = build.useThreads(threads))
     return error;
   if (llvm::Error error = prepareDestinations(*kind))
+    return error;
+  if (llvm::Error error = checkTools(*kind))
     return error;
 
   Session session;
@@ -602,7 +642,7 @@ llvm::Error CompileCommand::run() {
   if (reports)
     if (llvm::Error error = reportTo())
       return error;
-  return finish(*kind, reports);
+  return limitError.empty() ? finish(*kind, reports) : failLimits();
 }
 
 std::unique_ptr<Command> createCompileCommand() {

@@ -1,4 +1,4 @@
-//===- Destinations.cpp - The files that a command will write -------------===//
+//===- Destinations.cpp - The files that a command names ------------------===//
 //
 // Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -52,6 +52,16 @@ llvm::Error checkDestinations(llvm::ArrayRef<NamedPath> outputs,
     auto probe = AtomicFile::create(output.path);
     if (!probe)
       return probe.takeError();
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error checkSources(llvm::ArrayRef<std::string> paths) {
+  for (const std::string &path : paths) {
+    fs::file_status status;
+    if (std::error_code code =
+            path.empty() ? std::error_code() : fs::status(path, status))
+      return inputError(path + ": " + code.message());
   }
   return llvm::Error::success();
 }

@@ -1,4 +1,4 @@
-//===- Destinations.h - The files that a command will write ----*- C++ -*-===//
+//===- Destinations.h - The files that a command names ---------*- C++ -*-===//
 //
 // Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -29,6 +29,9 @@ struct NamedPath {
 /// output. Empty paths and stdout are passed over.
 llvm::Error checkDestinations(llvm::ArrayRef<NamedPath> outputs,
                               llvm::ArrayRef<NamedPath> inputs);
+
+/// Every file is there. Empty paths are passed over.
+llvm::Error checkSources(llvm::ArrayRef<std::string> paths);
 
 } // namespace qopt::cli
 

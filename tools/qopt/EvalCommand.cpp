@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Destinations.h"
 #include "Executor.h"
 #include "qopt/Support/DataSet.h"
 #include "qopt/Support/Metrics.h"
@@ -37,12 +38,16 @@ public:
 
 private:
   llvm::Error createExecutors(PhaseFn atPhase);
-  llvm::Error bindSamples(const ModelInfo &info, DataSet &data);
-  llvm::Error prepare(const ModelInfo &info, DataSet &data);
+  llvm::Error openData();
+  llvm::Error bindSamples(const ModelInfo &info);
+  llvm::Error prepare(const ModelInfo &info);
   llvm::Error loadLabels(const ModelInfo &info, int64_t available);
   llvm::Error loadAgainst(const ModelInfo &info, int64_t available);
+  llvm::Expected<std::vector<MetricKind>> wantedMetrics() const;
   llvm::Error chooseMetrics(const TensorInfo &output);
-  llvm::Error evaluateAll(DataSet &data);
+  llvm::Error checkOptions() const;
+  llvm::Error prepareEarly(mlir::ModuleOp module, Phase phase);
+  llvm::Error evaluateAll();
   llvm::Error evaluate(int64_t index, std::vector<HostTensor> sample);
   llvm::Error compareBits(int64_t index, llvm::ArrayRef<HostTensor> got,
                           llvm::ArrayRef<HostTensor> expected);
@@ -99,6 +104,7 @@ private:
   std::optional<Session> session;
   std::unique_ptr<Executor> executor;
   std::unique_ptr<Executor> reference;
+  std::optional<DataSet> data;
   HostTensor labels;
   std::optional<DataSet> against;
   std::vector<Metric> metrics;
@@ -107,6 +113,8 @@ private:
   std::optional<ClassScores> scores;
   /// Whether the samples are real numbers and the model's inputs are not.
   bool quantizesSamples = false;
+  /// Whether all files are read and fit.
+  bool isPrepared = false;
 };
 } // namespace
 
@@ -191,7 +199,8 @@ llvm::Error EvalCommand::loadAgainst(const ModelInfo &info, int64_t available) {
   return llvm::Error::success();
 }
 
-llvm::Error EvalCommand::chooseMetrics(const TensorInfo &output) {
+/// Those of --metric, or all that the given files allow.
+llvm::Expected<std::vector<MetricKind>> EvalCommand::wantedMetrics() const {
   std::vector<MetricKind> kinds;
   for (llvm::StringRef name : metricNames) {
     std::optional<MetricKind> kind = parseMetric(name);
@@ -199,37 +208,46 @@ llvm::Error EvalCommand::chooseMetrics(const TensorInfo &output) {
       return usageError("--metric: expected top1, agreement, mse, psnr or "
                         "max-diff, got '" +
                         name + "'");
-    const MetricInfo &info = metricInfo(*kind);
-    if (info.needsLabel ? labelsPath.empty() : againstPath.empty())
+    bool needsLabel = metricInfo(*kind).needsLabel;
+    if (needsLabel ? labelsPath.empty() : againstPath.empty())
       return usageError("--metric " + name + ": expected " +
-                        (info.needsLabel ? "--labels" : "--against") +
+                        (needsLabel ? "--labels" : "--against") +
                         " FILE, got none");
-    if (info.needsClasses && !scores)
-      return usageError("--metric " + name +
-                        ": expected a first output of answers x classes, got " +
-                        shapeToString(output.shape));
     kinds.push_back(*kind);
   }
   if (metricNames.empty())
     for (const MetricInfo &info : allMetrics())
-      if ((info.needsLabel
-               ? !labelsPath.empty()
-               : !againstPath.empty() && info.kind != MetricKind::Psnr) &&
-          (scores || !info.needsClasses))
+      if (info.needsLabel
+              ? !labelsPath.empty()
+              : !againstPath.empty() && info.kind != MetricKind::Psnr)
         kinds.push_back(info.kind);
   if (kinds.empty() && verify == 0)
     return usageError("expected --labels, --against or --verify-reference, "
                       "got none of them");
-  for (MetricKind kind : kinds)
-    metrics.emplace_back(kind, numSamples, peak);
+  return kinds;
+}
+
+llvm::Error EvalCommand::chooseMetrics(const TensorInfo &output) {
+  auto kinds = wantedMetrics();
+  if (!kinds)
+    return kinds.takeError();
+  for (MetricKind kind : *kinds) {
+    const MetricInfo &info = metricInfo(kind);
+    if (!info.needsClasses || scores)
+      metrics.emplace_back(kind, numSamples, peak);
+    else if (!metricNames.empty())
+      return usageError("--metric " + info.name +
+                        ": expected a first output of answers x classes, got " +
+                        shapeToString(output.shape));
+  }
   return llvm::Error::success();
 }
 
 /// A model that takes integers is measured on its integers, or on the real
 /// numbers that they stand for.
-llvm::Error EvalCommand::bindSamples(const ModelInfo &info, DataSet &data) {
+llvm::Error EvalCommand::bindSamples(const ModelInfo &info) {
   std::vector<TensorSpec> specs = inputSpecs(info);
-  llvm::Error asStored = data.bind(specs);
+  llvm::Error asStored = data->bind(specs);
   auto isQuantized = [](const TensorInfo &input) {
     return input.isQuantized();
   };
@@ -238,7 +256,7 @@ llvm::Error EvalCommand::bindSamples(const ModelInfo &info, DataSet &data) {
   for (auto [spec, input] : llvm::zip_equal(specs, info.inputs))
     if (input.isQuantized())
       spec.dtype = DType::F32;
-  if (llvm::Error asReal = data.bind(specs)) {
+  if (llvm::Error asReal = data->bind(specs)) {
     llvm::consumeError(std::move(asReal));
     return asStored;
   }
@@ -247,14 +265,24 @@ llvm::Error EvalCommand::bindSamples(const ModelInfo &info, DataSet &data) {
   return llvm::Error::success();
 }
 
-llvm::Error EvalCommand::prepare(const ModelInfo &info, DataSet &data) {
-  if (llvm::Error error = bindSamples(info, data))
+llvm::Error EvalCommand::openData() {
+  if (data)
+    return llvm::Error::success();
+  auto opened = DataSet::open(dataPath);
+  if (!opened)
+    return opened.takeError();
+  data.emplace(std::move(*opened));
+  return llvm::Error::success();
+}
+
+/// All that is compared, held against the model's border.
+llvm::Error EvalCommand::prepare(const ModelInfo &info) {
+  if (llvm::Error error = openData())
     return error;
-  numSamples = data.numSamples();
+  if (llvm::Error error = bindSamples(info))
+    return error;
+  numSamples = data->numSamples();
   if (limit.getNumOccurrences()) {
-    if (limit < 1)
-      return usageError("--samples: expected at least 1, got " +
-                        llvm::Twine(limit.getValue()));
     if (limit > numSamples)
       printWarning("--samples: the data has " + llvm::Twine(numSamples) +
                    " samples, of which all are taken, got " +
@@ -267,11 +295,29 @@ llvm::Error EvalCommand::prepare(const ModelInfo &info, DataSet &data) {
                       shapeToString(info.inputs.front().shape) + " and " +
                       shapeToString(info.outputs.front().shape));
   scores = ClassScores::ofShape(info.outputs.front().shape);
-  if (llvm::Error error = loadLabels(info, data.numSamples()))
+  if (llvm::Error error = loadLabels(info, data->numSamples()))
     return error;
-  if (llvm::Error error = loadAgainst(info, data.numSamples()))
+  if (llvm::Error error = loadAgainst(info, data->numSamples()))
     return error;
-  return chooseMetrics(info.outputs.front());
+  if (llvm::Error error = chooseMetrics(info.outputs.front()))
+    return error;
+  isPrepared = true;
+  for (llvm::StringRef note : data->notes())
+    printWarning(note);
+  return llvm::Error::success();
+}
+
+/// In the first phase: the later ones take long. Which integers a quantized
+/// border takes is not known yet.
+llvm::Error EvalCommand::prepareEarly(mlir::ModuleOp module, Phase phase) {
+  if (llvm::Error error = openData())
+    return error;
+  if (llvm::Error error = checkSources({labelsPath, againstPath}))
+    return error;
+  if (isPrepared || build.io != "float" || phase > Phase::Scheduled)
+    return llvm::Error::success();
+  auto info = borderInfo(*session, module);
+  return info ? prepare(*info) : info.takeError();
 }
 
 /// clip(input - output, 0, peak)
@@ -354,28 +400,34 @@ llvm::Error EvalCommand::evaluate(int64_t index,
   return llvm::Error::success();
 }
 
-llvm::Error EvalCommand::evaluateAll(DataSet &data) {
+llvm::Error EvalCommand::evaluateAll() {
   ProgressPrinter progress(llvm::errs(), "evaluating",
                            llvm::sys::Process::StandardErrIsDisplayed());
   std::mutex mutex;
   int64_t next = 0, done = 0;
   llvm::Error firstError = llvm::Error::success();
+  // Of what several threads meet at once, one is enough.
+  auto keepFirst = [&](llvm::Error error) {
+    if (firstError)
+      llvm::consumeError(std::move(error));
+    else
+      firstError = std::move(error);
+  };
   // Samples are read in order, under the lock: a deflated archive can only be
   // read forward.
   auto worker = [&] {
     std::unique_lock<std::mutex> lock(mutex);
     while (next < numSamples && !firstError) {
       int64_t index = next++;
-      auto sample = data.sample(index);
+      auto sample = data->sample(index);
       if (!sample) {
-        firstError =
-            llvm::joinErrors(std::move(firstError), sample.takeError());
+        keepFirst(sample.takeError());
         return;
       }
       lock.unlock();
       llvm::Error error = evaluate(index, std::move(*sample));
       lock.lock();
-      firstError = llvm::joinErrors(std::move(firstError), std::move(error));
+      keepFirst(std::move(error));
       progress.update(++done, numSamples);
     }
   };
@@ -438,7 +490,8 @@ llvm::Error EvalCommand::createExecutors(PhaseFn atPhase) {
   return llvm::Error::success();
 }
 
-llvm::Error EvalCommand::run() {
+/// What can be said against the command line without the model.
+llvm::Error EvalCommand::checkOptions() const {
   if (dataPath.empty())
     return usageError("expected --data DATA, got none");
   if (verify > 0 && useReference)
@@ -447,29 +500,26 @@ llvm::Error EvalCommand::run() {
   if (verify < 0)
     return usageError("--verify-reference: expected at least 0, got " +
                       llvm::Twine(verify.getValue()));
+  if (limit.getNumOccurrences() && limit < 1)
+    return usageError("--samples: expected at least 1, got " +
+                      llvm::Twine(limit.getValue()));
+  return wantedMetrics().takeError();
+}
+
+llvm::Error EvalCommand::run() {
+  if (llvm::Error error = checkOptions())
+    return error;
   build.emulator = emulator;
   session.emplace();
-  std::optional<DataSet> data;
-  auto openData = [&](mlir::ModuleOp = nullptr,
-                      Phase = Phase::Input) -> llvm::Error {
-    if (data)
-      return llvm::Error::success();
-    auto opened = DataSet::open(dataPath);
-    if (!opened)
-      return opened.takeError();
-    data.emplace(std::move(*opened));
-    return llvm::Error::success();
+  auto atPhase = [&](mlir::ModuleOp module, Phase phase) {
+    return prepareEarly(module, phase);
   };
-  // In the first phase: the later ones take long.
-  if (llvm::Error error = createExecutors(openData))
+  if (llvm::Error error = createExecutors(atPhase))
     return error;
-  if (llvm::Error error = openData())
-    return error;
-  if (llvm::Error error = prepare(executor->getInfo(), *data))
-    return error;
-  for (llvm::StringRef note : data->notes())
-    printWarning(note);
-  if (llvm::Error error = evaluateAll(*data))
+  if (!isPrepared)
+    if (llvm::Error error = prepare(executor->getInfo()))
+      return error;
+  if (llvm::Error error = evaluateAll())
     return error;
   printResult();
   return llvm::Error::success();

@@ -172,6 +172,11 @@ emulate(Session &session, const ModelOptions &model, const BuildOptions &build,
                       (options->target.arch == TargetInfo::Arch::CortexM
                            ? "; examples/cortex-m/run runs firmware in QEMU"
                            : ""));
+  // Before the model: it takes long.
+  if (auto command = EmulatedModel::findCommand(emulator); !command)
+    return command.takeError();
+  if (llvm::Error error = checkLinker(LinkedKind::Program, options->target))
+    return std::move(error);
   auto built = buildVersions(session, model, build, atPhase);
   if (!built)
     return built.takeError();
@@ -241,6 +246,14 @@ createVerifiedExecutor(Session &session, const ModelOptions &model,
   llvm::Expected<Phase> phase = referencePhase(model, build);
   if (!phase)
     return phase.takeError();
+  auto from = parsePhaseOption("compile-from", model.compileFrom);
+  if (!from)
+    return from.takeError();
+  // From a later phase the meaning cannot be had.
+  if (*from > *phase)
+    return usageError("--verify-reference: expected --compile-from " +
+                      phaseInfo(*phase).name + " or a phase before it, got '" +
+                      model.compileFrom + "'");
   OwningOpRef<ModuleOp> meaning;
   auto compiled = createExecutor(
       session, model, build, [&](ModuleOp module, Phase reached) {
@@ -250,11 +263,6 @@ createVerifiedExecutor(Session &session, const ModelOptions &model,
       });
   if (!compiled)
     return compiled.takeError();
-  // From a later phase the meaning cannot be had.
-  if (!meaning)
-    return usageError("--verify-reference: expected --compile-from " +
-                      phaseInfo(*phase).name + " or a phase before it, got '" +
-                      model.compileFrom + "'");
   auto reference = interpretModule(session, std::move(meaning));
   if (!reference)
     return reference.takeError();

@@ -32,7 +32,8 @@ static std::string checkFlash(int64_t limit, const ObjectSizes &sizes,
   if (limit == 0 || total <= limit)
     return "";
   SmallVector<std::pair<StringRef, int64_t>> layers;
-  int64_t eightBits = 0;
+  int64_t eightBits = 0, floats = 0;
+  bool isQuantized = false;
   for (const ReportNode &node : report.nodes) {
     if (node.floatWeightBytes == 0)
       continue;
@@ -43,9 +44,16 @@ static std::string checkFlash(int64_t limit, const ObjectSizes &sizes,
     layers.push_back({node.name, bytes});
     if (bits == 8)
       eightBits += bytes;
+    if (bits == 32)
+      floats += bytes;
+    else
+      isQuantized = true;
   }
+  // A recipe that quantizes left its float layers so for a reason.
+  bool isFloat = floats > 0 && !isQuantized;
   // Layers that share a weight store it once.
-  int64_t saved = std::min(eightBits, sizes.constants) / 2;
+  int64_t saved = isFloat ? std::min(floats, sizes.constants) / 4 * 3
+                          : std::min(eightBits, sizes.constants) / 2;
   std::string message;
   raw_string_ostream os(message);
   os << "expected at most " << limit << " bytes of flash (--max-flash), got "
@@ -56,9 +64,11 @@ static std::string checkFlash(int64_t limit, const ObjectSizes &sizes,
     return message;
   os << "; the largest layers are " << listLargest(layers);
   if (saved > 0)
-    os << "; with 4 bits (--recipe w4a8-per-channel, or \"base\" of a recipe "
-          "file) weights take at most "
-       << saved << " bytes less, and their code a little more";
+    os << (isFloat ? "; with 8 bits (--recipe int8)"
+                   : "; with 4 bits (--recipe w4a8-per-channel, or \"base\" of "
+                     "a recipe file)")
+       << " weights take at most " << saved << " bytes less"
+       << (isFloat ? "" : ", and their code a little more");
   if (total - saved > limit)
     os << "; " << (saved > 0 ? "beyond that " : "")
        << "a smaller model has to give up " << total - saved - limit;
@@ -122,17 +132,19 @@ static std::string checkRam(int64_t limit, const Report &report) {
     os << ", some of them in the same memory";
   os << "; inputs with fewer elements or layers with fewer channels there make "
         "it smaller";
+  if (report.tasks > 1)
+    os << "; so may a single thread: with --threads " << report.threads
+       << ", loops do not write over what they read";
   return message;
 }
 
-Error checkMemory(const MemoryLimits &limits, const ObjectSizes &sizes,
-                  const Report &report) {
+std::string checkMemory(const MemoryLimits &limits, const ObjectSizes &sizes,
+                        const Report &report) {
   std::string message = checkFlash(limits.flash, sizes, report);
   std::string ram = checkRam(limits.ram, report);
   if (!message.empty() && !ram.empty())
     message += "; also ";
-  message += ram;
-  return message.empty() ? Error::success() : createStringError(message);
+  return message + ram;
 }
 
 } // namespace qopt::cli

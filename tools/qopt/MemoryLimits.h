@@ -18,9 +18,9 @@ struct MemoryLimits {
   int64_t flash = 0, ram = 0;
 };
 
-/// An error where the object's code and constants, or the arena, take more
-/// bytes than there are. It names what takes most, and what would fit.
-llvm::Error checkMemory(const MemoryLimits &limits, const ObjectSizes &sizes,
+/// Where the object's code and constants, or the arena, take more bytes than
+/// there are: how many, what takes most, and what would fit. Else empty.
+std::string checkMemory(const MemoryLimits &limits, const ObjectSizes &sizes,
                         const Report &report);
 
 } // namespace qopt::cli

@@ -237,9 +237,10 @@ static llvm::Error setRanges(Session &session, ModuleOp observed,
           : CalibrationTable::read(build.calibration);
   if (!table)
     return table.takeError();
-  if (!build.calibration.empty())
-    if (llvm::Error error = checkObserver(build, recipe, table->observer))
-      return error;
+  if (build.calibration.empty())
+    warnOfPoorSamples(observed, *table, build.calibrate);
+  else if (llvm::Error error = checkObserver(build, recipe, table->observer))
+    return error;
   if (failed(applyCalibration(observed, *table)))
     return session.takeError(ExitCode::Input, "the calibration does not fit");
   return llvm::Error::success();

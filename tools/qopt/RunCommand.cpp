@@ -29,7 +29,9 @@ public:
 
 private:
   llvm::Error checkFiles() const;
-  llvm::Expected<std::vector<HostTensor>> readInputs(const ModelInfo &info);
+  llvm::Error checkCounts(const ModelInfo &info) const;
+  llvm::Error readInputs(const ModelInfo &info);
+  llvm::Error checkEarly(Session &session, mlir::ModuleOp module, Phase phase);
 
   ModelOptions model{subCommand};
   BuildOptions build{subCommand};
@@ -58,6 +60,9 @@ private:
   cl::list<std::string> outputs{
       "output", cl::desc("Where to write an output (default: a summary)"),
       cl::value_desc("FILE.npy"), cl::sub(subCommand)};
+
+  /// The inputs, once they are read and fit.
+  std::optional<std::vector<HostTensor>> tensors;
 };
 } // namespace
 
@@ -111,12 +116,16 @@ static HostTensor convertInput(HostTensor tensor, const TensorInfo &info) {
   return rounded;
 }
 
-llvm::Expected<std::vector<HostTensor>>
-RunCommand::readInputs(const ModelInfo &info) {
-  if (llvm::Error error =
-          checkCount("--input", "input", info.inputs, inputs.size()))
-    return std::move(error);
-  std::vector<HostTensor> tensors;
+llvm::Error RunCommand::checkCounts(const ModelInfo &info) const {
+  if (!outputs.empty())
+    if (llvm::Error error =
+            checkCount("--output", "output", info.outputs, outputs.size()))
+      return error;
+  return checkCount("--input", "input", info.inputs, inputs.size());
+}
+
+llvm::Error RunCommand::readInputs(const ModelInfo &info) {
+  std::vector<HostTensor> read;
   for (size_t i = 0; i < inputs.size(); ++i) {
     auto file = readNpy(inputs[i]);
     if (!file)
@@ -130,9 +139,31 @@ RunCommand::readInputs(const ModelInfo &info) {
                         shapeToString(expected.shape) + ", got " +
                         dtypeName(file->dtype) + " " +
                         shapeToString(file->shape) + howToQuantize(expected));
-    tensors.push_back(std::move(tensor));
+    // Not an error: what becomes of them is specified, and one may want to see.
+    std::string bad = describeNonFinite(tensor);
+    if (!bad.empty())
+      printWarning(inputs[i] + ": expected finite values for input '" +
+                   expected.name + "', got " + bad);
+    read.push_back(std::move(tensor));
   }
-  return tensors;
+  tensors = std::move(read);
+  return llvm::Error::success();
+}
+
+/// In the first phase: the later ones take long. Which integers a quantized
+/// border takes is not known yet.
+llvm::Error RunCommand::checkEarly(Session &session, mlir::ModuleOp module,
+                                   Phase phase) {
+  if (tensors || phase > Phase::Scheduled)
+    return llvm::Error::success();
+  auto info = borderInfo(session, module);
+  if (!info)
+    return info.takeError();
+  if (llvm::Error error = checkCounts(*info))
+    return error;
+  if (llvm::Error error = checkSources(inputs))
+    return error;
+  return build.io == "float" ? readInputs(*info) : llvm::Error::success();
 }
 
 /// "logits: f32 1x10, -3.1 to 7.25, largest at 4".
@@ -161,18 +192,20 @@ llvm::Error RunCommand::run() {
   if (llvm::Error error = checkFiles())
     return error;
   Session session;
-  auto executor = useReference ? createReference(session, model, build)
-                               : createExecutor(session, model, build);
+  auto atPhase = [&](mlir::ModuleOp module, Phase phase) {
+    return checkEarly(session, module, phase);
+  };
+  auto executor = useReference ? createReference(session, model, build, atPhase)
+                               : createExecutor(session, model, build, atPhase);
   if (!executor)
     return executor.takeError();
   const ModelInfo &info = (*executor)->getInfo();
-  if (!outputs.empty())
-    if (llvm::Error error =
-            checkCount("--output", "output", info.outputs, outputs.size()))
+  if (!tensors) {
+    if (llvm::Error error = checkCounts(info))
       return error;
-  auto tensors = readInputs(info);
-  if (!tensors)
-    return tensors.takeError();
+    if (llvm::Error error = readInputs(info))
+      return error;
+  }
   auto results = (*executor)->run(*tensors);
   if (!results)
     return results.takeError();

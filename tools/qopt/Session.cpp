@@ -11,6 +11,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Import/Onnx/ImportOnnx.h"
 #include "qopt/Pipelines/Pipelines.h"
 #include "qopt/Target/Lowering.h"
@@ -62,10 +63,14 @@ public:
   explicit RemarkPrinter(PrintFn print) : print(std::move(print)) {}
 
   void streamOptimizationRemark(const remark::detail::Remark &remark) override {
-    std::string text = remark.getRemarkName().str() + ": ";
+    std::string reason;
     for (const remark::detail::Remark::Arg &argument : remark.getArgs())
-      text += argument.val;
-    print(remark.getLocation(), text);
+      reason += argument.val;
+    // In the report such nodes count as integer: their products are.
+    StringRef name = reason == QoptDialect::kSeveralScalesReason
+                         ? "integer"
+                         : remark.getRemarkName();
+    print(remark.getLocation(), (name + ": " + reason).str());
   }
 
 private:

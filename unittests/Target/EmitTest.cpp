@@ -109,8 +109,11 @@ TEST_F(EmitTest, HeaderWorksInCAndCpp) {
 #include "twice.h"
 static _Alignas(64) unsigned char arena[TWICE_ARENA_BYTES];
 int main(void) {
-  float in[3] = {1, -2, 3}, out[3];
-  unsigned char bytes[3] = {7, 8, 255}, copy[3];
+  float in[TWICE_INPUT0_ELEMENTS] = {1, -2, 3}, out[TWICE_OUTPUT0_ELEMENTS];
+  unsigned char bytes[3] = {7, 8, 255}, copy[TWICE_OUTPUT1_ELEMENTS];
+  if (TWICE_INPUT0_ELEMENTS != 3 || TWICE_INPUT1_ELEMENTS != 3 ||
+      sizeof(out) != 12 || sizeof(copy) != 3)
+    return 5;
   if (twice_infer(in, bytes, out, copy, arena) != QOPT_OK)
     return 1;
   if (twice_infer(in, 0, out, copy, arena) != QOPT_ERROR_NULL_POINTER)
@@ -140,22 +143,12 @@ int main(void) {
 
 // Names of tensors that C, C++ or the header itself use otherwise.
 TEST_F(EmitTest, HeaderRenamesWhatIsTaken) {
-  const char *const kNames[] = {"asm",
-                                "NULL",
-                                "nullptr",
-                                "not",
-                                "and",
-                                "int32_t",
-                                "_Bool",
-                                "noexcept",
-                                "twice_run",
-                                "twice_infer",
-                                "errno",
-                                "INT32_MAX",
-                                "linux",
-                                "requires",
-                                "TWICE_ARENA_BYTES",
-                                "qopt_model_info"};
+  const char *const kNames[] = {"asm",          "NULL",     "nullptr",
+                                "not",          "and",      "int32_t",
+                                "_Bool",        "noexcept", "twice_run",
+                                "twice_infer",  "errno",    "INT32_MAX",
+                                "linux",        "requires", "TWICE_ARENA_BYTES",
+                                "parallel_for", "pool",     "qopt_model_info"};
   info.inputs.assign(std::size(kNames), info.inputs.front());
   for (auto [input, name] : llvm::zip_equal(info.inputs, kNames))
     input.name = name;

@@ -95,6 +95,9 @@ llvm::Expected<std::string> emitCode(llvm::ArrayRef<ModelVersion> versions,
 llvm::Expected<std::vector<std::string>>
 emitObjects(llvm::ArrayRef<ModelVersion> versions, const EmitOptions &options);
 
+/// Whether ptxas is there, which makes machine code of an object's PTX.
+bool hasPtxAssembler();
+
 /// What an object puts into read-only memory.
 struct ObjectSizes {
   int64_t code = 0, constants = 0;
@@ -103,6 +106,12 @@ llvm::Expected<ObjectSizes> measureObject(llvm::StringRef object);
 
 /// NAME.h for the model.
 std::string emitHeader(const ModelInfo &info);
+
+enum class LinkedKind { SharedObject, Program };
+
+/// Whether what the links below need is there: ld.lld, wasm-ld or a compiler.
+/// They ask again; asked before a model is compiled, it saves the time.
+llvm::Error checkLinker(LinkedKind kind, const TargetInfo &target);
 
 /// Links the bytes of an object into those of a shared library, with ld.lld; of
 /// WebAssembly, into a module that exports its memory and the C interface, with

@@ -27,9 +27,13 @@ namespace qopt {
 
 class EmulatedModel {
 public:
+  /// The words of an emulator's command, the first of them as a path. Fails
+  /// where that is no command.
+  static llvm::Expected<llvm::SmallVector<std::string>>
+  findCommand(llvm::StringRef emulator);
+
   /// `program` is the bytes of an executable that takes the options of
-  /// runtime/qopt_main.c; `emulator`, the words in front of its path. Fails
-  /// where the first of them is no command.
+  /// runtime/qopt_main.c; `emulator`, the words in front of its path.
   static llvm::Expected<std::unique_ptr<EmulatedModel>>
   create(llvm::StringRef program, const ModelInfo &info,
          llvm::StringRef emulator);

@@ -9,7 +9,7 @@ static void print(const qopt_tensor_info *tensor) {
 
 int main(void) {
   static _Alignas(64) unsigned char arena[NET_ARENA_BYTES + 64];
-  uint8_t x[32] = {0}, y[3];
+  uint8_t x[NET_INPUT0_ELEMENTS] = {0}, y[NET_OUTPUT0_ELEMENTS];
   if (net_infer(x, y, arena) != QOPT_OK)
     return 1;
   print(&net_info()->inputs[0]);

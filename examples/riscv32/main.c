@@ -1,5 +1,4 @@
-/*===- riscv32_main.c - A model on a core without a C library
------------------===*\
+/*===- main.c - A model on a core without a C library -------------*- C -*-===*\
 |*
 |* Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 |* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,7 +6,16 @@
 \*===----------------------------------------------------------------------===*/
 
 /* The bytes of one input from standard input, those of the output to standard
- * output: by calls of Linux's kernel, which QEMU answers. */
+ * output: by calls of Linux's kernel, which QEMU answers. Input and output are
+ * 8-bit integers: `--recipe int8-fixed-point --io quantized`.
+ *
+ *   clang --target=riscv32-unknown-elf -march=rv32imac -mabi=ilp32 -O2 \
+ *     -ffreestanding -nostdlib -static -fuse-ld=lld main.c model.o -o model
+ *   qemu-riscv32 model < input > output
+ *
+ * On a board, _start also sets the stack pointer and the data, and the bytes
+ * come from elsewhere. `memset` and `memcpy` are all that the object asks for.
+ */
 
 #include "model.h"
 
@@ -36,19 +44,16 @@ void *memcpy(void *to, const void *from, unsigned long size) {
 }
 
 static _Alignas(64) unsigned char arena[MODEL_ARENA_BYTES];
-static _Alignas(8) unsigned char input[INPUT_BYTES], output[OUTPUT_BYTES];
+static uint8_t input[MODEL_INPUT0_ELEMENTS], output[MODEL_OUTPUT0_ELEMENTS];
 
 void _start(void) {
   long status = 1, got = 0, part = 1;
-  for (; got < INPUT_BYTES && part > 0; got += part)
-    part = call_kernel(READ, 0, input + got, INPUT_BYTES - got);
-  if (got == INPUT_BYTES) {
-    const void *inputs[] = {input};
-    void *outputs[] = {output};
-    status = model_run(inputs, outputs, arena);
-  }
-  if (status == 0)
-    call_kernel(WRITE, 1, output, OUTPUT_BYTES);
+  for (; got < MODEL_INPUT0_ELEMENTS && part > 0; got += part)
+    part = call_kernel(READ, 0, input + got, MODEL_INPUT0_ELEMENTS - got);
+  if (got == MODEL_INPUT0_ELEMENTS)
+    status = model_infer(input, output, arena);
+  if (status == QOPT_OK)
+    call_kernel(WRITE, 1, output, MODEL_OUTPUT0_ELEMENTS);
   call_kernel(EXIT, status, 0, 0);
   __builtin_unreachable();
 }
