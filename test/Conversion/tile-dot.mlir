@@ -2,7 +2,8 @@
 // RUN: qopt-opt %s --convert-qopt-tile-dot=target=portable --split-input-file | FileCheck %s --check-prefix=PLAIN
 
 // The two blocks of a window share its rows, with sums in registers 0 and 1. The
-// second chunk of 72 bytes moves back to byte 8.
+// second chunk of 72 bytes moves back to byte 8. Registers of operands are free
+// as soon as there are no more products.
 // AMX-LABEL: func.func @windows
 // AMX-DAG: %[[SUMS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<24x2x16xi32>
 // AMX-DAG: memref.alloca() {alignment = 64 : i64} : memref<64xi8>
@@ -10,10 +11,14 @@
 // AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilezero"
 // AMX-COUNT-4: llvm.call_intrinsic "llvm.x86.tdpbusd"
 // AMX-NOT: tdpbusd
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilezero"
+// AMX-NOT: tilezero
 // AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilestored64"
 // AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilezero"
 // AMX-COUNT-4: llvm.call_intrinsic "llvm.x86.tdpbusd"
 // AMX-NOT: tdpbusd
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilezero"
+// AMX-NOT: tilezero
 // AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilestored64"
 // AMX: vector.load %[[SUMS]][%{{.*}}, %{{.*}}, %{{.*}}] : memref<24x2x16xi32>, vector<16xi32>
 // AMX: llvm.call_intrinsic "llvm.x86.tilerelease"

@@ -380,6 +380,9 @@ void AmxTileDot::emitGroup(ArrayRef<int64_t> windows, int64_t first,
       }
     }
   });
+  // A tile of zeros takes no register that others could be renamed to.
+  callTiles(b, loc, "tilezero", {tiles.row});
+  callTiles(b, loc, "tilezero", {tiles.block});
   int64_t sumRow = blocks() * kRowBytes;
   for (auto [row, window] : llvm::enumerate(windows))
     for (int64_t block = 0; block < count; ++block)
