@@ -143,22 +143,25 @@ DotCosts::DotCosts(const PlacedDot &placed, ArrayRef<int64_t> rowDims) {
 /// activations of all `positions` for the next channels.
 double DotCosts::product(const TileRows &rows, int64_t blocks,
                          double positions) const {
-  constexpr double kProduct = 32, kLatency = 104, kNear = 32;
+  // Rows of activations cross cache lines, those of weights do not.
+  constexpr double kProduct = 32, kNearRows = 32, kNearWeights = 16;
   // Weights lie in the order of reading, which the prefetcher follows.
   constexpr double kFarWeights = 40, kFarRows = 64;
   constexpr int64_t kNearBytes = 32 * 1024;
-  TileGroup group = TileGroup::of(rows.windows.size(), blocks);
+  int64_t blockBytes = kTileLanes * weightBytes;
+  TileGroup group = TileGroup::of(rows.windows.size(), blocks, blockBytes);
   // Windows overlap, and the second pair of blocks finds the rows of the first.
   double passes = double(llvm::divideCeil(blocks, group.blocks));
   double firstReads = double(positionBytes) / double(weightBytes) / passes;
   bool farRows = positions * double(positionBytes) > kNearBytes,
-       farWeights = blocks * kTileLanes * weightBytes > kNearBytes;
-  double rowLoad = kNear + (farRows ? firstReads * (kFarRows - kNear) : 0);
-  double weightLoad = farWeights ? kFarWeights : kNear;
+       farWeights = blocks * blockBytes > kNearBytes;
+  double rowLoad =
+      kNearRows + (farRows ? firstReads * (kFarRows - kNearRows) : 0);
+  double weightLoad = farWeights ? kFarWeights : kNearWeights;
   double products = double(group.rows * group.blocks);
   double loads =
       double(group.rows) * rowLoad + double(group.blocks) * weightLoad;
-  return std::max({kProduct, kLatency / products, loads / products});
+  return std::max(kProduct, loads / products);
 }
 
 std::optional<TileRows> DotCosts::rows(ArrayRef<int64_t> extents) const {

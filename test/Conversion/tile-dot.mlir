@@ -1,17 +1,25 @@
 // RUN: qopt-opt %s --convert-qopt-tile-dot=target=x86-64-v4-amx --split-input-file | FileCheck %s --check-prefix=AMX
 // RUN: qopt-opt %s --convert-qopt-tile-dot=target=portable --split-input-file | FileCheck %s --check-prefix=PLAIN
 
-// Two windows and two blocks share registers 0 to 3 for their sums. The second
-// chunk of 72 bytes moves back to byte 8.
+// The two blocks of a window share its rows, with sums in registers 0 and 1. The
+// second chunk of 72 bytes moves back to byte 8. Registers of operands are free
+// as soon as there are no more products.
 // AMX-LABEL: func.func @windows
 // AMX-DAG: %[[SUMS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<24x2x16xi32>
 // AMX-DAG: memref.alloca() {alignment = 64 : i64} : memref<64xi8>
 // AMX: llvm.call_intrinsic "llvm.x86.ldtilecfg"
-// AMX-COUNT-4: llvm.call_intrinsic "llvm.x86.tilezero"
-// AMX-COUNT-4: llvm.call_intrinsic "llvm.x86.tdpbusd"
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilezero"
 // AMX-COUNT-4: llvm.call_intrinsic "llvm.x86.tdpbusd"
 // AMX-NOT: tdpbusd
-// AMX-COUNT-4: llvm.call_intrinsic "llvm.x86.tilestored64"
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilezero"
+// AMX-NOT: tilezero
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilestored64"
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilezero"
+// AMX-COUNT-4: llvm.call_intrinsic "llvm.x86.tdpbusd"
+// AMX-NOT: tdpbusd
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilezero"
+// AMX-NOT: tilezero
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilestored64"
 // AMX: vector.load %[[SUMS]][%{{.*}}, %{{.*}}, %{{.*}}] : memref<24x2x16xi32>, vector<16xi32>
 // AMX: llvm.call_intrinsic "llvm.x86.tilerelease"
 // AMX-NEXT: return
@@ -227,15 +235,17 @@ func.func @branches(%a: memref<4096xi8>, %w: memref<1x16x64xi8>, %r: memref<16xi
 
 // -----
 
-// Six windows are two groups of three: of four and two, the second would wait
-// for its sums.
+// Six windows of one block are three groups of two.
 // AMX-LABEL: func.func @groups
-// AMX-COUNT-3: llvm.call_intrinsic "llvm.x86.tilezero"
-// AMX-COUNT-3: llvm.call_intrinsic "llvm.x86.tdpbssd"
-// AMX-COUNT-3: llvm.call_intrinsic "llvm.x86.tilestored64"
-// AMX-COUNT-3: llvm.call_intrinsic "llvm.x86.tilezero"
-// AMX-COUNT-3: llvm.call_intrinsic "llvm.x86.tdpbssd"
-// AMX-COUNT-3: llvm.call_intrinsic "llvm.x86.tilestored64"
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilezero"
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tdpbssd"
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilestored64"
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilezero"
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tdpbssd"
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilestored64"
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilezero"
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tdpbssd"
+// AMX-COUNT-2: llvm.call_intrinsic "llvm.x86.tilestored64"
 // AMX-NOT: tilezero
 // AMX: return
 func.func @groups(%a: memref<8192xi8>, %w: memref<1x16x64xi8>, %i: index) -> vector<16xi32> {
@@ -248,10 +258,11 @@ func.func @groups(%a: memref<8192xi8>, %w: memref<1x16x64xi8>, %i: index) -> vec
 
 // -----
 
-// Three windows with one block are one pass, of four turns: for each tile of
-// weights, a quarter of the one that lies as far behind as all blocks are long.
+// Three windows with one block load the weights twice, in each of four turns: each
+// time an eighth of the tile of weights that lies as far behind as all blocks are
+// long, two lines.
 // AMX-LABEL: func.func @turns
-// AMX-DAG: %[[SHARE:.*]] = arith.constant 256 : index
+// AMX-DAG: %[[SHARE:.*]] = arith.constant 128 : index
 // AMX: arith.muli %{{.*}}, %[[SHARE]]
 // AMX-COUNT-4: llvm.intr.prefetch
 // AMX-NOT: llvm.intr.prefetch
@@ -264,5 +275,35 @@ func.func @turns(%a: memref<4096xi8>, %w: memref<2x16x64xi8>, %t: index) -> vect
       segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0, 16, 32>}
       : memref<4096xi8>, memref<2x16x64xi8> -> vector<48x1x16xi32>
   %1 = vector.extract %0[%t, 0] : vector<16xi32> from vector<48x1x16xi32>
+  return %1 : vector<16xi32>
+}
+
+// -----
+
+// 32 KiB of weights in each block do not stay in the first-level cache: two
+// windows share them. Windows and blocks have one register each; the second
+// window begins with the weights that are there, of the second block.
+// AMX-LABEL: func.func @far
+// AMX-COUNT-4: llvm.call_intrinsic "llvm.x86.tilezero"
+// AMX: scf.for
+// AMX: tileloadd64
+// AMX: tileloadd64
+// AMX: tdpbssd
+// AMX: tileloadd64
+// AMX: tdpbssd
+// AMX: tileloadd64
+// AMX-NOT: tileloadd64
+// AMX: tdpbssd
+// AMX: tileloadd64
+// AMX: tdpbssd
+// AMX-NOT: tileloadd64
+// AMX-COUNT-4: llvm.call_intrinsic "llvm.x86.tilestored64"
+// AMX-NOT: tilezero
+// AMX: return
+func.func @far(%a: memref<65536xi8>, %w: memref<2x512x64xi8>, %i: index) -> vector<16xi32> {
+  %0 = qopt.tile_dot %a[%i], %w[%i] {depth = 2048 : i64, row_step = array<i64: 2048>,
+      segments = array<i64>, segment_steps = array<i64>, windows = array<i64: 0, 16>}
+      : memref<65536xi8>, memref<2x512x64xi8> -> vector<32x2x16xi32>
+  %1 = vector.extract %0[%i, 1] : vector<16xi32> from vector<32x2x16xi32>
   return %1 : vector<16xi32>
 }

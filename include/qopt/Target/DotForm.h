@@ -126,17 +126,23 @@ inline int64_t exactSignedSteps(int64_t byteBound) {
 }
 
 /// Windows of 16 rows and blocks of 16 channels whose products of tiles (AMX)
-/// are computed at the same time: four sums of eight tile registers, so that
-/// what is loaded serves several of them.
+/// are computed at the same time, so that what is loaded serves several of
+/// them.
 struct TileGroup {
   int64_t rows, blocks;
 
-  static TileGroup of(int64_t windows, int64_t blocks) {
-    // Groups of nearly as many windows: one of one or two would wait for the
-    // sums of its products.
-    int64_t most = blocks == 1 ? 4 : 2, groups = (windows + most - 1) / most;
+  /// `blockBytes` are the weights of a block. Two sums are enough to keep the
+  /// unit busy. More of them share loads, but every tile register in use is one
+  /// less for renaming, and a core that shares its unit with another thread has
+  /// few. So four share what does not stay in the first-level cache.
+  static TileGroup of(int64_t windows, int64_t blocks, int64_t blockBytes) {
+    constexpr int64_t kNearBytes = 32 * 1024;
+    int64_t sums =
+        std::min<int64_t>(blocks, 2) * blockBytes > kNearBytes ? 4 : 2;
+    int64_t most = std::max<int64_t>(sums / blocks, sums / 2),
+            groups = (windows + most - 1) / most;
     int64_t rows = groups <= 1 ? windows : (windows + groups - 1) / groups;
-    return {rows, std::min<int64_t>(blocks, 4 / rows)};
+    return {rows, std::min<int64_t>(blocks, sums / rows)};
   }
 };
 

@@ -104,12 +104,11 @@ private:
   void emitSums(Value row, int64_t block);
 };
 
-/// The tile registers of operands: as many for activations from `row` on, and
-/// for weights from `block` on. Sums are in the registers in front of them. The
-/// hardware renames: one of each is as fast as two, but weights are loaded
-/// again for every window.
+/// The tile registers of activations and of weights. Sums are in the registers
+/// in front of them. The hardware renames: one of each is as fast as two, and
+/// much faster where few registers are left for that (`TileGroup`).
 struct OperandTiles {
-  int64_t row = 4, rows = 2, block = 6, blocks = 2;
+  int64_t row = 4, block = 6;
 };
 
 /// The rows of a window, and the bytes of a chunk.
@@ -123,7 +122,7 @@ class AmxTileDot : public TileDotLowering {
 public:
   AmxTileDot(RewriterBase &b, TileDotOp op, OperandTiles tiles)
       : TileDotLowering(b, op), tiles(tiles),
-        group(TileGroup::of(op.getWindows().size(), blocks())) {}
+        group(TileGroup::of(op.getWindows().size(), blocks(), blockBytes())) {}
 
 private:
   void emitProducts() override;
@@ -136,10 +135,6 @@ private:
   }
   int64_t sumTile(int64_t row, int64_t block) const {
     return row * group.blocks + block;
-  }
-  int64_t rowTile(int64_t row) const { return tiles.row + row % tiles.rows; }
-  int64_t blockTile(int64_t block) const {
-    return tiles.block + block % tiles.blocks;
   }
 
   OperandTiles tiles;
@@ -333,10 +328,8 @@ static TileConfiguration configurationOf(ArrayRef<TileShape> shapes,
     describeTile(bytes, tile, shapes[0].first, kRowBytes);
   for (auto [shape, tiles] : llvm::zip_equal(shapes, operands)) {
     auto [rows, chunkBytes] = shape;
-    for (int64_t i = 0; i < tiles.rows; ++i)
-      describeTile(bytes, tiles.row + i, rows, chunkBytes);
-    for (int64_t i = 0; i < tiles.blocks; ++i)
-      describeTile(bytes, tiles.block + i, chunkBytes / 4, kRowBytes);
+    describeTile(bytes, tiles.row, rows, chunkBytes);
+    describeTile(bytes, tiles.block, chunkBytes / 4, kRowBytes);
   }
   return bytes;
 }
@@ -394,23 +387,30 @@ void AmxTileDot::emitGroup(ArrayRef<int64_t> windows, int64_t first,
                       : op.getUnsignedB() ? "tdpbsud"
                                           : "tdpbssd";
   forChunks([&](Offset a, Offset w) {
+    std::optional<int64_t> loaded;
     for (auto [row, window] : llvm::enumerate(windows)) {
       Offset at = addTimes(a, constant(window), rowStep);
-      callTiles(b, loc, "tileloadd64", {rowTile(row)},
+      callTiles(b, loc, "tileloadd64", {tiles.row},
                 {address(activations, at), i64(rowStep)});
-      for (int64_t block = 0; block < count; ++block) {
-        if (row == 0 || tiles.blocks < count) {
+      for (int64_t i = 0; i < count; ++i) {
+        // There and back, so that the next row finds the last weights.
+        int64_t block = row % 2 == 0 ? i : count - 1 - i;
+        if (loaded != block) {
           Offset from = add(w, (first + block) * blockBytes());
-          callTiles(b, loc, "tileloadd64", {blockTile(block)},
+          callTiles(b, loc, "tileloadd64", {tiles.block},
                     {address(weights, from), i64(constant(kRowBytes))});
           if (pass && row == 0)
             prefetchBehind(from);
         }
+        loaded = block;
         callTiles(b, loc, product,
-                  {sumTile(row, block), rowTile(row), blockTile(block)});
+                  {sumTile(row, block), tiles.row, tiles.block});
       }
     }
   });
+  // A tile of zeros takes no register that others could be renamed to.
+  callTiles(b, loc, "tilezero", {tiles.row});
+  callTiles(b, loc, "tilezero", {tiles.block});
   int64_t sumRow = blocks() * kRowBytes;
   for (auto [row, window] : llvm::enumerate(windows))
     for (int64_t block = 0; block < count; ++block)
@@ -479,8 +479,9 @@ void AmxConfigurer::release() {
 }
 
 /// One configuration where the products inside `op` have one shape, or two with
-/// windows of as many rows: those share the tiles of sums, and have two tiles
-/// each for their operands. Otherwise, a body is configured piece by piece.
+/// windows of as many rows: those share the tiles of sums, and have tiles of
+/// their own for their operands. Otherwise, a body is configured piece by
+/// piece.
 void AmxConfigurer::configureNest(Operation *op) {
   SmallVector<TileDotOp> dots;
   bool hasCalls = false;
@@ -500,7 +501,7 @@ void AmxConfigurer::configureNest(Operation *op) {
       shapes.push_back(shapeOf(dot));
   SmallVector<OperandTiles> tiles{OperandTiles()};
   if (shapes.size() == 2 && shapes[0].first == shapes[1].first)
-    tiles = {{4, 1, 6, 1}, {5, 1, 7, 1}};
+    tiles = {{4, 6}, {5, 7}};
   if (shapes.size() == tiles.size() && !hasCalls) {
     for (TileDotOp dot : dots)
       operands[dot] = tiles[llvm::find(shapes, shapeOf(dot)) - shapes.begin()];
