@@ -605,12 +605,14 @@ void ScheduleChooser::chooseOrder(Schedule &schedule) const {
 /// times, and that are more than the first-level cache holds. What is read once
 /// is read in order, as the hardware foresees.
 void ScheduleChooser::choosePrefetch(Schedule &schedule) const {
-  constexpr int64_t kFirstLevelBytes = 32 << 10;
+  constexpr int64_t kFirstLevelBytes = 48 << 10;
   int64_t lane = schedule.laneDim;
-  if (!target.hasCache || lane < 0 ||
-      schedule.tile[lane] >= type.getDimSize(lane) ||
-      (schedule.kernel != Schedule::Kernel::Vector &&
-       schedule.kernel != Schedule::Kernel::TileDot))
+  bool inBlocks =
+      schedule.kernel == Schedule::Kernel::Vector ||
+      schedule.kernel == Schedule::Kernel::TileDot ||
+      (schedule.kernel == Schedule::Kernel::Dot && form.stepsPerRead == 1);
+  if (!target.hasCache || !inBlocks || lane < 0 ||
+      schedule.tile[lane] >= type.getDimSize(lane))
     return;
   int64_t depth = llvm::find(schedule.order, lane) - schedule.order.begin();
   bool isShared = schedule.kernel == Schedule::Kernel::TileDot;

@@ -90,7 +90,8 @@ static void joinSums(TensorAccess &access, ArrayRef<Value> halves,
 
 /// The sums of pairs of rows, and split ones, lie otherwise than those of rows.
 void DotEmitter::emit(const DotContraction &dot, SmallVector<Position> loops,
-                      SmallVector<Value> &accumulators) {
+                      SmallVector<Value> &accumulators, const Turn &turn) {
+  this->turn = turn;
   if (schedule.kernel == Schedule::Kernel::SplitDot) {
     SmallVector<Value> halves = splitSums(access, accumulators);
     dotSegments(dot, dot.segmentLoops, loops, halves);
@@ -164,6 +165,7 @@ void DotEmitter::dotSegment(const DotContraction &dot, ArrayRef<Position> loops,
     int64_t readBytes = 4 * schedule.stepsPerRead;
     access.emitLoop(regular / unroll, accumulators,
                     [&](AffineExpr i, SmallVector<Value> &inner) {
+                      prefetchWeights(dot, loops[0], i, regular / unroll);
                       for (int64_t u = 0; u < unroll; ++u) {
                         if (u > 0 && u * rowBytes % readBytes == 0)
                           endReads();
@@ -325,6 +327,34 @@ Value DotEmitter::packedConstant(const DotContraction &dot) {
                          : pairBound(packed, dot);
   // The contraction's own, not the nest's: the report counts its weights there.
   return tensor = arith::ConstantOp::create(b, dot.op->getLoc(), packed);
+}
+
+/// In step `step` of the `steps` of a segment, a share of the weights that
+/// follow the tile's.
+void DotEmitter::prefetchWeights(const DotContraction &dot,
+                                 const Position &loops, AffineExpr step,
+                                 int64_t steps) {
+  int64_t channels = schedule.tile[schedule.laneDim], block = packedChannels();
+  if (turn.count == 0 || channels % block != 0)
+    return;
+  Value weights = packedConstant(dot);
+  auto type = cast<RankedTensorType>(weights.getType());
+  ArrayRef<int64_t> shape = type.getShape();
+  AffineExpr next = b.getAffineConstantExpr(0), segment = next;
+  int64_t blocks = shape[dot.batchLoops.size()], segments = 1;
+  for (auto [i, loop] : llvm::enumerate(dot.batchLoops))
+    next = next * shape[i] + loops.index[loop];
+  for (unsigned loop : dot.segmentLoops) {
+    segment = segment * dot.extents[loop] + loops.index[loop];
+    segments *= dot.extents[loop];
+  }
+  AffineExpr channel = loops.laneBase(dot.outLoop, b.getAffineSymbolExpr(0));
+  next = next * blocks + (channel + channels).floorDiv(block);
+  int64_t blockElements =
+      ShapedType::getNumElements(shape.drop_front(dot.batchLoops.size() + 1));
+  prefetchShare(access, weights, next * blockElements,
+                channels / block * blockElements, segment * steps + step,
+                segments * steps, turn);
 }
 
 /// The weights of the channels in the lanes for one step, or part of them.

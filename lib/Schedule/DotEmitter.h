@@ -14,6 +14,7 @@
 #define QOPT_LIB_SCHEDULE_DOTEMITTER_H
 
 #include "RowPairs.h"
+#include "WeightPrefetch.h"
 #include "qopt/Schedule/Schedule.h"
 
 namespace qopt {
@@ -31,7 +32,7 @@ public:
   bool covers(const DotContraction &dot, llvm::ArrayRef<Position> loops) const;
   /// Adds the products at `loops` to `accumulators`, vectors of all lanes.
   void emit(const DotContraction &dot, llvm::SmallVector<Position> loops,
-            llvm::SmallVector<mlir::Value> &accumulators);
+            llvm::SmallVector<mlir::Value> &accumulators, const Turn &turn);
 
 private:
   void dotSegments(const DotContraction &dot, llvm::ArrayRef<unsigned> segments,
@@ -60,6 +61,8 @@ private:
                              const Position &second, mlir::AffineExpr offset,
                              int64_t step);
   mlir::Value packedConstant(const DotContraction &dot);
+  void prefetchWeights(const DotContraction &dot, const Position &loops,
+                       mlir::AffineExpr step, int64_t steps);
   mlir::Value dotWeights(const DotContraction &dot, const Position &loops,
                          mlir::AffineExpr row, unsigned half, int64_t part = 0);
   /// Channels in one block of packed weights. A block as wide as the tile is
@@ -75,6 +78,8 @@ private:
   mlir::Operation *root;
   const Schedule &schedule;
   llvm::DenseMap<mlir::Operation *, mlir::Value> packedWeights, activations;
+  /// Of the tile that is being emitted.
+  Turn turn;
   /// Kernel MatrixDot: which of the rows that are emitted belong together.
   llvm::SmallVector<RowPair> pairs;
   /// What is promised about weights: `pair_bound`, `byte_bound` of split sums.

@@ -902,7 +902,7 @@ SmallVector<Value> NestEmitter::emitDot(const DotContraction &dot,
   if (schedule.kernel == Schedule::Kernel::TileDot)
     addTileSums(dot, loops, accumulators);
   else
-    products.emit(dot, loops, accumulators);
+    products.emit(dot, loops, accumulators, turn);
   for (auto [value, type] : llvm::zip_equal(accumulators, types))
     value = access.narrow(value, type);
   return accumulators;

@@ -16,7 +16,8 @@ namespace qopt {
 bool isTransposedRead(Value tensor, const Position &first,
                       const Position &next) {
   if (!llvm::isPowerOf2_64(first.lanes) || first.isUniform() || first.group ||
-      matchPattern(tensor, m_Constant()) || tensor.getDefiningOp<tensor::PadOp>())
+      matchPattern(tensor, m_Constant()) ||
+      tensor.getDefiningOp<tensor::PadOp>())
     return false;
   std::optional<SmallVector<int64_t>> strides = first.strides();
   if (!strides || strides->back() != 0)
@@ -52,8 +53,8 @@ static SmallVector<Value> transpose(TensorAccess &access,
         for (int64_t e = 0; e < lanes / 2; ++e)
           llvm::append_values(mask, half * lanes / 2 + e,
                               lanes + half * lanes / 2 + e);
-        next.push_back(vector::ShuffleOp::create(
-            access.b, access.loc, rows[i], rows[i + lanes / 2], mask));
+        next.push_back(vector::ShuffleOp::create(access.b, access.loc, rows[i],
+                                                 rows[i + lanes / 2], mask));
       }
     rows = std::move(next);
   }

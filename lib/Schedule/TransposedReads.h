@@ -1,4 +1,5 @@
-//===- TransposedReads.h - Lanes apart, steps next to each other -*- C++ -*-===//
+//===- TransposedReads.h - Lanes apart, steps next to each other -*- C++
+//-*-===//
 //
 // Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -51,22 +51,27 @@ int64_t WeightStream::bytes() const {
   return type.getNumElements() * bytesOf(type.getElementType());
 }
 
-// With T tiles of C channels and K steps, tile t fetches in step k
-//   (t * K + k) * C / T  elements behind the first one of the next block.
+// With T turns of K steps, step k of turn t fetches the elements
+//   next + (t * K + k) * elements / (T * K), ..
+void prefetchShare(TensorAccess &access, Value weights, AffineExpr next,
+                   int64_t elements, AffineExpr step, int64_t steps,
+                   const Turn &turn) {
+  int64_t share = std::max<int64_t>(1, elements / (turn.count * steps));
+  AffineExpr first = next + (turn.number * steps + step) * share;
+  int64_t line = kLineBytes / bytesOf(getElementTypeOrSelf(weights.getType()));
+  for (int64_t i = 0; i < share; i += line)
+    PrefetchOp::create(access.b, access.loc, weights,
+                       access.index(simplified(first + i)));
+}
+
 void WeightStream::prefetch(TensorAccess &access, const Position &loops,
                             int64_t channels, const Turn &turn) const {
   AffineExpr step = access.b.getAffineConstantExpr(0);
   for (auto [loop, extent] : llvm::zip_equal(stepLoops, extents))
     step = step * extent + loops.index[loop];
-  int64_t share = std::max<int64_t>(1, channels / turn.count);
   AffineExpr next = (loops.atLane(0)[channelLoop] + channels) * steps;
-  AffineExpr first = next + (turn.number * steps + step) * share;
-  int64_t line =
-      kLineBytes / bytesOf(getElementTypeOrSelf(weights.getType()));
-  for (int64_t i = 0; i < share; i += line)
-    PrefetchOp::create(access.b, access.loc,
-                       access.inBlocks(weights, channelDim),
-                       access.index(simplified(first + i)));
+  prefetchShare(access, access.inBlocks(weights, channelDim), next,
+                channels * steps, step, steps, turn);
 }
 
 } // namespace qopt

@@ -1,4 +1,5 @@
-//===- WeightPrefetch.h - The next weights, while these are used -*- C++ -*-===//
+//===- WeightPrefetch.h - The next weights, while these are used -*- C++
+//-*-===//
 //
 // Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -25,6 +26,12 @@ struct Turn {
   int64_t count = 0;
   mlir::AffineExpr number;
 };
+
+/// In step number `step` of the `steps` of a tile: the tile's share of the
+/// `elements` of `weights` from number `next` on, in row-major order.
+void prefetchShare(TensorAccess &access, mlir::Value weights,
+                   mlir::AffineExpr next, int64_t elements,
+                   mlir::AffineExpr step, int64_t steps, const Turn &turn);
 
 /// A contraction's constant weights in blocks of channels, as
 /// `TensorAccess::read` stores them: all steps of one block, then the next one.

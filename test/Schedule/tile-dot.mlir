@@ -6,7 +6,7 @@
 // CHECK: iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]{{.*}}qopt.schedule = {kernel = "tile-dot", lane_dim = 3 : i64, lanes = 16 : i64
 // NEST-LABEL: func.func @convolution
 // NEST: %[[A:.*]] = tensor.collapse_shape %{{.*}} {{\[\[}}0, 1, 2, 3{{\]\]}} : tensor<1x16x16x64xi8> into tensor<16384xi8>
-// NEST: qopt.tile_dot %[[A]][%{{.*}}], %{{.*}}[%{{.*}}] turn %{{.*}} of 4 unsigned_a {depth = 192 : i64, row_step = array<i64: 64>, segment_steps = array<i64: 1024>, segments = array<i64: 3>, windows = array<i64: 0, 16
+// NEST: qopt.tile_dot %[[A]][%{{.*}}], %{{.*}}[%{{.*}}] unsigned_a {depth = 192 : i64, row_step = array<i64: 64>, segment_steps = array<i64: 1024>, segments = array<i64: 3>, windows = array<i64: 0, 16
 // NEST: scf.for
 // NEST: vector.extract
 #in = affine_map<(n, h, w, o, i, j, c) -> (n, h + i, w + j, c)>
