@@ -184,7 +184,7 @@ static SmallVector<Piece, 2> piecesOf(int64_t extent, int64_t tile) {
 }
 
 std::optional<double> TileDotChooser::cost(ArrayRef<int64_t> tile) const {
-  constexpr int64_t kMostSums = 128;
+  constexpr int64_t kMostSums = 144;
   constexpr double kEpilogue = 13, kConfigure = 400;
   int64_t vectors = llvm::divideCeil(shape[lane], kTileLanes);
   int64_t blocks = llvm::divideCeil(tile[lane], kTileLanes);
