@@ -6,11 +6,13 @@
 //===----------------------------------------------------------------------===//
 //
 // Measured on Emerald Rapids: a product of tiles takes 16 cycles whatever is in
-// it, and hides the loads of its operands, aligned or not, from the first-level
-// cache. What counts is therefore how full the tiles are, and that what comes
-// from further away is shared by several products. And the unit that multiplies
-// falls asleep some 700 cycles after its last product; the next one waits 1000
-// cycles for it. So little is computed at a time that what follows is shorter.
+// it. A load of a tile from the first-level cache takes 8, and 16 where its
+// rows cross cache lines, beside the products. What counts is therefore how
+// full the tiles are, and that what comes from further away is shared by
+// several products (`TileGroup` has the other side of that). And the unit that
+// multiplies falls asleep some 700 cycles after its last product; the next one
+// waits 1000 cycles for it. So little is computed at a time that what follows
+// is shorter.
 //
 //===----------------------------------------------------------------------===//
 
