@@ -6,11 +6,13 @@
 //===----------------------------------------------------------------------===//
 //
 // Measured on Emerald Rapids: a product of tiles takes 16 cycles whatever is in
-// it, and hides the loads of its operands, aligned or not, from the first-level
-// cache. What counts is therefore how full the tiles are, and that what comes
-// from further away is shared by several products. And the unit that multiplies
-// falls asleep some 700 cycles after its last product; the next one waits 1000
-// cycles for it. So little is computed at a time that what follows is shorter.
+// it. A load of a tile from the first-level cache takes 8, and 16 where its
+// rows cross cache lines, beside the products. What counts is therefore how
+// full the tiles are, and that what comes from further away is shared by
+// several products (`TileGroup` has the other side of that). And the unit that
+// multiplies falls asleep some 700 cycles after its last product; the next one
+// waits 1000 cycles for it. So little is computed at a time that what follows
+// is shorter.
 //
 //===----------------------------------------------------------------------===//
 
@@ -184,7 +186,7 @@ static SmallVector<Piece, 2> piecesOf(int64_t extent, int64_t tile) {
 }
 
 std::optional<double> TileDotChooser::cost(ArrayRef<int64_t> tile) const {
-  constexpr int64_t kMostSums = 128;
+  constexpr int64_t kMostSums = 144;
   constexpr double kEpilogue = 13, kConfigure = 400;
   int64_t vectors = llvm::divideCeil(shape[lane], kTileLanes);
   int64_t blocks = llvm::divideCeil(tile[lane], kTileLanes);
