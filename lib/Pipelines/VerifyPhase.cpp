@@ -107,19 +107,24 @@ static LogicalResult verifyModel(ModuleOp module, Phase phase) {
   return success();
 }
 
-/// The values of a constant of f32, one where all are the same; none of another
-/// type.
-static ArrayRef<float> floatsOf(arith::ConstantOp op) {
+/// The values of a constant of f32; none of another type.
+static SmallVector<float> floatsOf(arith::ConstantOp op) {
   ArrayRef<char> bytes;
   if (!getElementTypeOrSelf(op.getType()).isF32())
     return {};
+  if (auto scalar = dyn_cast<FloatAttr>(op.getValue()))
+    return {scalar.getValue().convertToFloat()};
+  if (auto splat = dyn_cast<SplatElementsAttr>(op.getValue()))
+    return SmallVector<float>(splat.getNumElements(),
+                              splat.getSplatValue<float>());
   if (auto dense = dyn_cast<DenseElementsAttr>(op.getValue()))
     bytes = dense.getRawData();
   else if (auto resource = dyn_cast<DenseResourceElementsAttr>(op.getValue()))
     if (AsmResourceBlob *blob = resource.getRawHandle().getBlob())
       bytes = blob->getData();
-  return {reinterpret_cast<const float *>(bytes.data()),
-          bytes.size() / sizeof(float)};
+  SmallVector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+  return values;
 }
 
 /// Whether products are made of `value`, as it is or moved.
@@ -138,7 +143,7 @@ static bool isMultiplied(Value value) {
 /// infinity can mean something: that nothing is chosen, or clamped.
 static LogicalResult verifyConstants(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](arith::ConstantOp op) {
-    ArrayRef<float> values = floatsOf(op);
+    SmallVector<float> values = floatsOf(op);
     auto count = [&](auto isBad) { return llvm::count_if(values, isBad); };
     int64_t nans = count([](float value) { return std::isnan(value); });
     int64_t infinities = count([](float value) { return std::isinf(value); });

@@ -621,7 +621,9 @@ void ScheduleChooser::choosePrefetch(Schedule &schedule) const {
       [&](int64_t dim) { return schedule.tile[dim] < type.getDimSize(dim); });
   std::optional<WeightStream> stream =
       WeightStream::of(heaviest()->op, schedule.lanes);
-  schedule.prefetch = isShared && stream && stream->bytes() > kFirstLevelBytes;
+  schedule.prefetch = isShared && stream &&
+                      isDim(heaviest()->loops[stream->channels()], lane) &&
+                      stream->bytes() > kFirstLevelBytes;
 }
 
 /// What the nest costs for a result of `shape`, a share of the whole one.

@@ -101,6 +101,7 @@ private:
   void reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
                   bool unroll, SmallVector<Position> &loops,
                   SmallVector<Value> &accumulators);
+  void prefetchWeights(linalg::LinalgOp op, const Position &loops);
   bool reduceInBlocks(linalg::LinalgOp op, unsigned loop,
                       SmallVector<Position> &loops,
                       SmallVector<Value> &accumulators);
@@ -301,7 +302,8 @@ Turn NestEmitter::turnOf(size_t depth, ArrayRef<int64_t> count, AffineExpr i,
     return int64_t(llvm::divideCeil(count[dim], schedule.tile[dim]));
   };
   int64_t dim = schedule.order[depth], lane = schedule.laneDim;
-  if (!schedule.prefetch || (dim != lane && outer.count == 0))
+  bool isRest = i == b.getAffineConstantExpr(count[dim] / schedule.tile[dim]);
+  if (!schedule.prefetch || (dim == lane ? isRest : outer.count == 0))
     return {};
   if (dim != lane)
     return {outer.count, simplified(outer.number * tilesAlong(dim) + i)};
@@ -815,9 +817,7 @@ void NestEmitter::reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
     for (Position &position : loops)
       position.index[loop] = i;
     if (reductions.size() == 1 && turn.count)
-      if (auto stream = WeightStream::of(op, schedule.lanes))
-        stream->prefetch(access, loops[0], schedule.tile[schedule.laneDim],
-                         turn);
+      prefetchWeights(op, loops[0]);
     reduceOver(op, reductions.drop_front(), unroll, loops, inner);
     // Lanes may have become known only in the body.
     for (auto [value, position] : llvm::zip_equal(inner, loops))
@@ -828,6 +828,13 @@ void NestEmitter::reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
     return access.emitLoop(extent, accumulators, step);
   for (int64_t i = 0; i < extent; ++i)
     step(b.getAffineConstantExpr(i), accumulators);
+}
+
+/// A step's share of the weights that follow those of the tile's channels.
+void NestEmitter::prefetchWeights(linalg::LinalgOp op, const Position &loops) {
+  std::optional<WeightStream> stream = WeightStream::of(op, schedule.lanes);
+  if (stream && loops.index[stream->channels()].isFunctionOfSymbol(0))
+    stream->prefetch(access, loops, schedule.tile[schedule.laneDim], turn);
 }
 
 /// As many steps of the innermost loop at once as there are lanes, if that
@@ -844,12 +851,13 @@ bool NestEmitter::reduceInBlocks(linalg::LinalgOp op, unsigned loop,
     at.index[loop] = step;
     return at.apply(op.getMatchingIndexingMap(operand));
   };
+  // Any step, and the one after it.
+  AffineExpr any = access.nextCounter();
   SmallVector<OpOperand *> transposed;
   for (OpOperand *operand : op.getDpsInputOperands())
     if (!region.producerOf(operand->get()) &&
-        isTransposedRead(operand->get(),
-                         readAt(operand, loops[0], b.getAffineConstantExpr(0)),
-                         readAt(operand, loops[0], b.getAffineConstantExpr(1))))
+        isTransposedRead(operand->get(), readAt(operand, loops[0], any),
+                         readAt(operand, loops[0], any + 1)))
       transposed.push_back(operand);
   if (transposed.empty())
     return false;

@@ -124,6 +124,13 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
     if (schedule.threads > 0 && extent % tile != 0)
       return root->emitOpError("expects tiles of threads to divide ")
              << extent << ", got " << tile;
+  if (schedule.prefetch &&
+      (schedule.threads > 0 ||
+       !llvm::is_contained({Schedule::Kernel::Vector, Schedule::Kernel::Dot,
+                            Schedule::Kernel::TileDot},
+                           schedule.kernel)))
+    return root->emitOpError("expects no prefetch in kernels other than "
+                             "vector, dot and tile-dot, nor with threads");
   if (schedule.unroll < 1)
     return root->emitOpError("expects unroll to be positive, got ")
            << schedule.unroll;
@@ -190,7 +197,10 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
     schedule.pairSteps = steps.getInt();
   if (auto steps = attr.getAs<IntegerAttr>("steps_per_read"))
     schedule.stepsPerRead = steps.getInt();
-  schedule.prefetch = attr.contains("prefetch");
+  schedule.prefetch = bool(attr.getAs<UnitAttr>("prefetch"));
+  if (Attribute prefetch = attr.get("prefetch"); prefetch && !schedule.prefetch)
+    return root->emitOpError("expects prefetch to be there or not, got ")
+           << prefetch;
   if (failed(checkSchedule(root, schedule)))
     return failure();
   return schedule;

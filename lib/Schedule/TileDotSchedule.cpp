@@ -149,14 +149,13 @@ double DotCosts::product(const TileRows &rows, int64_t blocks,
   constexpr double kProduct = 32, kNearRows = 32, kNearWeights = 16;
   // Weights lie in the order of reading, which the prefetcher follows.
   constexpr double kFarWeights = 40, kFarRows = 64;
-  constexpr int64_t kNearBytes = 32 * 1024;
   int64_t blockBytes = kTileLanes * weightBytes;
   TileGroup group = TileGroup::of(rows.windows.size(), blocks, blockBytes);
   // Windows overlap, and the second pair of blocks finds the rows of the first.
   double passes = double(llvm::divideCeil(blocks, group.blocks));
   double firstReads = double(positionBytes) / double(weightBytes) / passes;
-  bool farRows = positions * double(positionBytes) > kNearBytes,
-       farWeights = blocks * blockBytes > kNearBytes;
+  bool farRows = positions * double(positionBytes) > kTileNearBytes,
+       farWeights = blocks * blockBytes > kTileNearBytes;
   double rowLoad =
       kNearRows + (farRows ? firstReads * (kFarRows - kNearRows) : 0);
   double weightLoad = farWeights ? kFarWeights : kNearWeights;

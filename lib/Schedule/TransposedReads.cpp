@@ -1,4 +1,4 @@
-//===- TransposedReads.cpp - Lanes apart, steps next to each other --------===//
+//===- TransposedReads.cpp - Lanes apart, steps together ------------------===//
 //
 // Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

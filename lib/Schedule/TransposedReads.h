@@ -1,5 +1,4 @@
-//===- TransposedReads.h - Lanes apart, steps next to each other -*- C++
-//-*-===//
+//===- TransposedReads.h - Lanes apart, steps together --------*- C++ -*-===//
 //
 // Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -124,6 +124,10 @@ Value TensorAccess::emitIf(AffineExpr value, int64_t end, bool isAlways,
   return guard.getResult(0);
 }
 
+AffineExpr TensorAccess::nextCounter() const {
+  return getAffineDimExpr(counters.size(), b.getContext());
+}
+
 AffineExpr TensorAccess::innermostCounter() const {
   return getAffineDimExpr(counters.size() - 1, b.getContext());
 }

@@ -85,6 +85,8 @@ public:
   void enterScope() { scopes.emplace_back(); }
   void leaveScope() { scopes.pop_back(); }
   mlir::AffineExpr innermostCounter() const;
+  /// That of a loop that would be emitted now.
+  mlir::AffineExpr nextCounter() const;
   /// In front of the outermost loop of the nest that is built before `root`.
   void setInsertionPointToTop(mlir::Operation *root);
 

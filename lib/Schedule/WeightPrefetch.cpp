@@ -1,4 +1,4 @@
-//===- WeightPrefetch.cpp - The next weights, while these are used --------===//
+//===- WeightPrefetch.cpp - The next weights, in time ---------------------===//
 //
 // Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -21,9 +21,10 @@ static constexpr int64_t kLineBytes = 64;
 std::optional<WeightStream> WeightStream::of(linalg::LinalgOp op,
                                              int64_t lanes) {
   std::optional<Contraction> contraction = matchContraction(op);
+  DenseElementsAttr values;
   if (!contraction || contraction->depthwise ||
       contraction->channelLoops.size() != 1 ||
-      !matchPattern(contraction->rhs, m_Constant()))
+      !matchPattern(contraction->rhs, m_Constant(&values)))
     return std::nullopt;
   WeightStream stream;
   stream.weights = contraction->rhs;
@@ -51,12 +52,12 @@ int64_t WeightStream::bytes() const {
   return type.getNumElements() * bytesOf(type.getElementType());
 }
 
-// With T turns of K steps, step k of turn t fetches the elements
-//   next + (t * K + k) * elements / (T * K), ..
+// With T turns of K steps, step k of turn t fetches `share` elements from
+//   next + (t * K + k) * share   on, where   share = ceil(elements / (T * K)).
 void prefetchShare(TensorAccess &access, Value weights, AffineExpr next,
                    int64_t elements, AffineExpr step, int64_t steps,
                    const Turn &turn) {
-  int64_t share = std::max<int64_t>(1, elements / (turn.count * steps));
+  int64_t share = llvm::divideCeil(elements, turn.count * steps);
   AffineExpr first = next + (turn.number * steps + step) * share;
   int64_t line = kLineBytes / bytesOf(getElementTypeOrSelf(weights.getType()));
   for (int64_t i = 0; i < share; i += line)

@@ -1,5 +1,4 @@
-//===- WeightPrefetch.h - The next weights, while these are used -*- C++
-//-*-===//
+//===- WeightPrefetch.h - The next weights, in time -----------*- C++ -*-===//
 //
 // Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -28,7 +27,8 @@ struct Turn {
 };
 
 /// In step number `step` of the `steps` of a tile: the tile's share of the
-/// `elements` of `weights` from number `next` on, in row-major order.
+/// `elements` of `weights` from number `next` on, in row-major order. Shares
+/// are rounded up: the last turns fetch what comes behind those.
 void prefetchShare(TensorAccess &access, mlir::Value weights,
                    mlir::AffineExpr next, int64_t elements,
                    mlir::AffineExpr step, int64_t steps, const Turn &turn);
@@ -42,6 +42,8 @@ public:
                                         int64_t lanes);
 
   int64_t bytes() const;
+  /// The loop over channels.
+  unsigned channels() const { return channelLoop; }
 
   /// One step's share of what a tile of `channels` fetches for the next one.
   void prefetch(TensorAccess &access, const Position &loops, int64_t channels,

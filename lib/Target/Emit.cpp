@@ -602,7 +602,8 @@ public:
   }
 
   Expected<std::string> emitWhole(CodeKind kind);
-  Expected<std::vector<std::string>> emitObjects();
+  /// `toLink`: if there are several, a linker must make one of them.
+  Expected<std::vector<std::string>> emitObjects(bool toLink);
 
 private:
   /// What is compiled alone: nests of one version, or all that is no nest.
@@ -737,13 +738,13 @@ Expected<std::string> CpuEmitter::emitTask(const Task &task) {
   return object;
 }
 
-Expected<std::vector<std::string>> CpuEmitter::emitObjects() {
+Expected<std::vector<std::string>> CpuEmitter::emitObjects(bool toLink) {
   mlir::MLIRContext *context = versions.front().module.getContext();
   std::vector<Task> tasks;
   if (Error error = cut(tasks))
     return error;
   // Before the code is generated: it takes long.
-  if (tasks.size() > 1)
+  if (toLink && tasks.size() > 1)
     if (Error error = checkObjectLinker())
       return error;
   TranslationErrors errors(context);
@@ -769,7 +770,7 @@ qopt::emitObjects(ArrayRef<ModelVersion> versions, const EmitOptions &options) {
   Expected<ModelInfo> info = getModelInfo(versions, options);
   if (!info)
     return info.takeError();
-  return CpuEmitter(versions, *info, options).emitObjects();
+  return CpuEmitter(versions, *info, options).emitObjects(/*toLink=*/false);
 }
 
 Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
@@ -790,7 +791,8 @@ Expected<std::string> qopt::emitCode(ArrayRef<ModelVersion> versions,
   CpuEmitter emitter(versions, *info, options);
   if (kind != CodeKind::Object)
     return emitter.emitWhole(kind);
-  Expected<std::vector<std::string>> objects = emitter.emitObjects();
+  Expected<std::vector<std::string>> objects =
+      emitter.emitObjects(/*toLink=*/true);
   if (!objects)
     return objects.takeError();
   if (objects->size() == 1)

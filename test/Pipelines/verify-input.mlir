@@ -107,6 +107,33 @@ func.func @bias(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 // -----
 
+func.func @splat(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @below {{phase 'input': expected a constant without NaN, got NaN for 4 of 4}}
+  // expected-note @below {{train or export the model again}}
+  %b = arith.constant dense<0x7FC00000> : tensor<4xf32>
+  %e = tensor.empty() : tensor<4xf32>
+  %0 = linalg.add ins(%x, %b : tensor<4xf32>, tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+func.func @scalar(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @below {{phase 'input': expected a constant without NaN, got NaN for 1 of 1}}
+  // expected-note @below {{train or export the model again}}
+  %b = arith.constant 0x7FC00000 : f32
+  %e = tensor.empty() : tensor<4xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%p: f32, %o: f32):
+    %1 = arith.mulf %p, %b : f32
+    linalg.yield %1 : f32
+  } -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
 // A resource, 0x7FC00000 of which is a NaN.
 #id = affine_map<(d0) -> (d0)>
 func.func @resource(%x: tensor<2xf32>) -> tensor<2xf32> {

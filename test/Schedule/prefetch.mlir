@@ -46,3 +46,35 @@ func.func @one_row(%x: tensor<1x256xf32>, %acc: tensor<1x1024xf32>) -> tensor<1x
   } -> tensor<1x1024xf32>
   return %y : tensor<1x1024xf32>
 }
+
+// Lanes run along the columns of the other operand: weights are scalars.
+// SCHEDULE-LABEL: func.func @scalar_weights
+// SCHEDULE-NOT: prefetch
+func.func @scalar_weights(%x: tensor<256x512xf32>, %acc: tensor<128x512xf32>) -> tensor<128x512xf32> {
+  %w = arith.constant dense<2.0> : tensor<128x256xf32>
+  %y = linalg.generic {
+    indexing_maps = [affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (m, n)>],
+    iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<256x512xf32>, tensor<128x256xf32>) outs(%acc : tensor<128x512xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = math.fma %a, %b, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<128x512xf32>
+  return %y : tensor<128x512xf32>
+}
+
+// A resource is no constant that could be packed.
+// SCHEDULE-LABEL: func.func @resource
+// SCHEDULE-NOT: prefetch
+func.func @resource(%x: tensor<64x256xf32>, %acc: tensor<64x128xf32>) -> tensor<64x128xf32> {
+  %w = arith.constant dense_resource<weights> : tensor<128x256xf32>
+  %y = linalg.generic {
+    indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
+    iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<64x256xf32>, tensor<128x256xf32>) outs(%acc : tensor<64x128xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = math.fma %a, %b, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<64x128xf32>
+  return %y : tensor<64x128xf32>
+}

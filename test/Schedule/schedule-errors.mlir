@@ -69,3 +69,21 @@ func.func @task_step(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
     ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
   return %r : tensor<16xi8>
 }
+
+// -----
+
+func.func @prefetch_value(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
+  // expected-error @+1 {{expects prefetch to be there or not, got false}}
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 4>, order = array<i64: 0>, prefetch = false}}
+    ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
+  return %r : tensor<16xi8>
+}
+
+// -----
+
+func.func @prefetch_threads(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
+  // expected-error @+1 {{expects no prefetch in kernels other than vector, dot and tile-dot, nor with threads}}
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 4>, order = array<i64: 0>, threads = 4 : i64, prefetch}}
+    ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
+  return %r : tensor<16xi8>
+}

@@ -43,3 +43,19 @@ func.func @no_blocks(%x: tensor<1x8x30xf32>, %w: tensor<2x30xf32>, %acc: tensor<
   } -> tensor<1x8x2xf32>
   return %y : tensor<1x8x2xf32>
 }
+
+// Steps that are neighbours only in pairs are no block.
+// CHECK-LABEL: func.func @pairs
+// CHECK-NOT: vector.shuffle
+// CHECK: return
+func.func @pairs(%x: tensor<8x16x16xf32>, %w: tensor<1x32xf32>, %acc: tensor<8x1xf32>) -> tensor<8x1xf32> {
+  %y = linalg.generic {
+    indexing_maps = [affine_map<(w, o, i) -> (w, i floordiv 2, i mod 2)>, affine_map<(w, o, i) -> (o, i)>, affine_map<(w, o, i) -> (w, o)>],
+    iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<8x16x16xf32>, tensor<1x32xf32>) outs(%acc : tensor<8x1xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = math.fma %a, %b, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<8x1xf32>
+  return %y : tensor<8x1xf32>
+}

@@ -143,8 +143,11 @@ private:
       cl::desc("Fail if the object's code and constants take more bytes; 256K "
                "or 256KiB is 262144"),
       cl::value_desc("BYTES"), cl::init(0), cl::sub(subCommand)};
-  ByteOption maxRam{"max-ram", cl::desc("Fail if the arena takes more bytes"),
-                    cl::value_desc("BYTES"), cl::init(0), cl::sub(subCommand)};
+  ByteOption maxRam{
+      "max-ram",
+      cl::desc("Fail if the arena takes more bytes; 100K or 100KiB is "
+               "102400"),
+      cl::value_desc("BYTES"), cl::init(0), cl::sub(subCommand)};
   NumberOption<unsigned> threads{
       "threads",
       cl::desc("Cut long loops into N tasks, which NAME_run_parallel shares "

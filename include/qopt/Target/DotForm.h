@@ -125,6 +125,9 @@ inline int64_t exactSignedSteps(int64_t byteBound) {
   return byteBound <= 0 ? 255 : 32767 / (128 * byteBound);
 }
 
+/// What stays in the first-level cache beside what else products of tiles read.
+inline constexpr int64_t kTileNearBytes = 32 * 1024;
+
 /// Windows of 16 rows and blocks of 16 channels whose products of tiles (AMX)
 /// are computed at the same time, so that what is loaded serves several of
 /// them.
@@ -136,9 +139,8 @@ struct TileGroup {
   /// less for renaming, and a core that shares its unit with another thread has
   /// few. So four share what does not stay in the first-level cache.
   static TileGroup of(int64_t windows, int64_t blocks, int64_t blockBytes) {
-    constexpr int64_t kNearBytes = 32 * 1024;
     int64_t sums =
-        std::min<int64_t>(blocks, 2) * blockBytes > kNearBytes ? 4 : 2;
+        std::min<int64_t>(blocks, 2) * blockBytes > kTileNearBytes ? 4 : 2;
     int64_t most = std::max<int64_t>(sums / blocks, sums / 2),
             groups = (windows + most - 1) / most;
     int64_t rows = groups <= 1 ? windows : (windows + groups - 1) / groups;

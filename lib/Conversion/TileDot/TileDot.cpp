@@ -362,13 +362,13 @@ void AmxTileDot::emitProducts() {
 }
 
 /// Of the tile of the weights that follow, which lies where `tile` lies in
-/// these, this pass's share of its lines:
-///   pass p of P:  1024 * p / P, .., 1024 * (p + 1) / P
+/// these, this pass's share of its lines. Pass p of P fetches
+///   share = ceil(1024 / P)   bytes from   p * share   on.
 void AmxTileDot::prefetchBehind(Offset tile) {
-  int64_t all = passes() * *op.getTurns();
-  Offset first = addTimes(add(tile, blocks() * blockBytes()), pass,
-                          constant(kTileBytes / all));
-  for (int64_t line = 0; line < kTileBytes / all; line += kRowBytes)
+  int64_t share = llvm::divideCeil(kTileBytes, passes() * *op.getTurns());
+  Offset first =
+      addTimes(add(tile, blocks() * blockBytes()), pass, constant(share));
+  for (int64_t line = 0; line < share; line += kRowBytes)
     LLVM::Prefetch::create(b, loc, address(weights, add(first, line)),
                            /*rw=*/0, /*hint=*/2, /*cache=*/1);
 }

@@ -440,7 +440,7 @@ def Qopt_PrefetchOp : Qopt_Op<"prefetch"> {
   let summary = "Bring elements that will be read near";
   let description = [{
     Asks for the cache line of the element number `at` of `source`, in row-major
-    order. Nothing else happens, nor anything at all behind the last element.
+    order. Nothing is read, so that `at` may lie behind the last element.
     Bufferized, it is `memref.prefetch`.
 
     ```mlir
