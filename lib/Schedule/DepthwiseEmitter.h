@@ -13,7 +13,7 @@
 #ifndef QOPT_LIB_SCHEDULE_DEPTHWISEEMITTER_H
 #define QOPT_LIB_SCHEDULE_DEPTHWISEEMITTER_H
 
-#include "VectorBody.h"
+#include "TensorAccess.h"
 #include "qopt/Schedule/DepthwiseDot.h"
 #include "qopt/Schedule/Schedule.h"
 

@@ -13,7 +13,7 @@
 #ifndef QOPT_LIB_SCHEDULE_MMAEMITTER_H
 #define QOPT_LIB_SCHEDULE_MMAEMITTER_H
 
-#include "VectorBody.h"
+#include "TensorAccess.h"
 #include "qopt/Schedule/MmaContraction.h"
 #include "qopt/Schedule/Schedule.h"
 

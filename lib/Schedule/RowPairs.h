@@ -16,7 +16,7 @@
 #ifndef QOPT_LIB_SCHEDULE_ROWPAIRS_H
 #define QOPT_LIB_SCHEDULE_ROWPAIRS_H
 
-#include "VectorBody.h"
+#include "TensorAccess.h"
 #include "qopt/Schedule/DotContraction.h"
 
 namespace qopt {

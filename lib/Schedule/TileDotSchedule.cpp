@@ -17,7 +17,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TileDotSchedule.h"
-#include "VectorBody.h"
+#include "TensorAccess.h"
 #include "qopt/Target/DotForm.h"
 
 using namespace mlir;

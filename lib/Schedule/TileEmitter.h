@@ -13,8 +13,8 @@
 #ifndef QOPT_LIB_SCHEDULE_TILEEMITTER_H
 #define QOPT_LIB_SCHEDULE_TILEEMITTER_H
 
+#include "TensorAccess.h"
 #include "TileRows.h"
-#include "VectorBody.h"
 #include "WeightPrefetch.h"
 
 namespace qopt {

@@ -20,7 +20,7 @@
 #ifndef QOPT_LIB_SCHEDULE_TRANSPOSEDREADS_H
 #define QOPT_LIB_SCHEDULE_TRANSPOSEDREADS_H
 
-#include "VectorBody.h"
+#include "TensorAccess.h"
 
 namespace qopt {
 

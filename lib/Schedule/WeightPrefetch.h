@@ -15,7 +15,7 @@
 #ifndef QOPT_LIB_SCHEDULE_WEIGHTPREFETCH_H
 #define QOPT_LIB_SCHEDULE_WEIGHTPREFETCH_H
 
-#include "VectorBody.h"
+#include "TensorAccess.h"
 
 namespace qopt {
 

@@ -1,0 +1,257 @@
+//===- ChooseTile.cpp - Which tile costs least ----------------------------===//
+//
+// Part of qopt, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "RoundedBytes.h"
+#include "ScheduleChooser.h"
+#include "qopt/Transforms/Structured.h"
+
+using namespace mlir;
+
+namespace qopt {
+
+const Member *ScheduleChooser::heaviest() const {
+  const Member *best = &members.front();
+  for (const Member &member : members)
+    if (member.isReduction() && member.trips > best->trips)
+      best = &member;
+  return best;
+}
+
+/// One tile of `rows` positions times `blocks` vectors.
+double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
+                                 int64_t blocks) const {
+  const Member *member = heaviest();
+  bool useDot = schedule.usesDots();
+  double products = (member->fusedSteps ? 1.0 : 2.0) * rows * blocks;
+  double steps = member->trips;
+  double loads = 0.5 * rows + blocks;
+  if (useDot) {
+    steps /= form.stepBytes();
+    products = form.instructions(rows, blocks);
+    loads = form.loads(rows, blocks);
+    // Lanes come from loads that take turns with the products.
+    if (form.stepsPerRead > 1)
+      products += loads;
+  }
+  // A step waits four cycles for the one before it on its accumulator; of
+  // float ones, two can run in a cycle.
+  double step = std::max({products, loads, useDot ? 4.0 : 8.0}) + 1;
+  // Of tiles that cost the same, the one with fewer loads: some cores start two
+  // products in a cycle, and then loads are what binds.
+  step += 0.02 * loads;
+  constexpr double kEpilogue = 12;
+  return steps * step + kEpilogue * rows * blocks + 4;
+}
+
+/// The patch of a float convolution whose windows overlap and whose input is
+/// too large for the second-level cache: from there it comes in time. Without a
+/// cache, tiles of single rows let more memory be shared.
+std::optional<Patch> ScheduleChooser::findPatch() const {
+  const Member *member = heaviest();
+  std::optional<Contraction> contraction = matchContraction(member->op);
+  constexpr double kSecondLevelBytes = 2 << 20;
+  if (!target.hasCache || !contraction || !member->fusedSteps ||
+      contraction->depthwise || bytesOf(contraction->lhs) <= kSecondLevelBytes)
+    return std::nullopt;
+  Patch patch;
+  Type element = getElementTypeOrSelf(contraction->lhs.getType());
+  patch.elementBytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+  SmallVector<int64_t> last(contraction->lhsMap.getNumDims(), 0);
+  linalg::LinalgOp op = member->op;
+  for (unsigned loop : contraction->reductionLoops)
+    last[loop] = op.getStaticLoopRanges()[loop] - 1;
+  patch.reach = contraction->lhsMap.compose(last);
+  AffineMap map = contraction->lhsMap.compose(fromRoot(*member));
+  SmallVector<int64_t> at(type.getRank(), 0), origin = map.compose(at);
+  bool overlaps = false;
+  patch.steps.assign(origin.size(), SmallVector<int64_t>(type.getRank()));
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    at[dim] = 1;
+    for (auto [i, place] : llvm::enumerate(map.compose(at))) {
+      patch.steps[i][dim] = place - origin[i];
+      overlaps |= place > origin[i] && patch.reach[i] > 0;
+    }
+    at[dim] = 0;
+  }
+  return overlaps ? std::optional(patch) : std::nullopt;
+}
+
+/// All tiles of the nest, those at the borders included. `count` has the sizes
+/// of a tile along the dimensions before `dim`.
+double ScheduleChooser::nestCost(const Schedule &schedule,
+                                 ArrayRef<int64_t> shape, unsigned dim,
+                                 SmallVector<int64_t> count) const {
+  // A line of activations comes from beyond the first-level cache in 5 cycles
+  // (measured), and two products start in a cycle; weights, which follow one
+  // another, are there before they are wanted.
+  constexpr double kPatchByte = 2 * 5.0 / 64;
+  int64_t lane = schedule.laneDim;
+  auto tiles = [&](int64_t n) {
+    if (n == 0)
+      return 0.0;
+    count[dim == shape.size() ? lane : dim] = n;
+    if (dim < shape.size())
+      return nestCost(schedule, shape, dim + 1, count);
+    int64_t rows = 1;
+    for (auto [i, size] : llvm::enumerate(count))
+      rows *= int64_t(i) == lane ? 1 : size;
+    double bytes = patch ? patch->bytes(count) : 0;
+    return tileCost(schedule, rows, llvm::divideCeil(n, schedule.lanes)) +
+           kPatchByte * bytes;
+  };
+  if (dim == unsigned(lane))
+    return nestCost(schedule, shape, dim + 1, count);
+  unsigned along = dim == shape.size() ? lane : dim;
+  int64_t extent = shape[along];
+  int64_t tile = std::min(schedule.tile[along], extent);
+  return double(extent / tile) * tiles(tile) + tiles(extent % tile);
+}
+
+/// The dimensions whose elements a tile takes as rows, innermost first.
+SmallVector<int64_t, 2> ScheduleChooser::rowDims(int64_t lane) const {
+  SmallVector<int64_t, 2> dims;
+  for (int64_t dim = type.getRank() - 1; dim >= 0 && dims.size() < 2; --dim)
+    if (dim != lane && type.getDimSize(dim) > 1)
+      dims.push_back(dim);
+  return dims;
+}
+
+/// How many vectors of a tile are alive at once.
+int64_t ScheduleChooser::accumulatorBudget(const Schedule &schedule) const {
+  if (!heaviest()->isReduction())
+    return 4;
+  // Accumulators leave four registers for operands. Reductions inside one
+  // another, or one after the other, are alive together.
+  int64_t budget =
+      std::max<int64_t>(1, (target.numVectorRegisters - 4) / numReductions());
+  // Of a block that is transposed, all vectors are alive.
+  linalg::LinalgOp op = heaviest()->op;
+  if (llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *operand) {
+        return readsTransposed(*heaviest(), operand, schedule.laneDim,
+                               schedule.lanes);
+      }))
+    budget = std::max<int64_t>(1, budget / (schedule.lanes + 1));
+  // Short reductions have no loop, so that the size of the code limits them.
+  int64_t taps = heaviest()->trips;
+  if (taps <= 25 && schedule.kernel == Schedule::Kernel::Vector)
+    budget = std::min<int64_t>(
+        budget, std::max<int64_t>(4, (schedule.lanes == 1 ? 36 : 96) / taps));
+  return budget;
+}
+
+int64_t ScheduleChooser::numReductions() const {
+  return std::max<int64_t>(1, llvm::count_if(members, [](const Member &member) {
+                             return member.isReduction();
+                           }));
+}
+
+void ScheduleChooser::chooseTile(Schedule &schedule) {
+  schedule.tile.assign(type.getRank(), 1);
+  if (schedule.laneDim < 0)
+    return;
+  int64_t lane = schedule.laneDim;
+  int64_t vectors = llvm::divideCeil(type.getDimSize(lane), schedule.lanes);
+  int64_t budget = accumulatorBudget(schedule);
+  SmallVector<int64_t, 2> outer = rowDims(lane);
+  patch = findPatch();
+
+  Schedule best = schedule;
+  double bestCost = -1;
+  auto consider = [&] {
+    double cost = nestCost(schedule, type.getShape());
+    if (bestCost >= 0 && cost >= bestCost)
+      return;
+    bestCost = cost;
+    best = schedule;
+  };
+  auto fits = [&](int64_t rows, int64_t blocks) {
+    // Lanes next to each other lie next to each other in memory, too.
+    bool inBlocks = form.stepsPerRead == 1 || blocks == vectors ||
+                    form.kind == DotForm::Kind::Matrix ||
+                    kPackedChannels % (blocks * schedule.lanes) == 0 ||
+                    blocks * schedule.lanes % kPackedChannels == 0;
+    // Accumulators, a step's weights, and an activation that several blocks
+    // share.
+    if (heaviest()->fusedSteps && rows > 1 && blocks > 1 &&
+        rows * blocks + blocks + 1 > target.numVectorRegisters)
+      return false;
+    return rows * blocks <= budget && inBlocks &&
+           (schedule.kernel != Schedule::Kernel::Dot || numReductions() > 1 ||
+            rows * blocks == 1 ||
+            form.registers(rows, blocks) <= target.numVectorRegisters);
+  };
+  for (int64_t blocks = 1; blocks <= std::min(vectors, budget); ++blocks) {
+    schedule.tile[lane] = blocks == vectors ? std::min(type.getDimSize(lane),
+                                                       blocks * schedule.lanes)
+                                            : blocks * schedule.lanes;
+    int64_t rows = outer.empty() ? 1 : type.getDimSize(outer[0]);
+    for (int64_t columns = 1; columns <= rows && fits(columns, blocks);
+         ++columns) {
+      if (!outer.empty())
+        schedule.tile[outer[0]] = columns;
+      consider();
+      // Whole rows of the result, several at once, or a part of them whose
+      // windows overlap.
+      if (outer.size() < 2 || (columns != rows && !patch))
+        continue;
+      for (int64_t n = 2;
+           n <= type.getDimSize(outer[1]) && fits(columns * n, blocks); ++n) {
+        schedule.tile[outer[1]] = n;
+        consider();
+      }
+      schedule.tile[outer[1]] = 1;
+    }
+  }
+  schedule = best;
+}
+
+/// What rounds a few planes into the bytes of pixels writes whole pixels, a
+/// vector of each plane at a time.
+void ScheduleChooser::choosePixels(Schedule &schedule) const {
+  int64_t last = type.getRank() - 1;
+  linalg::LinalgOp root = region.root;
+  if (schedule.laneDim < 0 || schedule.laneDim != last - 1 ||
+      type.getDimSize(last) > 4 || heaviest()->isReduction() ||
+      !matchRoundedBytes(*root.getBlock()))
+    return;
+  schedule.tile.assign(type.getRank(), 1);
+  schedule.tile[last] = type.getDimSize(last);
+  schedule.tile[last - 1] = std::min(schedule.lanes, type.getDimSize(last - 1));
+}
+
+/// The region's contractions, if all of them can be products of tiles.
+std::optional<std::vector<PlacedDot>>
+ScheduleChooser::tileDots(int64_t laneDim) const {
+  std::vector<PlacedDot> dots;
+  for (const Member &member : members) {
+    if (!member.isReduction())
+      continue;
+    std::optional<DotContraction> dot = matchDotContraction(member.op);
+    if (!dot || !dotAlong(member, laneDim) || !fitsTiles(*dot))
+      return std::nullopt;
+    dots.push_back({*dot, fromRoot(member)});
+  }
+  return dots;
+}
+
+/// Products of tiles, where the target has them and they cost less.
+void ScheduleChooser::chooseTileDot(Schedule &schedule) const {
+  if (!target.hasAmx || schedule.kernel != Schedule::Kernel::Dot ||
+      schedule.lanes != kTileLanes)
+    return;
+  std::optional<std::vector<PlacedDot>> dots = tileDots(schedule.laneDim);
+  if (!dots)
+    return;
+  std::optional<TileDotSchedule> choice = chooseTileDotSchedule(
+      *dots, type.getShape(), schedule.laneDim, rowDims(schedule.laneDim));
+  if (!choice || choice->cost >= nestCost(schedule, type.getShape()))
+    return;
+  schedule.kernel = Schedule::Kernel::TileDot;
+  schedule.tile = choice->tile;
+}
+
+} // namespace qopt
