@@ -14,6 +14,7 @@
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Target/ModelInfo.h"
 #include "qopt/Transforms/Structured.h"
+#include "qopt/Transforms/TensorUtils.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -58,13 +59,6 @@ static DenseElementsAttr constantBehind(Value value) {
   if (matchPattern(value, m_Constant(&constant)))
     return constant;
   return nullptr;
-}
-
-static int64_t bytesOf(ShapedType type) {
-  Type element = type.getElementType();
-  int64_t bits = element.isIndex() ? IndexType::kInternalStorageBitWidth
-                                   : element.getIntOrFloatBitWidth();
-  return llvm::divideCeil(type.getNumElements() * bits, 8);
 }
 
 //===----------------------------------------------------------------------===//

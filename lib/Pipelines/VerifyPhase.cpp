@@ -10,7 +10,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/Support/DebugStringHelper.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Pipelines/Phases.h"
@@ -107,24 +106,15 @@ static LogicalResult verifyModel(ModuleOp module, Phase phase) {
   return success();
 }
 
-/// The values of a constant of f32; none of another type.
-static SmallVector<float> floatsOf(arith::ConstantOp op) {
-  ArrayRef<char> bytes;
-  if (!getElementTypeOrSelf(op.getType()).isF32())
-    return {};
-  if (auto scalar = dyn_cast<FloatAttr>(op.getValue()))
-    return {scalar.getValue().convertToFloat()};
-  if (auto splat = dyn_cast<SplatElementsAttr>(op.getValue()))
-    return SmallVector<float>(splat.getNumElements(),
-                              splat.getSplatValue<float>());
-  if (auto dense = dyn_cast<DenseElementsAttr>(op.getValue()))
-    bytes = dense.getRawData();
-  else if (auto resource = dyn_cast<DenseResourceElementsAttr>(op.getValue()))
-    if (AsmResourceBlob *blob = resource.getRawHandle().getBlob())
-      bytes = blob->getData();
-  SmallVector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
-  return values;
+/// Calls `see` for each value of a constant of f32.
+static void forFloats(Attribute constant, function_ref<void(float)> see) {
+  if (auto scalar = dyn_cast<FloatAttr>(constant))
+    see(scalar.getValue().convertToFloat());
+  else if (auto dense = dyn_cast<DenseElementsAttr>(constant))
+    llvm::for_each(dense.getValues<float>(), see);
+  else if (auto resource = dyn_cast<DenseF32ResourceElementsAttr>(constant))
+    if (auto values = resource.tryGetAsArrayRef())
+      llvm::for_each(*values, see);
 }
 
 /// Whether products are made of `value`, as it is or moved.
@@ -143,21 +133,25 @@ static bool isMultiplied(Value value) {
 /// infinity can mean something: that nothing is chosen, or clamped.
 static LogicalResult verifyConstants(ModuleOp module, Phase phase) {
   WalkResult walk = module.walk([&](arith::ConstantOp op) {
-    SmallVector<float> values = floatsOf(op);
-    auto count = [&](auto isBad) { return llvm::count_if(values, isBad); };
-    int64_t nans = count([](float value) { return std::isnan(value); });
-    int64_t infinities = count([](float value) { return std::isinf(value); });
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return WalkResult::advance();
+    int64_t all = 0, nans = 0, infinities = 0;
+    forFloats(op.getValue(), [&](float value) {
+      ++all;
+      nans += std::isnan(value);
+      infinities += std::isinf(value);
+    });
     bool isWeight = (nans > 0 || infinities > 0) && isMultiplied(op);
     if (nans == 0 && !isWeight)
       return WalkResult::advance();
     // How many and not which: an importer moves weights to other places.
-    return WalkResult(violation(
-        op, phase,
-        Twine("expected ") +
-            (isWeight ? "finite weights" : "a constant without NaN") +
-            ", got " + (nans > 0 ? "NaN" : "infinity") + " for " +
-            Twine(nans > 0 ? nans : infinities) + " of " + Twine(values.size()),
-        "the model's file has it; train or export the model again"));
+    return WalkResult(
+        violation(op, phase,
+                  Twine("expected ") +
+                      (isWeight ? "finite weights" : "a constant without NaN") +
+                      ", got " + (nans > 0 ? "NaN" : "infinity") + " for " +
+                      Twine(nans > 0 ? nans : infinities) + " of " + Twine(all),
+                  "the model's file has it; train or export the model again"));
   });
   return failure(walk.wasInterrupted());
 }

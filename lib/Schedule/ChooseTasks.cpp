@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ScheduleChooser.h"
+#include "qopt/Transforms/TensorUtils.h"
 
 using namespace mlir;
 
@@ -47,11 +48,12 @@ double ScheduleChooser::fetchCost(int64_t dim, int64_t laneDim,
   constexpr double kInput = 0.9, kWeights = 0.12;
   double others = double(tasks - 1) / double(tasks);
   std::optional<Contraction> dot = matchContraction(heaviest()->op);
-  double input = bytesOf(dot ? dot->lhs : region.root->getResult(0));
+  double input = double(bytesOf(dot ? dot->lhs : region.root->getResult(0)));
   bool sharesWeights = !dot || dot->depthwise;
   if (dim == laneDim && !sharesWeights)
     return others * kInput * input;
-  double cost = sharesWeights ? 0 : others * kWeights * bytesOf(dot->rhs);
+  double cost =
+      sharesWeights ? 0 : others * kWeights * double(bytesOf(dot->rhs));
   bool isRows = llvm::all_of(type.getShape().take_front(dim),
                              [](int64_t extent) { return extent == 1; });
   return isRows ? cost : cost + others * kInput * input / double(tasks);
@@ -69,7 +71,7 @@ void ScheduleChooser::chooseTasks(Schedule &schedule, int64_t threads,
   constexpr int64_t kMostRuns = 8;
   double whole = costOf(schedule, type.getShape()), weights = 0;
   if (std::optional<Contraction> found = matchContraction(heaviest()->op))
-    weights = kPerWeight * bytesOf(found->rhs);
+    weights = kPerWeight * double(bytesOf(found->rhs));
   if (std::max(cost, weights) < leastCost)
     return;
   double best = std::numeric_limits<double>::infinity();

@@ -8,6 +8,7 @@
 #include "RoundedBytes.h"
 #include "ScheduleChooser.h"
 #include "qopt/Transforms/Structured.h"
+#include "qopt/Transforms/TensorUtils.h"
 
 using namespace mlir;
 
@@ -53,7 +54,7 @@ double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
 std::optional<Patch> ScheduleChooser::findPatch() const {
   const Member *member = heaviest();
   std::optional<Contraction> contraction = matchContraction(member->op);
-  constexpr double kSecondLevelBytes = 2 << 20;
+  constexpr int64_t kSecondLevelBytes = 2 << 20;
   if (!target.hasCache || !contraction || !member->fusedSteps ||
       contraction->depthwise || bytesOf(contraction->lhs) <= kSecondLevelBytes)
     return std::nullopt;

@@ -59,12 +59,6 @@ struct Patch {
   }
 };
 
-/// What a tensor takes in memory.
-inline double bytesOf(mlir::Value tensor) {
-  auto type = llvm::cast<mlir::RankedTensorType>(tensor.getType());
-  return double(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
-}
-
 class ScheduleChooser {
 public:
   ScheduleChooser(const FusedRegion &region, const TargetInfo &target)

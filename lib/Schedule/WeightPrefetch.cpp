@@ -8,6 +8,7 @@
 #include "WeightPrefetch.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Transforms/Structured.h"
+#include "qopt/Transforms/TensorUtils.h"
 
 #include "mlir/IR/Matchers.h"
 
@@ -43,14 +44,7 @@ std::optional<WeightStream> WeightStream::of(linalg::LinalgOp op,
   return stream;
 }
 
-static int64_t bytesOf(Type element) {
-  return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
-}
-
-int64_t WeightStream::bytes() const {
-  auto type = cast<ShapedType>(weights.getType());
-  return type.getNumElements() * bytesOf(type.getElementType());
-}
+int64_t WeightStream::bytes() const { return bytesOf(weights); }
 
 // With T turns of K steps, step k of turn t fetches `share` elements from
 //   next + (t * K + k) * share   on, where   share = ceil(elements / (T * K)).
@@ -59,7 +53,8 @@ void prefetchShare(TensorAccess &access, Value weights, AffineExpr next,
                    const Turn &turn) {
   int64_t share = llvm::divideCeil(elements, turn.count * steps);
   AffineExpr first = next + (turn.number * steps + step) * share;
-  int64_t line = kLineBytes / bytesOf(getElementTypeOrSelf(weights.getType()));
+  auto type = cast<ShapedType>(weights.getType());
+  int64_t line = kLineBytes * type.getNumElements() / bytesOf(type);
   for (int64_t i = 0; i < share; i += line)
     PrefetchOp::create(access.b, access.loc, weights,
                        access.index(simplified(first + i)));

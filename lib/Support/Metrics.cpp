@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Support/Metrics.h"
-#include "qopt/Support/Half.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -34,31 +33,6 @@ std::optional<MetricKind> parseMetric(llvm::StringRef name) {
     if (info.name == name)
       return info.kind;
   return std::nullopt;
-}
-
-double elementAsDouble(const HostTensor &tensor, int64_t index) {
-  switch (tensor.dtype) {
-  case DType::F32:
-    return tensor.data<float>()[index];
-  case DType::F64:
-    return tensor.data<double>()[index];
-  case DType::F16:
-    return halfToFloat(tensor.data<uint16_t>()[index]);
-  case DType::U8:
-  case DType::Bool:
-    return tensor.data<uint8_t>()[index];
-  case DType::I8:
-    return tensor.data<int8_t>()[index];
-  case DType::U16:
-    return tensor.data<uint16_t>()[index];
-  case DType::I16:
-    return tensor.data<int16_t>()[index];
-  case DType::I32:
-    return tensor.data<int32_t>()[index];
-  case DType::I64:
-    return static_cast<double>(tensor.data<int64_t>()[index]);
-  }
-  llvm_unreachable("unknown dtype");
 }
 
 /// Of the `count` elements from `first`, counted from there.

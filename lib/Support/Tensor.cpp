@@ -79,6 +79,31 @@ std::string qopt::shapeToString(llvm::ArrayRef<int64_t> shape) {
       "x");
 }
 
+double qopt::elementAsDouble(const HostTensor &tensor, int64_t index) {
+  switch (tensor.dtype) {
+  case DType::F32:
+    return tensor.data<float>()[index];
+  case DType::F64:
+    return tensor.data<double>()[index];
+  case DType::F16:
+    return halfToFloat(tensor.data<uint16_t>()[index]);
+  case DType::U8:
+  case DType::Bool:
+    return tensor.data<uint8_t>()[index];
+  case DType::I8:
+    return tensor.data<int8_t>()[index];
+  case DType::U16:
+    return tensor.data<uint16_t>()[index];
+  case DType::I16:
+    return tensor.data<int16_t>()[index];
+  case DType::I32:
+    return tensor.data<int32_t>()[index];
+  case DType::I64:
+    return static_cast<double>(tensor.data<int64_t>()[index]);
+  }
+  llvm_unreachable("unknown dtype");
+}
+
 static std::string positionOf(int64_t element, llvm::ArrayRef<int64_t> shape) {
   llvm::SmallVector<std::string, 4> indices(shape.size());
   for (size_t dim = shape.size(); dim-- > 0;) {
@@ -88,26 +113,15 @@ static std::string positionOf(int64_t element, llvm::ArrayRef<int64_t> shape) {
   return "[" + llvm::join(indices, ", ") + "]";
 }
 
-template <typename T, typename ToReal>
-static std::string describeNonFinite(const HostTensor &tensor, ToReal toReal) {
-  llvm::ArrayRef<T> values = tensor.data<T>();
-  const T *bad = llvm::find_if(
-      values, [&](T value) { return !std::isfinite(toReal(value)); });
-  if (bad == values.end())
-    return "";
-  auto real = toReal(*bad);
-  llvm::StringRef value = std::isnan(real) ? "NaN" : real > 0 ? "inf" : "-inf";
-  return (value + " at element " +
-          positionOf(bad - values.begin(), tensor.shape))
-      .str();
-}
-
 std::string qopt::describeNonFinite(const HostTensor &tensor) {
-  if (tensor.dtype == DType::F32)
-    return ::describeNonFinite<float>(tensor, [](float x) { return x; });
-  if (tensor.dtype == DType::F64)
-    return ::describeNonFinite<double>(tensor, [](double x) { return x; });
-  if (tensor.dtype == DType::F16)
-    return ::describeNonFinite<uint16_t>(tensor, halfToFloat);
+  for (int64_t i = 0, e = tensor.numElements(); i < e; ++i) {
+    double value = elementAsDouble(tensor, i);
+    if (std::isfinite(value))
+      continue;
+    llvm::StringRef name = std::isnan(value) ? "NaN"
+                           : value > 0       ? "inf"
+                                             : "-inf";
+    return (name + " at element " + positionOf(i, tensor.shape)).str();
+  }
   return "";
 }

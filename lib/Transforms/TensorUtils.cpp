@@ -53,6 +53,13 @@ static DenseElementsAttr resizeSplat(DenseElementsAttr splat,
       RankedTensorType::get(shape, splat.getElementType()));
 }
 
+int64_t bytesOf(ShapedType type) {
+  Type element = type.getElementType();
+  int64_t bits = element.isIndex() ? IndexType::kInternalStorageBitWidth
+                                   : element.getIntOrFloatBitWidth();
+  return llvm::divideCeil(type.getNumElements() * bits, 8);
+}
+
 DenseElementsAttr transposeElements(DenseElementsAttr elements,
                                     ArrayRef<int64_t> perm) {
   ArrayRef<int64_t> shape = elements.getType().getShape();

@@ -1,6 +1,7 @@
 // RUN: qopt-opt %s --qopt-assign-schedule=target=x86-64-v4-vnni | FileCheck %s --check-prefix=SCHEDULE
 // RUN: qopt-opt %s --qopt-assign-schedule=target=cortex-m7 | FileCheck %s --check-prefix=NOCACHE
 // RUN: qopt-opt %s --qopt-assign-schedule=target=x86-64-v4-vnni --qopt-generate-nests | FileCheck %s
+// RUN: qopt-opt %s --qopt-assign-schedule='target=x86-64-v4-vnni threads=2' --qopt-generate-nests | FileCheck %s --check-prefix=TASKS
 
 // 49 rows are three tiles of 14 and one of seven. While they use 256 * 32 weights,
 // each fetches a quarter of the next ones: 8 elements, half a line, in every step.
@@ -16,6 +17,14 @@
 // CHECK: affine.apply #[[$REST]]
 // CHECK-NEXT: qopt.prefetch %[[W]][%{{.*}}] : tensor<8x256x16xf32>
 // CHECK-NOT: qopt.prefetch
+// A task has 24 rows, two tiles of them, which fetch half of the next weights each.
+// TASKS-DAG: #[[$FIRST:.*]] = affine_map<(d0, d1) -> (d0 * 8192 + d1 * 16 + 8192)>
+// TASKS-DAG: #[[$SECOND:.*]] = affine_map<(d0, d1) -> (d0 * 8192 + d1 * 16 + 12288)>
+// TASKS-LABEL: func.func @blocks
+// TASKS: affine.apply #[[$FIRST]]
+// TASKS-NEXT: qopt.prefetch
+// TASKS: affine.apply #[[$SECOND]]
+// TASKS-NEXT: qopt.prefetch
 func.func @blocks(%x: tensor<49x256xf32>, %acc: tensor<49x128xf32>) -> tensor<49x128xf32> {
   %w = arith.constant dense<2.0> : tensor<128x256xf32>
   %y = linalg.generic {

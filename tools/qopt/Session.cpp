@@ -11,7 +11,6 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
-#include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Import/Onnx/ImportOnnx.h"
 #include "qopt/Pipelines/Pipelines.h"
 #include "qopt/Target/Lowering.h"
@@ -63,14 +62,10 @@ public:
   explicit RemarkPrinter(PrintFn print) : print(std::move(print)) {}
 
   void streamOptimizationRemark(const remark::detail::Remark &remark) override {
-    std::string reason;
+    std::string text = remark.getRemarkName().str() + ": ";
     for (const remark::detail::Remark::Arg &argument : remark.getArgs())
-      reason += argument.val;
-    // In the report such nodes count as integer: their products are.
-    StringRef name = reason == QoptDialect::kSeveralScalesReason
-                         ? "integer"
-                         : remark.getRemarkName();
-    print(remark.getLocation(), (name + ": " + reason).str());
+      text += argument.val;
+    print(remark.getLocation(), text);
   }
 
 private:

@@ -53,9 +53,6 @@ llvm::ArrayRef<MetricInfo> allMetrics();
 const MetricInfo &metricInfo(MetricKind kind);
 std::optional<MetricKind> parseMetric(llvm::StringRef name);
 
-/// Element `index` of a tensor of any number type.
-double elementAsDouble(const HostTensor &tensor, int64_t index);
-
 /// Position of the largest element, the first of equals. A NaN never wins.
 int64_t argMax(const HostTensor &tensor);
 

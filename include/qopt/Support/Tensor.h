@@ -71,6 +71,9 @@ struct TensorSpec {
 /// "1x3x32x32"; "scalar" for rank 0.
 std::string shapeToString(llvm::ArrayRef<int64_t> shape);
 
+/// Element `index` of a tensor of any number type, in row-major order.
+double elementAsDouble(const HostTensor &tensor, int64_t index);
+
 /// "NaN at element [0, 2]": the first of the tensor's values that is not
 /// finite; empty if there is none, as in any tensor of integers.
 std::string describeNonFinite(const HostTensor &tensor);

@@ -26,6 +26,13 @@ namespace qopt {
 // Dense data
 //===----------------------------------------------------------------------===//
 
+/// What elements of `type` take in memory, those of fewer than eight bits
+/// packed.
+int64_t bytesOf(mlir::ShapedType type);
+inline int64_t bytesOf(mlir::Value value) {
+  return bytesOf(mlir::cast<mlir::ShapedType>(value.getType()));
+}
+
 /// The result of a movement of `elements`: null where the data of the element
 /// type are not whole bytes.
 mlir::DenseElementsAttr transposeElements(mlir::DenseElementsAttr elements,

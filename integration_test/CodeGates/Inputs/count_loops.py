@@ -10,7 +10,8 @@ INSTRUCTION:
   loops      how many there are
   spills     accesses of the stack through its pointer in all of them
   most_dots  INSTRUCTIONs in the loop with the most
-  others     other instructions in that loop
+  prefetches those that only bring memory near, in that loop
+  others     other instructions in it
   loads      those of the others that only read memory
   share      percent of that loop that are INSTRUCTIONs or loads
   calls      names called that the file does not define, beside memcpy and memset
@@ -33,6 +34,7 @@ THUMB = Syntax("@", re.compile(r"^\s+(?:b\w*(?:\.w)?|cbn?z|le)\s.*?(\.L\w+)$"),
 
 LABEL = re.compile(r"^(\.L\w+):")
 INSTRUCTION = re.compile(r"^\s+(\{vex\})?\s*[a-z]")
+PREFETCH = re.compile(r"^\s+(?:prefetch|prfm|pld)")
 ALLOWED = {"memcpy", "memset", "memcpy@PLT", "memset@PLT"}
 
 
@@ -62,13 +64,15 @@ def main():
     loops = [loop for loop in innermost_loops(lines, syntax) if dots(loop)]
     longest = max(loops, key=dots, default=[])
     loads = sum(bool(syntax.load.match(line)) for line in longest)
+    prefetches = sum(bool(PREFETCH.match(line)) for line in longest)
     called = {match[1] for line in lines if (match := syntax.call.match(line))}
     defined = {line[:-1] for line in lines if line.endswith(":")}
     print(json.dumps({
         "loops": len(loops),
         "spills": sum(syntax.stack in line for loop in loops for line in loop),
         "most_dots": dots(longest),
-        "others": len(longest) - dots(longest),
+        "prefetches": prefetches,
+        "others": len(longest) - dots(longest) - prefetches,
         "loads": loads,
         "share": 100 * (dots(longest) + loads) // max(1, len(longest)),
         "calls": len(called - defined - ALLOWED),

@@ -130,7 +130,10 @@ static Value materializeTerm(OpBuilder &builder, Location loc,
 void qopt::explainFloat(Operation *op, StringRef reason) {
   op->setAttr(QoptDialect::kFloatReasonAttrName,
               StringAttr::get(op->getContext(), reason));
-  remark::missed(op->getLoc(), remark::RemarkOpts::name("float").category(
+  // What the report calls such nodes: their products are of integers.
+  StringRef name =
+      reason == QoptDialect::kSeveralScalesReason ? "integer" : "float";
+  remark::missed(op->getLoc(), remark::RemarkOpts::name(name).category(
                                    "convert-qdq-to-integer"))
       << remark::reason("{0}", reason);
 }

@@ -51,9 +51,10 @@ struct ElementwiseBufferization
   }
 };
 
-/// The observer reads the buffer of its operand, which is also its result's.
-struct ObserveBufferization
-    : BufferizableOpInterface::ExternalModel<ObserveBufferization, ObserveOp> {
+/// Reads all its operands, and no result is in their memory.
+template <typename Model, typename OpTy>
+struct ReadingBufferization
+    : BufferizableOpInterface::ExternalModel<Model, OpTy> {
   bool bufferizesToMemoryRead(Operation *, OpOperand &,
                               const AnalysisState &) const {
     return true;
@@ -62,6 +63,15 @@ struct ObserveBufferization
                                const AnalysisState &) const {
     return false;
   }
+  AliasingValueList getAliasingValues(Operation *, OpOperand &,
+                                      const AnalysisState &) const {
+    return {};
+  }
+};
+
+/// The observer reads the buffer of its operand, which is also its result's.
+struct ObserveBufferization
+    : ReadingBufferization<ObserveBufferization, ObserveOp> {
   AliasingValueList getAliasingValues(Operation *op, OpOperand &,
                                       const AnalysisState &) const {
     return {{op->getResult(0), BufferRelation::Equivalent}};
@@ -84,21 +94,7 @@ struct ObserveBufferization
 
 /// Reads two buffers and gives a vector.
 template <typename OpTy>
-struct TileBufferization
-    : BufferizableOpInterface::ExternalModel<TileBufferization<OpTy>, OpTy> {
-  bool bufferizesToMemoryRead(Operation *, OpOperand &,
-                              const AnalysisState &) const {
-    return true;
-  }
-  bool bufferizesToMemoryWrite(Operation *, OpOperand &,
-                               const AnalysisState &) const {
-    return false;
-  }
-  AliasingValueList getAliasingValues(Operation *, OpOperand &,
-                                      const AnalysisState &) const {
-    return {};
-  }
-
+struct TileBufferization : ReadingBufferization<TileBufferization<OpTy>, OpTy> {
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {
@@ -116,21 +112,7 @@ struct TileBufferization
 };
 
 struct PrefetchBufferization
-    : BufferizableOpInterface::ExternalModel<PrefetchBufferization,
-                                             PrefetchOp> {
-  bool bufferizesToMemoryRead(Operation *, OpOperand &,
-                              const AnalysisState &) const {
-    return true;
-  }
-  bool bufferizesToMemoryWrite(Operation *, OpOperand &,
-                               const AnalysisState &) const {
-    return false;
-  }
-  AliasingValueList getAliasingValues(Operation *, OpOperand &,
-                                      const AnalysisState &) const {
-    return {};
-  }
-
+    : ReadingBufferization<PrefetchBufferization, PrefetchOp> {
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {
