@@ -38,6 +38,10 @@ static void buildScheduledPipeline(OpPassManager &pm,
   // No CSE from here to bufferization: it would merge destinations, equal as
   // long as they are empty or a border of zeros, that different nests fill.
   pm.addNestedPass<func::FuncOp>(createSinkMovementPass());
+  // Strips are for one core's caches.
+  if (options.threads == 1 && options.target.hasCache &&
+      !options.target.isGpu())
+    pm.addNestedPass<func::FuncOp>(createSplitIntoStripsPass());
   // Tasks share out one loop, and not the parts of a nest at the border.
   pm.addNestedPass<func::FuncOp>(createPlaceResultsPass(
       {options.threads == 1 ? options.target.name : ""}));

@@ -265,6 +265,31 @@ void ScheduleChooser::choosePrefetch(Schedule &schedule) const {
                       stream->bytes() > kFirstLevelBytes;
 }
 
+/// A tile's weights come anew from the second-level cache for each tile where
+/// the first level does not hold them. The hardware follows, but each time that
+/// it reaches the end of a page, or of the rows of a window, it starts again.
+void ScheduleChooser::chooseAhead(Schedule &schedule) const {
+  constexpr int64_t kHeldBytes = 24 << 10, kAhead = 1024;
+  int64_t lane = schedule.laneDim;
+  bool hasStreams =
+      schedule.kernel == Schedule::Kernel::Vector ||
+      (schedule.kernel == Schedule::Kernel::Dot && form.stepsPerRead == 1);
+  // A line for each vector; only x86-64 has such, and only there it is
+  // measured.
+  if (!target.hasCache || target.vectorBits != 512 || !hasStreams || lane < 0)
+    return;
+  bool isReadAgain = false;
+  for (auto [dim, tile] : llvm::enumerate(schedule.tile))
+    isReadAgain |= int64_t(dim) != lane && tile < type.getDimSize(dim);
+  std::optional<WeightStream> stream =
+      WeightStream::of(heaviest()->op, schedule.lanes);
+  if (isReadAgain && stream &&
+      isDim(heaviest()->loops[stream->channels()], lane) &&
+      stream->bytes() * schedule.tile[lane] / type.getDimSize(lane) >
+          kHeldBytes)
+    schedule.ahead = kAhead;
+}
+
 /// The form that all dots of the region can take: the weakest proof holds.
 void ScheduleChooser::chooseDotForm(Schedule &schedule) {
   if (schedule.kernel != Schedule::Kernel::Dot)
@@ -450,6 +475,7 @@ Schedule ScheduleChooser::run(int64_t threads, double leastTasks) {
   chooseTileDot(schedule);
   chooseOrder(schedule);
   choosePrefetch(schedule);
+  chooseAhead(schedule);
   if (threads > 1)
     chooseTasks(schedule, threads, costOf(schedule, type.getShape()),
                 leastTasks);

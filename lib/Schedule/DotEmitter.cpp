@@ -172,6 +172,7 @@ void DotEmitter::dotSegment(const DotContraction &dot, ArrayRef<Position> loops,
                         SmallVector<int64_t, 2> steps;
                         for (int64_t s = 0; s < perRow; ++s)
                           steps.push_back(u * rowBytes + s * dot.stepBytes);
+                        prefetchAhead(dot, loops, i * unroll + u);
                         dotRow(dot, loops, i * unroll + u,
                                i * (unroll * rowBytes), steps, inner);
                       }
@@ -357,23 +358,53 @@ void DotEmitter::prefetchWeights(const DotContraction &dot,
                 segments * steps, turn);
 }
 
-/// The weights of the channels in the lanes for one step, or part of them.
-Value DotEmitter::dotWeights(const DotContraction &dot, const Position &loops,
-                             AffineExpr row, unsigned half, int64_t part) {
-  Value tensor = packedConstant(dot);
+/// Where the weights of the first lane's channel are in packed row `row`.
+SmallVector<AffineExpr> DotEmitter::weightsAt(const DotContraction &dot,
+                                              const Position &loops,
+                                              AffineExpr row) {
   SmallVector<AffineExpr> index;
   for (unsigned loop : dot.batchLoops)
     index.push_back(loops.index[loop]);
-  AffineExpr lane = b.getAffineSymbolExpr(0);
-  AffineExpr channel = loops.laneBase(dot.outLoop, lane);
+  AffineExpr channel = loops.laneBase(dot.outLoop, b.getAffineSymbolExpr(0));
   index.push_back(channel.floorDiv(packedChannels()));
   for (unsigned loop : dot.segmentLoops)
     index.push_back(loops.index[loop]);
   index.push_back(row);
+  index.push_back((channel % packedChannels()) * dot.stepBytes);
+  return index;
+}
+
+/// Of every vector of weights in row `row`, the line `schedule.ahead` bytes
+/// further on.
+void DotEmitter::prefetchAhead(const DotContraction &dot,
+                               ArrayRef<Position> loops, AffineExpr row) {
+  if (schedule.ahead == 0)
+    return;
+  Value weights = packedConstant(dot);
+  SmallVector<AffineExpr> lines;
+  for (const Position &position : loops) {
+    AffineExpr line = b.getAffineConstantExpr(0);
+    for (auto [extent, index] :
+         llvm::zip_equal(cast<RankedTensorType>(weights.getType()).getShape(),
+                         weightsAt(dot, position, row)))
+      line = line * extent + index;
+    line = simplified(line + schedule.ahead);
+    if (llvm::is_contained(lines, line))
+      continue;
+    lines.push_back(line);
+    PrefetchOp::create(b, access.loc, weights, access.index(line),
+                       /*near=*/true);
+  }
+}
+
+/// The weights of the channels in the lanes for one step, or part of them.
+Value DotEmitter::dotWeights(const DotContraction &dot, const Position &loops,
+                             AffineExpr row, unsigned half, int64_t part) {
+  Value tensor = packedConstant(dot);
+  SmallVector<AffineExpr> index = weightsAt(dot, loops, row);
   bool isAcross = schedule.kernel == Schedule::Kernel::AcrossDot;
   int64_t bytes = schedule.lanes * (isAcross ? dot.stepBytes : 4);
-  index.push_back((channel % packedChannels()) * dot.stepBytes + part * bytes +
-                  lane);
+  index.back() = index.back() + part * bytes + b.getAffineSymbolExpr(0);
   Value weights = access.toVector(access.read(tensor, {index, bytes}), bytes);
   return dot.isPacked4() ? access.unpackNibbles(weights, half) : weights;
 }

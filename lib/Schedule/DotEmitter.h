@@ -61,6 +61,11 @@ private:
                              const Position &second, mlir::AffineExpr offset,
                              int64_t step);
   mlir::Value packedConstant(const DotContraction &dot);
+  llvm::SmallVector<mlir::AffineExpr> weightsAt(const DotContraction &dot,
+                                                const Position &loops,
+                                                mlir::AffineExpr row);
+  void prefetchAhead(const DotContraction &dot, llvm::ArrayRef<Position> loops,
+                     mlir::AffineExpr row);
   void prefetchWeights(const DotContraction &dot, const Position &loops,
                        mlir::AffineExpr step, int64_t steps);
   mlir::Value dotWeights(const DotContraction &dot, const Position &loops,

@@ -59,8 +59,7 @@ FailureOr<Value> NestEmitter::run() {
   if (root.getNumReductionLoops() == 0 && schedule.lanes > 1 &&
       schedule.kernel != Schedule::Kernel::Mma &&
       (interleavesPlanes || schedule.laneDim == type.getRank() - 1))
-    rounded = matchRoundedBytes(*root.getBlock());
-  roundedFitsI32 = rounded && fitsI32(region, root, rounded->real);
+    matchRounded();
   access.hasWholeRows = !isPartOf(region.root->getResult(0), 0) &&
                         !isPartOf(root.getDpsInits()[0], 0);
   SmallVector<AffineExpr> base(type.getRank(), b.getAffineConstantExpr(0));
@@ -73,6 +72,20 @@ FailureOr<Value> NestEmitter::run() {
   if (failed)
     return failure();
   return result;
+}
+
+/// The root's own rounding, or that of the bytes that it looks up: a table
+/// serves four packed vectors at once, too.
+void NestEmitter::matchRounded() {
+  roundedOp = root;
+  if (std::optional<ByteLookup> lookup = matchByteLookup(root))
+    if (linalg::LinalgOp producer = region.producerOf(lookup->codes);
+        producer && producer.getNumReductionLoops() == 0) {
+      roundedOp = producer;
+      table = lookup->table;
+    }
+  rounded = matchRoundedBytes(*roundedOp.getBlock());
+  roundedFitsI32 = rounded && fitsI32(region, roundedOp, rounded->real);
 }
 
 /// A nest for each part.
@@ -349,10 +362,10 @@ Value NestEmitter::emitRows(int64_t dim, Value tile,
 
 Value NestEmitter::emitPositions(ArrayRef<Position> positions, Value tile) {
   dest = tile;
-  SmallVector<Position> loops = loopsOf(region.root, positions);
-  SmallVector<Value> values = rounded
-                                  ? emitElementwise(root, loops, rounded->real)
-                                  : emitOp(region.root, loops);
+  SmallVector<Value> values =
+      rounded ? emitElementwise(roundedOp, loopsOf(roundedOp, positions),
+                                rounded->real)
+              : emitOp(root, loopsOf(root, positions));
   return failed ? tile : writeTile(positions, values, tile);
 }
 
@@ -443,10 +456,11 @@ Value NestEmitter::roundAndPack(ArrayRef<Value> reals, int64_t lanes) {
   SmallVector<Value, 4> parts = llvm::map_to_vector(
       reals, [&](Value real) { return access.widen(real, lanes); });
   UnitAttr fits = roundedFitsI32 ? b.getUnitAttr() : UnitAttr();
-  return RoundPackOp::create(
+  Value bytes = RoundPackOp::create(
       b, loc, VectorType::get({4 * lanes}, b.getI8Type()), parts[0], parts[1],
       parts[2], parts[3], b.getDenseI32ArrayAttr({rounded->lo, rounded->hi}),
       b.getI32IntegerAttr(rounded->zeroPoint), fits);
+  return table ? emitByteLookup(access, table, bytes) : bytes;
 }
 
 //===----------------------------------------------------------------------===//

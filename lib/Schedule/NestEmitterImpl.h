@@ -86,6 +86,7 @@ private:
                            mlir::Value tile);
   mlir::Value writePlanes(llvm::ArrayRef<Position> positions,
                           llvm::ArrayRef<mlir::Value> values, mlir::Value tile);
+  void matchRounded();
   mlir::Value roundAndPack(llvm::ArrayRef<mlir::Value> reals, int64_t lanes);
   llvm::SmallVector<Position> laneGroups(const Position &start, int64_t count);
   llvm::SmallVector<Position>
@@ -115,7 +116,8 @@ private:
                   llvm::ArrayRef<unsigned> reductions, bool unroll,
                   llvm::SmallVector<Position> &loops,
                   llvm::SmallVector<mlir::Value> &accumulators);
-  void prefetchWeights(mlir::linalg::LinalgOp op, const Position &loops);
+  void prefetchWeights(mlir::linalg::LinalgOp op,
+                       llvm::ArrayRef<Position> loops);
   bool reduceInBlocks(mlir::linalg::LinalgOp op, unsigned loop,
                       llvm::SmallVector<Position> &loops,
                       llvm::SmallVector<mlir::Value> &accumulators);
@@ -144,8 +146,11 @@ private:
   TileEmitter tiles;
   llvm::MapVector<mlir::Operation *, DotContraction> dots;
   llvm::MapVector<mlir::Operation *, DepthwiseDot> depthwiseDots;
-  /// How the root's body ends, if its vectors are rounded and packed at once.
+  /// How the body of `roundedOp` ends, if its vectors are rounded and packed at
+  /// once. That is the root, or what the root looks up in `table`.
   std::optional<RoundedBytes> rounded;
+  mlir::linalg::LinalgOp roundedOp;
+  mlir::Value table;
   /// Every rounded value fits i32: its clamp needs no care for large floats.
   bool roundedFitsI32 = false;
   /// Lanes are along the dimension in front of the last, of whose elements a

@@ -186,8 +186,8 @@ void NestEmitter::reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
   auto step = [&](AffineExpr i, SmallVector<Value> &inner) {
     for (Position &position : loops)
       position.index[loop] = i;
-    if (reductions.size() == 1 && turn.count)
-      prefetchWeights(op, loops[0]);
+    if (reductions.size() == 1 && (turn.count || schedule.ahead))
+      prefetchWeights(op, loops);
     reduceOver(op, reductions.drop_front(), unroll, loops, inner);
     // Lanes may have become known only in the body.
     for (auto [value, position] : llvm::zip_equal(inner, loops))
@@ -200,11 +200,17 @@ void NestEmitter::reduceOver(linalg::LinalgOp op, ArrayRef<unsigned> reductions,
     step(b.getAffineConstantExpr(i), accumulators);
 }
 
-/// A step's share of the weights that follow those of the tile's channels.
-void NestEmitter::prefetchWeights(linalg::LinalgOp op, const Position &loops) {
+/// A step's share of the weights that follow those of the tile's channels, and
+/// the tile's own of some steps later.
+void NestEmitter::prefetchWeights(linalg::LinalgOp op,
+                                  ArrayRef<Position> loops) {
   std::optional<WeightStream> stream = WeightStream::of(op, schedule.lanes);
-  if (stream && loops.index[stream->channels()].isFunctionOfSymbol(0))
-    stream->prefetch(access, loops, schedule.tile[schedule.laneDim], turn);
+  if (!stream || !loops[0].index[stream->channels()].isFunctionOfSymbol(0))
+    return;
+  if (turn.count)
+    stream->prefetch(access, loops[0], schedule.tile[schedule.laneDim], turn);
+  if (schedule.ahead)
+    stream->prefetchAhead(access, loops, schedule.ahead);
 }
 
 /// As many steps of the innermost loop at once as there are lanes, if that

@@ -88,6 +88,25 @@ std::optional<RoundedBytes> matchRoundedBytes(Block &body) {
   return matchRoundedByte(body.getTerminator()->getOperand(0));
 }
 
+std::optional<ByteLookup> matchByteLookup(linalg::LinalgOp op) {
+  Block &body = *op.getBlock();
+  auto read =
+      body.getTerminator()->getOperand(0).getDefiningOp<tensor::ExtractOp>();
+  if (op.getNumDpsInputs() != 1 || op.getNumReductionLoops() != 0 || !read ||
+      !llvm::all_of(op.getIndexingMapsArray(),
+                    [](AffineMap map) { return map.isIdentity(); }))
+    return std::nullopt;
+  auto type = cast<RankedTensorType>(read.getTensor().getType());
+  auto index = type.getRank() == 1 && type.getDimSize(0) == 256 &&
+                       type.getElementType().isInteger(8)
+                   ? read.getIndices()[0].getDefiningOp<arith::IndexCastUIOp>()
+                   : nullptr;
+  if (!index || index.getIn() != body.getArgument(0) ||
+      !index.getIn().getType().isInteger(8))
+    return std::nullopt;
+  return ByteLookup{read.getTensor(), op.getDpsInputs()[0]};
+}
+
 namespace {
 // float(ext(byte) - c), byte = r + z, biased = r + 1.5 * 2^23
 //   -> biased - (1.5 * 2^23 - z + c)

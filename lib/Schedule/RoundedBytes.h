@@ -29,6 +29,14 @@ struct RoundedBytes {
 
 std::optional<RoundedBytes> matchRoundedBytes(mlir::Block &body);
 
+/// What an elementwise operation does that yields table[code] of 256 bytes for
+/// each byte of its only input.
+struct ByteLookup {
+  mlir::Value table, codes;
+};
+
+std::optional<ByteLookup> matchByteLookup(mlir::linalg::LinalgOp op);
+
 /// A vector that was rounded to bytes and is computed with at once stays real:
 /// its integers are never made.
 void populateRoundedRealPatterns(mlir::RewritePatternSet &patterns);

@@ -51,6 +51,8 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
     list.set("unroll", b.getI64IntegerAttr(unroll));
   if (prefetch)
     list.set("prefetch", b.getUnitAttr());
+  if (ahead > 0)
+    list.set("ahead", b.getI64IntegerAttr(ahead));
   return list.getDictionary(context);
 }
 
@@ -131,6 +133,14 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
                            schedule.kernel)))
     return root->emitOpError("expects no prefetch in kernels other than "
                              "vector, dot and tile-dot, nor with threads");
+  if (schedule.ahead < 0 ||
+      (schedule.ahead > 0 &&
+       (schedule.threads > 0 ||
+        !llvm::is_contained({Schedule::Kernel::Vector, Schedule::Kernel::Dot},
+                            schedule.kernel))))
+    return root->emitOpError("expects ahead to be at least 0, and 0 in kernels "
+                             "other than vector and dot and with threads, got ")
+           << schedule.ahead;
   if (schedule.unroll < 1)
     return root->emitOpError("expects unroll to be positive, got ")
            << schedule.unroll;
@@ -197,6 +207,8 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
     schedule.pairSteps = steps.getInt();
   if (auto steps = attr.getAs<IntegerAttr>("steps_per_read"))
     schedule.stepsPerRead = steps.getInt();
+  if (auto ahead = attr.getAs<IntegerAttr>("ahead"))
+    schedule.ahead = ahead.getInt();
   schedule.prefetch = bool(attr.getAs<UnitAttr>("prefetch"));
   if (Attribute prefetch = attr.get("prefetch"); prefetch && !schedule.prefetch)
     return root->emitOpError("expects prefetch to be there or not, got ")

@@ -599,17 +599,20 @@ Value TensorAccess::writeParts(Value values, int64_t width, Value tensor,
         b, loc, values, ArrayRef<int64_t>{first}, ArrayRef<int64_t>{size},
         ArrayRef<int64_t>{1});
   };
-  if (areNeighbours(positions, width)) {
-    Position all = positions[0];
-    all.lanes = width * positions.size();
-    return write(slice(0, all.lanes), tensor, all);
-  }
   int64_t extent = cast<ShapedType>(tensor.getType()).getShape().back();
   int64_t rows = hasWholeRows ? wholeRows(positions, width, extent) : 0;
   if (rows > 1)
     return writeRows(slice(0, rows * extent), tensor, positions[0], rows);
-  for (auto [i, at] : llvm::enumerate(positions))
-    tensor = write(slice(i * width, at.lanes), tensor, at);
+  for (size_t first = 0; first < positions.size();) {
+    size_t count = 1;
+    while (first + count < positions.size() &&
+           areNeighbours(positions.slice(first, count + 1), width))
+      ++count;
+    Position run = positions[first];
+    run.lanes += (count - 1) * width;
+    tensor = write(slice(first * width, run.lanes), tensor, run);
+    first += count;
+  }
   return tensor;
 }
 

@@ -108,7 +108,7 @@ public:
                          const Position &first);
 
   /// Writes the vectors of `width` lanes that `values` consists of, each as far
-  /// as its position has lanes; in one piece where they are neighbours.
+  /// as its position has lanes; neighbours in one piece.
   mlir::Value writeParts(mlir::Value values, int64_t width, mlir::Value tensor,
                          llvm::ArrayRef<Position> positions);
 

@@ -116,7 +116,7 @@ private:
     if (auto codes = operands.back().getDefiningOp<arith::IndexCastUIOp>();
         codes && operands.size() == 2 &&
         getElementTypeOrSelf(codes.getIn().getType()).isInteger(8))
-      return emitLookup(operands[0], codes.getOut());
+      return emitByteLookup(access, operands[0], codes.getIn());
     SmallVector<Value> elements;
     for (int64_t i = 0; i < position.lanes; ++i) {
       SmallVector<Value> indices;
@@ -134,20 +134,6 @@ private:
         elements);
   }
 
-  Value emitLookup(Value table, Value positions) {
-    auto constant = [&](TypedAttr value) -> Value {
-      return arith::ConstantOp::create(b, loc, value);
-    };
-    auto type = VectorType::get({position.lanes},
-                                getElementTypeOrSelf(table.getType()));
-    Value all = constant(DenseElementsAttr::get(
-        VectorType::get({position.lanes}, b.getI1Type()), true));
-    Value zero = constant(cast<TypedAttr>(b.getIndexAttr(0)));
-    return vector::GatherOp::create(b, loc, type, table, ValueRange{zero},
-                                    positions, all,
-                                    constant(b.getZeroAttr(type)));
-  }
-
   TensorAccess &access;
   RewriterBase &b;
   Location loc;
@@ -161,6 +147,24 @@ Value emitVectorBody(TensorAccess &access, Block &block,
                      ArrayRef<Value> arguments, const Position &position,
                      Value wanted) {
   return BodyEmitter(access, position).run(block, arguments, wanted);
+}
+
+Value emitByteLookup(TensorAccess &access, Value table, Value bytes) {
+  RewriterBase &b = access.b;
+  auto constant = [&](TypedAttr value) -> Value {
+    return arith::ConstantOp::create(b, access.loc, value);
+  };
+  auto vectorOf = [&](Type element) {
+    return cast<VectorType>(bytes.getType()).clone(element);
+  };
+  VectorType type = vectorOf(getElementTypeOrSelf(table.getType()));
+  Value positions = arith::IndexCastUIOp::create(
+      b, access.loc, vectorOf(b.getIndexType()), bytes);
+  Value all = constant(DenseElementsAttr::get(vectorOf(b.getI1Type()), true));
+  Value zero = constant(cast<TypedAttr>(b.getIndexAttr(0)));
+  return vector::GatherOp::create(b, access.loc, type, table, ValueRange{zero},
+                                  positions, all,
+                                  constant(b.getZeroAttr(type)));
 }
 
 } // namespace qopt

@@ -19,6 +19,11 @@ mlir::Value emitVectorBody(TensorAccess &access, mlir::Block &block,
                            llvm::ArrayRef<mlir::Value> arguments,
                            const Position &position, mlir::Value wanted = {});
 
+/// table[byte] for each lane of a vector of bytes, as convert-table-lookup
+/// expects it.
+mlir::Value emitByteLookup(TensorAccess &access, mlir::Value table,
+                           mlir::Value bytes);
+
 } // namespace qopt
 
 #endif // QOPT_LIB_SCHEDULE_VECTORBODY_H

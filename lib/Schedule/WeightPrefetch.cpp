@@ -57,14 +57,36 @@ void prefetchShare(TensorAccess &access, Value weights, AffineExpr next,
   int64_t line = kLineBytes * type.getNumElements() / bytesOf(type);
   for (int64_t i = 0; i < share; i += line)
     PrefetchOp::create(access.b, access.loc, weights,
-                       access.index(simplified(first + i)));
+                       access.index(simplified(first + i)), /*near=*/false);
+}
+
+AffineExpr WeightStream::stepAt(const Position &loops) const {
+  AffineExpr step = getAffineConstantExpr(0, weights.getContext());
+  for (auto [loop, extent] : llvm::zip_equal(stepLoops, extents))
+    step = step * extent + loops.index[loop];
+  return step;
+}
+
+void WeightStream::prefetchAhead(TensorAccess &access, ArrayRef<Position> loops,
+                                 int64_t bytes) const {
+  auto type = cast<ShapedType>(weights.getType());
+  int64_t elements = bytes * type.getNumElements() / bytesOf(type);
+  SmallVector<AffineExpr> lines;
+  for (const Position &position : loops) {
+    AffineExpr line = simplified(position.atLane(0)[channelLoop] * steps +
+                                 stepAt(position) * position.lanes + elements);
+    if (llvm::is_contained(lines, line))
+      continue;
+    lines.push_back(line);
+    PrefetchOp::create(access.b, access.loc,
+                       access.inBlocks(weights, channelDim), access.index(line),
+                       /*near=*/true);
+  }
 }
 
 void WeightStream::prefetch(TensorAccess &access, const Position &loops,
                             int64_t channels, const Turn &turn) const {
-  AffineExpr step = access.b.getAffineConstantExpr(0);
-  for (auto [loop, extent] : llvm::zip_equal(stepLoops, extents))
-    step = step * extent + loops.index[loop];
+  AffineExpr step = stepAt(loops);
   AffineExpr next = (loops.atLane(0)[channelLoop] + channels) * steps;
   prefetchShare(access, access.inBlocks(weights, channelDim), next,
                 channels * steps, step, steps, turn);

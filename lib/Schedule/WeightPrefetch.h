@@ -49,7 +49,14 @@ public:
   void prefetch(TensorAccess &access, const Position &loops, int64_t channels,
                 const Turn &turn) const;
 
+  /// In one step, of each vector of weights that the positions read, the line
+  /// that is `bytes` further on, into the first-level cache.
+  void prefetchAhead(TensorAccess &access, llvm::ArrayRef<Position> loops,
+                     int64_t bytes) const;
+
 private:
+  mlir::AffineExpr stepAt(const Position &loops) const;
+
   mlir::Value weights;
   int64_t channelDim = 0;
   unsigned channelLoop = 0;

@@ -4,7 +4,7 @@
 // A tile of two rows of a float convolution reads four rows of its input, and all
 // channels read them once. Without a cache, a row at a time can be shared.
 // WINDOW-LABEL: func.func @float_window
-// WINDOW: qopt.schedule = {kernel = "vector", lane_dim = 3 : i64, lanes = 16 : i64, order = array<i64: 0, 1, 3, 2>, tile = array<i64: 1, 2, 3, 64>}
+// WINDOW: qopt.schedule = {ahead = 1024 : i64, kernel = "vector", lane_dim = 3 : i64, lanes = 16 : i64, order = array<i64: 0, 1, 3, 2>, tile = array<i64: 1, 2, 3, 64>}
 // NOCACHE-LABEL: func.func @float_window
 // NOCACHE: tile = array<i64: 1, 1,
 func.func @float_window(%x: tensor<1x114x114x64xf32>, %acc: tensor<1x112x112x64xf32>) -> tensor<1x112x112x64xf32> {

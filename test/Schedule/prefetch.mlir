@@ -5,17 +5,28 @@
 
 // 49 rows are three tiles of 14 and one of seven. While they use 256 * 32 weights,
 // each fetches a quarter of the next ones: 8 elements, half a line, in every step.
+// The 32 KiB that it uses itself are more than the first-level cache holds beside
+// the rows: of both vectors of weights, it fetches the line 16 steps further on.
 // SCHEDULE-LABEL: func.func @blocks
-// SCHEDULE: order = array<i64: 1, 0>, prefetch, tile = array<i64: 14, 32>
+// SCHEDULE: ahead = 1024 : i64, {{.*}}order = array<i64: 1, 0>, prefetch, tile = array<i64: 14, 32>
 // NOCACHE-NOT: prefetch
 // CHECK-DAG: #[[$WHOLE:.*]] = affine_map<(d0, d1, d2) -> (d0 * 8192 + d1 * 2048 + d2 * 8 + 8192)>
 // CHECK-DAG: #[[$REST:.*]] = affine_map<(d0, d1) -> (d0 * 8192 + d1 * 8 + 14336)>
+// CHECK-DAG: #[[$AHEAD:.*]] = affine_map<(d0, d1) -> (d0 * 8192 + d1 * 16 + 256)>
+// CHECK-DAG: #[[$AHEAD2:.*]] = affine_map<(d0, d1) -> (d0 * 8192 + d1 * 16 + 4352)>
 // CHECK-LABEL: func.func @blocks
 // CHECK-DAG: %[[W:.*]] = arith.constant dense<2.000000e+00> : tensor<8x256x16xf32>
 // CHECK: affine.apply #[[$WHOLE]]
 // CHECK-NEXT: qopt.prefetch %[[W]][%{{.*}}] : tensor<8x256x16xf32>
+// CHECK-NEXT: affine.apply #[[$AHEAD]]
+// CHECK-NEXT: qopt.prefetch near %[[W]][%{{.*}}] : tensor<8x256x16xf32>
+// CHECK-NEXT: affine.apply #[[$AHEAD2]]
+// CHECK-NEXT: qopt.prefetch near %[[W]]
+// CHECK-NOT: qopt.prefetch
 // CHECK: affine.apply #[[$REST]]
 // CHECK-NEXT: qopt.prefetch %[[W]][%{{.*}}] : tensor<8x256x16xf32>
+// CHECK: qopt.prefetch near
+// CHECK: qopt.prefetch near
 // CHECK-NOT: qopt.prefetch
 // A task has 24 rows, two tiles of them, which fetch half of the next weights each.
 // TASKS-DAG: #[[$FIRST:.*]] = affine_map<(d0, d1) -> (d0 * 8192 + d1 * 16 + 8192)>
@@ -40,6 +51,7 @@ func.func @blocks(%x: tensor<49x256xf32>, %acc: tensor<49x128xf32>) -> tensor<49
 
 // One tile of rows reads all weights in order.
 // SCHEDULE-LABEL: func.func @one_row
+// SCHEDULE-NOT: ahead
 // SCHEDULE-NOT: prefetch
 // CHECK-LABEL: func.func @one_row
 // CHECK-NOT: qopt.prefetch

@@ -170,4 +170,29 @@ def SinkMovementPass : Pass<"qopt-sink-movement", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SplitIntoStripsPass
+    : Pass<"qopt-split-into-strips", "::mlir::func::FuncOp"> {
+  let summary = "Compute chains of large images a few rows at a time";
+  let description = [{
+    ```
+    f(pad(g(x)))  ->  concat(f(pad(g(x[0:9]))), f(pad(g(x[7:17]))), ...)
+    ```
+    `f` and `g` are regions that become loop nests. Where the image between them
+    is more than the caches near a core hold (1 MiB) and has no other reader,
+    both run on a strip of rows before the next; so does what follows and reads
+    every row once, such as a 1x1 convolution. A strip of two neighbours takes
+    512 KiB at most. Strips are as many as needed and of the same number of
+    rows; where more than a tenth of an image's rows would be computed twice,
+    since windows overlap, the chain stays whole.
+
+    The image itself is gone, and the arena smaller. `qopt-place-results` joins
+    the strips at no cost, `qopt-outline-nests` makes one function of strips
+    that are alike.
+
+    Expects static shapes, the spelling of `convert-qopt-to-linalg`.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif // QOPT_SCHEDULE_PASSES_TD

@@ -87,6 +87,9 @@ struct Schedule {
 
   /// Whether tiles fetch the weights of the block of channels that follows.
   bool prefetch = false;
+  /// How many bytes in front of the weights that it reads, in each of their
+  /// vectors, a step fetches into the first-level cache; 0 if none.
+  int64_t ahead = 0;
 
   bool usesDots() const {
     return kernel == Kernel::Dot || kernel == Kernel::MatrixDot ||

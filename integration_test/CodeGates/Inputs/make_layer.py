@@ -45,4 +45,5 @@ def main():
 }}""")
 
 
-main()
+if __name__ == "__main__":
+    main()

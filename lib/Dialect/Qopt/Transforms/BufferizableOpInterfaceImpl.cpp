@@ -125,10 +125,11 @@ struct PrefetchBufferization
     ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, rank));
     Value elements = memref::CollapseShapeOp::create(
         rewriter, op->getLoc(), *buffer, ArrayRef<ReassociationIndices>{all});
-    // Near enough to be there in time, and not in the way of what is read now.
-    constexpr unsigned kSecondLevel = 2;
+    // The first level has room for what is read at once, and soon after.
+    constexpr unsigned kFirstLevel = 3, kSecondLevel = 2;
     rewriter.replaceOpWithNewOp<memref::PrefetchOp>(
-        op, elements, prefetch.getAt(), /*isWrite=*/false, kSecondLevel,
+        op, elements, prefetch.getAt(), /*isWrite=*/false,
+        prefetch.getNear() ? kFirstLevel : kSecondLevel,
         /*isDataCache=*/true);
     return success();
   }

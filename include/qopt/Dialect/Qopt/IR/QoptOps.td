@@ -441,14 +441,18 @@ def Qopt_PrefetchOp : Qopt_Op<"prefetch"> {
   let description = [{
     Asks for the cache line of the element number `at` of `source`, in row-major
     order. Nothing is read, so that `at` may lie behind the last element.
-    Bufferized, it is `memref.prefetch`.
+    Bufferized, it is `memref.prefetch` to the second level of caches, or, if
+    `near`, to the first.
 
     ```mlir
     qopt.prefetch %weights[%i] : tensor<4x576x16xf32>
+    qopt.prefetch near %weights[%i] : tensor<4x576x16xf32>
     ```
   }];
-  let arguments = (ins AnyStaticShapeTensor:$source, Index:$at);
-  let assemblyFormat = "$source `[` $at `]` attr-dict `:` type($source)";
+  let arguments = (ins AnyStaticShapeTensor:$source, Index:$at, UnitAttr:$near);
+  let assemblyFormat = [{
+    (`near` $near^)? $source `[` $at `]` attr-dict `:` type($source)
+  }];
 }
 
 def Qopt_MmaTileOp : Qopt_Op<"mma_tile", [
