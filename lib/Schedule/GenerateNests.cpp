@@ -47,9 +47,24 @@ struct GenerateNests : impl::GenerateNestsPassBase<GenerateNests> {
       done.insert(region.ops.begin(), region.ops.end());
     }
     eraseUnused(rewriter, done);
+    shareConstants(rewriter);
     RewritePatternSet patterns(&getContext());
     populateRoundedRealPatterns(patterns);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
+  }
+
+  /// Strips of an image have the same weights. They are the same node's, too,
+  /// which canonicalization would forget when it merges them.
+  void shareConstants(IRRewriter &rewriter) {
+    DenseMap<std::pair<Attribute, Attribute>, Value> shared;
+    for (auto op : llvm::make_early_inc_range(
+             getOperation().getBody().front().getOps<arith::ConstantOp>())) {
+      Value &first = shared[{op.getValue(), Attribute(op.getLoc())}];
+      if (first)
+        rewriter.replaceOp(op, first);
+      else
+        first = op;
+    }
   }
 
   /// Removes what the nests replace, consumers before producers.

@@ -92,8 +92,8 @@ std::optional<int64_t> valueAt(AffineExpr expr, ArrayRef<int64_t> extents,
   return value ? std::optional(value.getValue()) : std::nullopt;
 }
 
-/// How `region` reads the only tensor that it reads in windows of rows of what
-/// `pad` pads, or of `tensor` itself.
+/// How `region` reads what `pad` makes of `tensor`, or without one `tensor`, if
+/// it does so at one place, in windows of rows.
 std::optional<Link> matchLink(const FusedRegion &region, Value tensor,
                               tensor::PadOp pad) {
   Value source = pad ? Value(pad.getResult()) : tensor;
@@ -153,18 +153,18 @@ SmallVector<Rows> rowsOf(ArrayRef<Link> chain, Rows rows) {
   return all;
 }
 
-/// Strip `i` of `count` that are as even as whole rows allow.
-Rows stripOf(int64_t height, int64_t count, int64_t i) {
-  int64_t size = llvm::divideCeil(height, count);
-  return {i * size, std::min(size, height - i * size)};
+/// Strip `i` of `count`, which divides the last link's rows: the rows of each
+/// link.
+SmallVector<Rows> stripOf(ArrayRef<Link> chain, int64_t count, int64_t i) {
+  int64_t size = chain.back().rows() / count;
+  return rowsOf(chain, {i * size, size});
 }
 
 /// The most that two neighbours hold of a strip together.
 int64_t bytesOfStrip(ArrayRef<Link> chain, int64_t count) {
   int64_t most = 0;
   for (int64_t i = 0; i < count; ++i) {
-    SmallVector<Rows> rows =
-        rowsOf(chain, stripOf(chain.back().rows(), count, i));
+    SmallVector<Rows> rows = stripOf(chain, count, i);
     for (size_t link = 1; link < chain.size(); ++link)
       most =
           std::max(most, rows[link - 1].count * chain[link - 1].bytesOfRow() +
@@ -178,8 +178,7 @@ int64_t bytesOfStrip(ArrayRef<Link> chain, int64_t count) {
 double repeatedRows(ArrayRef<Link> chain, int64_t count) {
   SmallVector<int64_t> computed(chain.size(), 0);
   for (int64_t i = 0; i < count; ++i)
-    for (auto [sum, rows] : llvm::zip_equal(
-             computed, rowsOf(chain, stripOf(chain.back().rows(), count, i))))
+    for (auto [sum, rows] : llvm::zip_equal(computed, stripOf(chain, count, i)))
       sum += rows.count;
   double most = 0;
   for (auto [sum, link] : llvm::zip_equal(computed, chain))
@@ -187,12 +186,24 @@ double repeatedRows(ArrayRef<Link> chain, int64_t count) {
   return most;
 }
 
+/// Whether some strip reads nothing but padding.
+bool hasEmptyStrip(ArrayRef<Link> chain, int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    for (Rows rows : stripOf(chain, count, i))
+      if (rows.count < 1)
+        return true;
+  return false;
+}
+
 /// How many strips of `chain` the near caches hold; 1 if it is better whole.
 int64_t chooseStrips(ArrayRef<Link> chain) {
   int64_t height = chain.back().rows();
   for (int64_t count = 2; count <= height / 2; ++count)
     if (height % count == 0 && bytesOfStrip(chain, count) <= kStripBytes)
-      return repeatedRows(chain, count) <= kMostRepeated ? count : 1;
+      return repeatedRows(chain, count) <= kMostRepeated &&
+                     !hasEmptyStrip(chain, count)
+                 ? count
+                 : 1;
   return 1;
 }
 
@@ -267,8 +278,7 @@ LogicalResult Splitter::split(int64_t count) {
   Operation *root = chain.back().region->root;
   SmallVector<Value> strips;
   for (int64_t i = 0; i < count; ++i) {
-    FailureOr<Value> strip =
-        computeStrip(stripOf(chain.back().rows(), count, i));
+    FailureOr<Value> strip = computeStrip(stripOf(chain, count, i).back());
     if (failed(strip))
       return failure();
     strips.push_back(*strip);

@@ -1,5 +1,6 @@
 // RUN: qopt-opt %s --qopt-split-into-strips --canonicalize --cse | FileCheck %s
 // RUN: qopt-opt %s --qopt-split-into-strips --qopt-place-results --canonicalize --cse | FileCheck %s --check-prefix=PLACED
+// RUN: qopt-opt %s --qopt-split-into-strips --qopt-place-results --qopt-assign-schedule=target=x86-64-v4-vnni --qopt-generate-nests | FileCheck %s --check-prefix=NESTS
 
 // 256 rows of 6 KiB are more than the caches hold. Of a strip of 32, the depthwise
 // convolution needs 34 rows, at the border 33 and a row of padding; what follows
@@ -25,6 +26,13 @@
 // PLACED: bufferization.alloc_tensor() : tensor<1x256x16x24xf32>
 // PLACED-NOT: linalg.copy
 // PLACED: return
+
+// They share their weights.
+// NESTS-LABEL: func.func @block
+// NESTS-DAG: arith.constant dense<5.000000e-01>
+// NESTS-DAG: arith.constant dense<2.500000e-01>
+// NESTS-NOT: arith.constant dense<5.000000e-01>
+// NESTS: return
 func.func @block(%x: tensor<1x256x16x16xf32>) -> tensor<1x256x16x24xf32> {
   %zero = arith.constant 0.0 : f32
   %expand = arith.constant dense<0.5> : tensor<96x1x1x16xf32>
