@@ -182,7 +182,7 @@ def introduction(found, peak):
                "tiles are another instruction, can use more than 100% of it." if peak else "")
     return ["# Measurements", "", f"{where}.", "",
             *(["Peers: " + "; ".join(versions) + ".", ""] if versions else []),
-            "Made by `benchmarks/run`; how it measures is in [../README.md](../README.md). "
+            "Made by `benchmarks/run`; how it measures is in `benchmarks/README.md`. "
             "**1.50x**: qopt's int8 is 1.5 times as fast, the median of the rounds' ratios."
             + of_peak, ""]
 

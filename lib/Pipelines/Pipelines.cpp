@@ -38,9 +38,8 @@ static void buildScheduledPipeline(OpPassManager &pm,
   // No CSE from here to bufferization: it would merge destinations, equal as
   // long as they are empty or a border of zeros, that different nests fill.
   pm.addNestedPass<func::FuncOp>(createSinkMovementPass());
-  // Strips are for one core's caches.
-  if (options.threads == 1 && options.target.hasCache &&
-      !options.target.isGpu())
+  // Strips are for one core's caches, of the size that they have on x86-64.
+  if (options.threads == 1 && options.target.arch == TargetInfo::Arch::X86_64)
     pm.addNestedPass<func::FuncOp>(createSplitIntoStripsPass());
   // Tasks share out one loop, and not the parts of a nest at the border.
   pm.addNestedPass<func::FuncOp>(createPlaceResultsPass(

@@ -26,6 +26,8 @@ namespace {
 
 struct GenerateNests : impl::GenerateNestsPassBase<GenerateNests> {
   void runOnOperation() override {
+    if (getOperation().isExternal())
+      return;
     IRRewriter rewriter(&getContext());
     // Roots are replaced only after all regions are known: a nest hides the
     // operations that it was made of.
@@ -53,8 +55,8 @@ struct GenerateNests : impl::GenerateNestsPassBase<GenerateNests> {
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 
-  /// Strips of an image have the same weights. They are the same node's, too,
-  /// which canonicalization would forget when it merges them.
+  /// Strips of an image have the same weights, at the same location, which
+  /// canonicalization would forget when it merges them.
   void shareConstants(IRRewriter &rewriter) {
     DenseMap<std::pair<Attribute, Attribute>, Value> shared;
     for (auto op : llvm::make_early_inc_range(

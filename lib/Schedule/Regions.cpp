@@ -63,6 +63,15 @@ static bool collectTerms(AffineExpr expr, int64_t factor,
          collectTerms(binary.getLHS(), factor * constant.getValue(), terms);
 }
 
+bool readsSlices(linalg::LinalgOp op) {
+  SmallVector<std::pair<int64_t, unsigned>> terms;
+  return llvm::all_of(op.getIndexingMapsArray(), [&](AffineMap map) {
+    return llvm::all_of(map.getResults(), [&](AffineExpr expr) {
+      return collectTerms(expr, 1, terms);
+    });
+  });
+}
+
 bool isInjective(AffineMap map, ArrayRef<int64_t> extents) {
   SmallVector<unsigned> uses(extents.size(), 0);
   for (AffineExpr expr : map.getResults()) {

@@ -30,7 +30,7 @@ struct RoundedBytes {
 std::optional<RoundedBytes> matchRoundedBytes(mlir::Block &body);
 
 /// What an elementwise operation does that yields table[code] of 256 bytes for
-/// each byte of its only input.
+/// each unsigned byte of its only input.
 struct ByteLookup {
   mlir::Value table, codes;
 };

@@ -207,8 +207,13 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
     schedule.pairSteps = steps.getInt();
   if (auto steps = attr.getAs<IntegerAttr>("steps_per_read"))
     schedule.stepsPerRead = steps.getInt();
-  if (auto ahead = attr.getAs<IntegerAttr>("ahead"))
-    schedule.ahead = ahead.getInt();
+  if (Attribute ahead = attr.get("ahead")) {
+    auto bytes = dyn_cast<IntegerAttr>(ahead);
+    if (!bytes)
+      return root->emitOpError("expects ahead to be a number of bytes, got ")
+             << ahead;
+    schedule.ahead = bytes.getInt();
+  }
   schedule.prefetch = bool(attr.getAs<UnitAttr>("prefetch"));
   if (Attribute prefetch = attr.get("prefetch"); prefetch && !schedule.prefetch)
     return root->emitOpError("expects prefetch to be there or not, got ")

@@ -12,7 +12,9 @@
 //
 //   y = f(pad(g(x)))   ->   y = concat(f(pad(g(x[0:9]))), f(g(x[7:17])), ...)
 //
-// Where windows overlap, rows are computed once for each strip that reads them.
+// This is tile and fuse along the rows of several layers, as patch-based
+// inference does it. Where windows overlap, the rows of the halo are computed
+// once for each strip that reads them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,8 +38,11 @@ namespace {
 
 constexpr int64_t kRowDim = 1;
 
-/// An image that the near caches do not hold, and what they do.
-constexpr int64_t kLargeBytes = 1 << 20, kStripBytes = 1 << 19;
+/// An image of more bytes than that is not held by the near caches.
+constexpr int64_t kLargeBytes = 1 << 20;
+
+/// What they do hold, with room for weights and for what a strip is read from.
+constexpr int64_t kStripBytes = 1 << 19;
 
 /// The share of an image's rows that may be computed twice.
 constexpr double kMostRepeated = 0.1;
@@ -77,6 +82,13 @@ bool isImage(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   return type && type.hasStaticShape() && type.getRank() == 4 &&
          type.getDimSize(0) == 1 && type.getDimSize(kRowDim) > 1;
+}
+
+bool canSplit(const FusedRegion &region) {
+  return isImage(region.root->getResult(0)) &&
+         llvm::all_of(region.ops, [](Operation *op) {
+           return readsSlices(cast<linalg::LinalgOp>(op));
+         });
 }
 
 /// The value of `expr`, a sum of loops with factors, at `row`, with all other
@@ -132,8 +144,10 @@ std::optional<Link> nextLink(const FusedRegion &producer,
       return std::nullopt;
     user = *pad->user_begin();
   }
+  if (user->getBlock() != producer.root->getBlock())
+    return std::nullopt;
   for (const FusedRegion &region : regions)
-    if (region.contains(user) && isImage(region.root->getResult(0)))
+    if (region.contains(user) && canSplit(region))
       return matchLink(region, tensor, pad);
   return std::nullopt;
 }
@@ -160,7 +174,7 @@ SmallVector<Rows> stripOf(ArrayRef<Link> chain, int64_t count, int64_t i) {
   return rowsOf(chain, {i * size, size});
 }
 
-/// The most that two neighbours hold of a strip together.
+/// The most that the results of two neighbours hold of a strip together.
 int64_t bytesOfStrip(ArrayRef<Link> chain, int64_t count) {
   int64_t most = 0;
   for (int64_t i = 0; i < count; ++i) {
@@ -207,14 +221,19 @@ int64_t chooseStrips(ArrayRef<Link> chain) {
   return 1;
 }
 
+bool isPadded(Value image) {
+  return llvm::any_of(image.getUsers(), llvm::IsaPred<tensor::PadOp>);
+}
+
 /// The parts of the function's chains that are to be split.
 SmallVector<Chain> findChains(ArrayRef<FusedRegion> regions) {
   SmallVector<Chain> chains;
   DenseSet<Operation *> taken;
   for (const FusedRegion &region : regions) {
-    if (taken.contains(region.root) || !isImage(region.root->getResult(0)))
+    if (taken.contains(region.root) || !canSplit(region))
       continue;
-    Chain chain{{&region, {}}};
+    // The first one reads what is there, padded or not.
+    Chain chain{{&region, /*pad=*/{}}};
     // What is more than the caches hold, and after that, what reads each row
     // once.
     while (std::optional<Link> next = nextLink(*chain.back().region, regions)) {
@@ -225,6 +244,11 @@ SmallVector<Chain> findChains(ArrayRef<FusedRegion> regions) {
         break;
       chain.push_back(*next);
     }
+    // The halos of all that follow add up. What is padded next is better
+    // computed where the padded image lies.
+    while (chain.size() > 1 &&
+           (isPadded(chain.back().result()) || chooseStrips(chain) == 1))
+      chain.pop_back();
     if (chain.size() == 1)
       continue;
     for (const Link &link : chain)
@@ -321,6 +345,9 @@ FailureOr<Value> Splitter::computeStrip(Rows rows) {
 }
 
 FailureOr<Value> Splitter::computeOnce(tensor::ExtractSliceOp slice) {
+  if (!slice.getType().hasStaticShape() ||
+      ShapedType::isDynamicShape(slice.getStaticOffsets()))
+    return failure();
   for (const Part &known : parts)
     if (known.whole == slice.getSource() &&
         slice.getStaticOffsets() == ArrayRef(known.offsets) &&
@@ -365,15 +392,17 @@ struct SplitIntoStrips : impl::SplitIntoStripsPassBase<SplitIntoStrips> {
   void runOnOperation() override {
     SmallVector<FusedRegion> regions = findFusedRegions(getOperation());
     IRRewriter rewriter(&getContext());
-    for (const Chain &chain : findChains(regions)) {
-      int64_t count = chooseStrips(chain);
-      if (count > 1 && failed(Splitter(rewriter, chain).split(count))) {
-        chain.back().region->root->emitOpError("expects to be tiled by rows");
+    SmallVector<Chain> chains = findChains(regions);
+    for (const Chain &chain : chains)
+      if (failed(Splitter(rewriter, chain).split(chooseStrips(chain)))) {
+        chain.back().region->root->emitOpError(
+            "expects what it is computed from to be tiled by rows with static "
+            "bounds; leave out qopt-split-into-strips");
         return signalPassFailure();
       }
-    }
     // The images that nothing reads any more.
-    (void)runRegionDCE(rewriter, getOperation().getBody());
+    if (!chains.empty())
+      (void)runRegionDCE(rewriter, getOperation().getBody());
   }
 };
 

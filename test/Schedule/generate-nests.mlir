@@ -302,3 +302,7 @@ func.func @five_rows(%x: tensor<10x4xi8>) -> tensor<10x4xi8> {
     ins(%x, %x : tensor<10x4xi8>, tensor<10x4xi8>) outs(%e : tensor<10x4xi8>) -> tensor<10x4xi8>
   return %r : tensor<10x4xi8>
 }
+
+// A declaration has no nests.
+// CHECK-LABEL: func.func private @declared
+func.func private @declared(tensor<4xf32>) -> tensor<4xf32>

@@ -90,6 +90,15 @@ func.func @prefetch_threads(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi
 
 // -----
 
+func.func @ahead_value(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
+  // expected-error @+1 {{expects ahead to be a number of bytes, got "near"}}
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 4>, order = array<i64: 0>, ahead = "near"}}
+    ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
+  return %r : tensor<16xi8>
+}
+
+// -----
+
 func.func @ahead_kernel(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
   // expected-error @+1 {{expects ahead to be at least 0, and 0 in kernels other than vector and dot and with threads, got 64}}
   %r = linalg.add {qopt.schedule = {kernel = "tile-dot", lanes = 16 : i64, lane_dim = 0 : i64, tile = array<i64: 16>, order = array<i64: 0>, ahead = 64 : i64}}

@@ -179,11 +179,13 @@ def SplitIntoStripsPass
     ```
     `f` and `g` are regions that become loop nests. Where the image between them
     is more than the caches near a core hold (1 MiB) and has no other reader,
-    both run on a strip of rows before the next; so does what follows and reads
-    every row once, such as a 1x1 convolution. A strip of two neighbours takes
-    512 KiB at most. Strips are as many as needed and of the same number of
-    rows; where more than a tenth of an image's rows would be computed twice,
-    since windows overlap, the chain stays whole.
+    both run on a strip of rows before the next; so does what follows as long as
+    it reads every row once, such as a 1x1 convolution, or a large image, too.
+    The results of two neighbours take 512 KiB of a strip at most. Strips are as
+    many as needed and of the same number of rows, so that a prime number of
+    rows stays whole. Where windows overlap, halos are computed twice: a chain
+    is cut off where that would be more than a tenth of an image's rows, and
+    where its result is padded. All maps are sums of loops.
 
     The image itself is gone, and the arena smaller. `qopt-place-results` joins
     the strips at no cost, `qopt-outline-nests` makes one function of strips

@@ -40,6 +40,11 @@ bool canGenerate(mlir::linalg::LinalgOp op);
 /// loops counts like the digits of a mixed-radix number.
 bool isInjective(mlir::AffineMap map, llvm::ArrayRef<int64_t> extents);
 
+/// Whether a slice of the loops of `op` reads slices of its operands, at the
+/// same places wherever it begins: all maps are sums of loops with positive
+/// factors.
+bool readsSlices(mlir::linalg::LinalgOp op);
+
 /// Partitions the linalg operations of `func` into regions, in program order of
 /// their roots. A producer joins when
 ///  - it is elementwise on constants (a broadcast bias, a fill, dequantized
