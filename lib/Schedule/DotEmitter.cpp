@@ -381,20 +381,15 @@ void DotEmitter::prefetchAhead(const DotContraction &dot,
   if (schedule.ahead == 0)
     return;
   Value weights = packedConstant(dot);
-  SmallVector<AffineExpr> lines;
-  for (const Position &position : loops) {
-    AffineExpr line = b.getAffineConstantExpr(0);
-    for (auto [extent, index] :
-         llvm::zip_equal(cast<RankedTensorType>(weights.getType()).getShape(),
-                         weightsAt(dot, position, row)))
-      line = line * extent + index;
-    line = simplified(line + schedule.ahead);
-    if (llvm::is_contained(lines, line))
-      continue;
-    lines.push_back(line);
-    PrefetchOp::create(b, access.loc, weights, access.index(line),
-                       /*near=*/true);
-  }
+  auto type = cast<RankedTensorType>(weights.getType());
+  prefetchNear(access, weights,
+               llvm::map_to_vector(loops, [&](const Position &position) {
+                 AffineExpr at = b.getAffineConstantExpr(0);
+                 for (auto [extent, index] : llvm::zip_equal(
+                          type.getShape(), weightsAt(dot, position, row)))
+                   at = at * extent + index;
+                 return at + schedule.ahead;
+               }));
 }
 
 /// The weights of the channels in the lanes for one step, or part of them.

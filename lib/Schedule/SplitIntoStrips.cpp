@@ -10,7 +10,8 @@
 // more than the near caches hold. In strips of rows, all nests of the block run
 // on one strip before the next:
 //
-//   y = f(pad(g(x)))   ->   y = concat(f(pad(g(x[0:9]))), f(g(x[7:17])), ...)
+//   y = f(pad(g(x)))   ->   y = concat(f(pad(g(x[0:9]))), f(pad(g(x[7:17]))),
+//   ...)
 //
 // This is tile and fuse along the rows of several layers, as patch-based
 // inference does it. Where windows overlap, the rows of the halo are computed
@@ -156,22 +157,15 @@ std::optional<Link> nextLink(const FusedRegion &producer,
 // Which chains, and how many strips
 //===----------------------------------------------------------------------===//
 
-/// The rows of each link's result that `rows` of the last one's need.
-SmallVector<Rows> rowsOf(ArrayRef<Link> chain, Rows rows) {
-  SmallVector<Rows> all(chain.size());
-  for (size_t i = chain.size(); i-- > 0;) {
-    all[i] = rows;
-    if (i > 0)
-      rows = chain[i].read(rows, chain[i - 1].rows());
-  }
-  return all;
-}
-
 /// Strip `i` of `count`, which divides the last link's rows: the rows of each
-/// link.
+/// link's result that it needs.
 SmallVector<Rows> stripOf(ArrayRef<Link> chain, int64_t count, int64_t i) {
+  SmallVector<Rows> all(chain.size());
   int64_t size = chain.back().rows() / count;
-  return rowsOf(chain, {i * size, size});
+  all.back() = {i * size, size};
+  for (size_t link = chain.size() - 1; link > 0; --link)
+    all[link - 1] = chain[link].read(all[link], chain[link - 1].rows());
+  return all;
 }
 
 /// The most that the results of two neighbours hold of a strip together.

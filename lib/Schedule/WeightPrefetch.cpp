@@ -60,6 +60,16 @@ void prefetchShare(TensorAccess &access, Value weights, AffineExpr next,
                        access.index(simplified(first + i)), /*near=*/false);
 }
 
+void prefetchNear(TensorAccess &access, Value weights,
+                  SmallVector<AffineExpr> elements) {
+  llvm::SetVector<AffineExpr> lines;
+  for (AffineExpr element : elements)
+    lines.insert(simplified(element));
+  for (AffineExpr line : lines)
+    PrefetchOp::create(access.b, access.loc, weights, access.index(line),
+                       /*near=*/true);
+}
+
 AffineExpr WeightStream::stepAt(const Position &loops) const {
   AffineExpr step = getAffineConstantExpr(0, weights.getContext());
   for (auto [loop, extent] : llvm::zip_equal(stepLoops, extents))
@@ -71,17 +81,11 @@ void WeightStream::prefetchAhead(TensorAccess &access, ArrayRef<Position> loops,
                                  int64_t bytes) const {
   auto type = cast<ShapedType>(weights.getType());
   int64_t elements = bytes * type.getNumElements() / bytesOf(type);
-  SmallVector<AffineExpr> lines;
-  for (const Position &position : loops) {
-    AffineExpr line = simplified(position.atLane(0)[channelLoop] * steps +
-                                 stepAt(position) * position.lanes + elements);
-    if (llvm::is_contained(lines, line))
-      continue;
-    lines.push_back(line);
-    PrefetchOp::create(access.b, access.loc,
-                       access.inBlocks(weights, channelDim), access.index(line),
-                       /*near=*/true);
-  }
+  prefetchNear(access, access.inBlocks(weights, channelDim),
+               llvm::map_to_vector(loops, [&](const Position &position) {
+                 return position.atLane(0)[channelLoop] * steps +
+                        stepAt(position) * position.lanes + elements;
+               }));
 }
 
 void WeightStream::prefetch(TensorAccess &access, const Position &loops,

@@ -33,6 +33,11 @@ void prefetchShare(TensorAccess &access, mlir::Value weights,
                    mlir::AffineExpr next, int64_t elements,
                    mlir::AffineExpr step, int64_t steps, const Turn &turn);
 
+/// Into the first-level cache: the lines of the elements of `weights` with
+/// these numbers, each once.
+void prefetchNear(TensorAccess &access, mlir::Value weights,
+                  llvm::SmallVector<mlir::AffineExpr> elements);
+
 /// A contraction's constant weights in blocks of channels, as
 /// `TensorAccess::read` stores them: all steps of one block, then the next one.
 class WeightStream {
