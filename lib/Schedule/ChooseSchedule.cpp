@@ -268,8 +268,9 @@ void ScheduleChooser::choosePrefetch(Schedule &schedule) const {
 /// A tile's weights come anew from the second-level cache for each tile where
 /// the first level does not hold them. The hardware follows, but each time that
 /// it reaches the end of a page, or of the rows of a window, it starts again.
+/// More streams than three it follows well enough (measured).
 void ScheduleChooser::chooseAhead(Schedule &schedule) const {
-  constexpr int64_t kHeldBytes = 24 << 10, kAhead = 1024;
+  constexpr int64_t kAhead = 1024, kMostStreams = 3;
   int64_t lane = schedule.laneDim;
   bool hasStreams =
       schedule.kernel == Schedule::Kernel::Vector ||
@@ -284,9 +285,10 @@ void ScheduleChooser::chooseAhead(Schedule &schedule) const {
   std::optional<WeightStream> stream =
       WeightStream::of(heaviest()->op, schedule.lanes);
   if (isReadAgain && stream &&
+      schedule.tile[lane] <= kMostStreams * schedule.lanes &&
       isDim(heaviest()->loops[stream->channels()], lane) &&
       stream->bytes() * schedule.tile[lane] / type.getDimSize(lane) >
-          kHeldBytes)
+          kHeldWeightBytes)
     schedule.ahead = kAhead;
 }
 

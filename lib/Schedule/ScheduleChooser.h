@@ -59,6 +59,10 @@ struct Patch {
   }
 };
 
+/// Of a tile's weights, what the first-level cache holds from one tile to the
+/// next.
+inline constexpr int64_t kHeldWeightBytes = 24 << 10;
+
 class ScheduleChooser {
 public:
   ScheduleChooser(const FusedRegion &region, const TargetInfo &target)
@@ -107,6 +111,7 @@ private:
   double fetchCost(int64_t dim, int64_t laneDim, int64_t tasks) const;
   void chooseTasks(Schedule &schedule, int64_t threads, double cost,
                    double leastCost) const;
+  double loadCost(const Schedule &schedule, int64_t rows, int64_t blocks) const;
   double tileCost(const Schedule &schedule, int64_t rows, int64_t blocks) const;
   double nestCost(const Schedule &schedule,
                   llvm::ArrayRef<int64_t> shape) const {
