@@ -223,7 +223,12 @@ def markdown(found, settings):
                "GMAC/s, and per cent of the `vpdpbusd` peak of the same rounds." if peak else "",
                ["kernel", "qopt", "GMAC/s",
                 *[head for title in titles for head in (title, "GMAC/s")]],
-               kernel_rows(kernels))]
+               kernel_rows(kernels)),
+        *table("Kernels, float, channels last",
+               "ONNX Runtime's float convolutions have channels first: their transposes at the "
+               "border are timed, too.",
+               ["kernel", "qopt", *titles, "fastest peer : qopt", "qopt float : int8"],
+               (row for row in float_rows(kernels) if row[1] != "-"))]
     gaps = missing(models + kernels, settings)
     return "\n".join(lines + (["## Not measured", "", *gaps, ""] if gaps else []))
 

@@ -22,20 +22,21 @@ const Member *ScheduleChooser::heaviest() const {
   return best;
 }
 
-/// The time in which a step loads `rows` activations, each into all lanes, and
-/// `blocks` vectors of weights, in products.
-double ScheduleChooser::loadCost(const Schedule &schedule, int64_t rows,
-                                 int64_t blocks) const {
-  bool useDot = schedule.usesDots();
-  if (target.vectorBits != 512 || (useDot && form.stepsPerRead > 1))
-    return useDot ? form.loads(rows, blocks) : 0.5 * rows + blocks;
+/// The time in which a step of a tile of `rows` positions, `columns` of them
+/// next to each other, and `blocks` vectors of channels loads its 512-bit
+/// operands, in products.
+double ScheduleChooser::wideLoadCost(const Schedule &schedule, int64_t rows,
+                                     int64_t columns, int64_t blocks) const {
   // Measured on Ice Lake: between products, of which 5.5 start in a nanosecond,
   // 3.1 loads of 512 bits do, some less where lines are filled. Weights that
   // each tile reads anew come from the second-level cache at 32 bytes a cycle,
   // from beyond it at 12.
   constexpr double kWideLoad = 1.9, kNearLine = 4, kFarLine = 10;
   constexpr int64_t kNearBytes = 512 << 10;
-  double loads = kWideLoad * double(rows + blocks);
+  double activations = double(rows);
+  if (schedule.sharedTaps)
+    activations *= window->activations(columns) / double(columns);
+  double loads = kWideLoad * (activations + double(blocks));
   std::optional<Contraction> contraction = matchContraction(heaviest()->op);
   int64_t channels = type.getDimSize(schedule.laneDim);
   if (!contraction || contraction->depthwise ||
@@ -49,24 +50,38 @@ double ScheduleChooser::loadCost(const Schedule &schedule, int64_t rows,
   return std::max(loads, line * double(blocks));
 }
 
-/// One tile of `rows` positions times `blocks` vectors.
-double ScheduleChooser::tileCost(const Schedule &schedule, int64_t rows,
-                                 int64_t blocks) const {
+/// One tile of `count` elements.
+double ScheduleChooser::tileCost(const Schedule &schedule,
+                                 ArrayRef<int64_t> count) const {
   const Member *member = heaviest();
+  int64_t lane = schedule.laneDim;
+  int64_t blocks = llvm::divideCeil(count[lane], schedule.lanes);
+  int64_t rows = ShapedType::getNumElements(count) / count[lane];
   bool useDot = schedule.usesDots();
   double products = (member->fusedSteps ? 1.0 : 2.0) * rows * blocks;
   double steps = member->trips;
-  double loads = loadCost(schedule, rows, blocks);
+  double loads = 0.5 * rows + blocks;
+  // A step waits four cycles for the one before it on its accumulator; of
+  // float ones, two can run in a cycle.
+  double wait = useDot ? 4 : 8, loop = 1;
   if (useDot) {
     steps /= form.stepBytes();
     products = form.instructions(rows, blocks);
+    loads = form.loads(rows, blocks);
     // Lanes come from loads that take turns with the products.
     if (form.stepsPerRead > 1)
       products += loads;
   }
-  // A step waits four cycles for the one before it on its accumulator; of
-  // float ones, two can run in a cycle.
-  double step = std::max({products, loads, useDot ? 4.0 : 8.0}) + 1;
+  if (target.vectorBits == 512) {
+    loads = wideLoadCost(schedule, rows, window ? count[window->columns] : 1,
+                         blocks);
+    // Two `vpdpbusd` can run in a cycle, too, and each takes five.
+    if (useDot && form.kind == DotForm::Kind::Quads)
+      wait = 10;
+    if (schedule.sharedTaps)
+      loop /= double(window->taps);
+  }
+  double step = std::max({products, loads, wait}) + loop;
   // Of tiles that cost the same, the one with fewer loads: some cores start two
   // products in a cycle, and then loads are what binds.
   step += 0.02 * loads;
@@ -111,6 +126,27 @@ std::optional<Patch> ScheduleChooser::findPatch() const {
   return overlaps ? std::optional(patch) : std::nullopt;
 }
 
+/// The window of a dot whose steps can go through the taps of its row together.
+std::optional<SharedWindow>
+ScheduleChooser::findSharedWindow(const Schedule &schedule) const {
+  const Member *member = heaviest();
+  SmallVector<int64_t, 2> outer = rowDims(schedule.laneDim);
+  std::optional<DotContraction> dot = matchDotContraction(member->op);
+  if (target.vectorBits != 512 || schedule.kernel != Schedule::Kernel::Dot ||
+      form.kind != DotForm::Kind::Quads || outer.empty() || !dot ||
+      !dot->canShareTaps())
+    return std::nullopt;
+  AffineMap map = dot->lhsMap.compose(fromRoot(*member));
+  SmallVector<int64_t> at(type.getRank(), 0);
+  int64_t column = map.getNumResults() - 2;
+  int64_t first = map.compose(at)[column];
+  at[outer[0]] = 1;
+  SharedWindow window{outer[0], map.compose(at)[column] - first, dot->taps()};
+  return window.stride > 0 && window.stride < window.taps
+             ? std::optional(window)
+             : std::nullopt;
+}
+
 /// All tiles of the nest, those at the borders included. `count` has the sizes
 /// of a tile along the dimensions before `dim`.
 double ScheduleChooser::nestCost(const Schedule &schedule,
@@ -127,12 +163,8 @@ double ScheduleChooser::nestCost(const Schedule &schedule,
     count[dim == shape.size() ? lane : dim] = n;
     if (dim < shape.size())
       return nestCost(schedule, shape, dim + 1, count);
-    int64_t rows = 1;
-    for (auto [i, size] : llvm::enumerate(count))
-      rows *= int64_t(i) == lane ? 1 : size;
     double bytes = patch ? patch->bytes(count) : 0;
-    return tileCost(schedule, rows, llvm::divideCeil(n, schedule.lanes)) +
-           kPatchByte * bytes;
+    return tileCost(schedule, count) + kPatchByte * bytes;
   };
   if (dim == unsigned(lane))
     return nestCost(schedule, shape, dim + 1, count);
@@ -189,6 +221,7 @@ void ScheduleChooser::chooseTile(Schedule &schedule) {
   int64_t budget = accumulatorBudget(schedule);
   SmallVector<int64_t, 2> outer = rowDims(lane);
   patch = findPatch();
+  window = findSharedWindow(schedule);
 
   Schedule best = schedule;
   double bestCost = -1;
@@ -198,6 +231,16 @@ void ScheduleChooser::chooseTile(Schedule &schedule) {
       return;
     bestCost = cost;
     best = schedule;
+  };
+  // Accumulators, the weights of all taps, an activation, and one to spare:
+  // without it, LLVM 22 spills.
+  auto considerSharedTaps = [&](int64_t rows, int64_t blocks) {
+    int64_t sums = rows * blocks * numReductions();
+    if (!window || sums + window->taps * blocks + 2 > target.numVectorRegisters)
+      return;
+    schedule.sharedTaps = true;
+    consider();
+    schedule.sharedTaps = false;
   };
   auto fits = [&](int64_t rows, int64_t blocks) {
     // Lanes next to each other lie next to each other in memory, too.
@@ -225,6 +268,7 @@ void ScheduleChooser::chooseTile(Schedule &schedule) {
       if (!outer.empty())
         schedule.tile[outer[0]] = columns;
       consider();
+      considerSharedTaps(columns, blocks);
       // Whole rows of the result, several at once, or a part of them whose
       // windows overlap.
       if (outer.size() < 2 || (columns != rows && !patch))
@@ -233,6 +277,7 @@ void ScheduleChooser::chooseTile(Schedule &schedule) {
            n <= type.getDimSize(outer[1]) && fits(columns * n, blocks); ++n) {
         schedule.tile[outer[1]] = n;
         consider();
+        considerSharedTaps(columns * n, blocks);
       }
       schedule.tile[outer[1]] = 1;
     }
@@ -282,6 +327,7 @@ void ScheduleChooser::chooseTileDot(Schedule &schedule) const {
   if (!choice || choice->cost >= nestCost(schedule, type.getShape()))
     return;
   schedule.kernel = Schedule::Kernel::TileDot;
+  schedule.sharedTaps = false;
   schedule.tile = choice->tile;
 }
 

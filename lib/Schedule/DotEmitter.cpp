@@ -153,6 +153,8 @@ void DotEmitter::endReads() {
 /// advance regularly, then the last row, which may read from further back.
 void DotEmitter::dotSegment(const DotContraction &dot, ArrayRef<Position> loops,
                             SmallVector<Value> &accumulators) {
+  if (schedule.sharedTaps && dot.canShareTaps())
+    return dotSharedTaps(dot, loops, accumulators);
   int64_t perRow = dot.stepsPerRow();
   int64_t rows = llvm::divideCeil(dot.steps(), perRow);
   int64_t rowBytes = dot.stepBytes * perRow;
@@ -185,6 +187,62 @@ void DotEmitter::dotSegment(const DotContraction &dot, ArrayRef<Position> loops,
          s < std::min(dot.steps(), (row + 1) * perRow); ++s)
       steps.push_back(dot.stepOffset(s));
     dotRow(dot, loops, b.getAffineConstantExpr(row), zero, steps, accumulators);
+  }
+}
+
+/// All steps of one segment, those of all taps at the same channels together.
+void DotEmitter::dotSharedTaps(const DotContraction &dot,
+                               ArrayRef<Position> loops,
+                               SmallVector<Value> &accumulators) {
+  int64_t steps = dot.steps() / dot.taps();
+  if (dot.steps() * int64_t(accumulators.size()) > kUnrolledDots)
+    return access.emitLoop(steps, accumulators,
+                           [&](AffineExpr i, SmallVector<Value> &inner) {
+                             prefetchWeights(dot, loops[0], i, steps);
+                             dotTaps(dot, loops, i, inner);
+                           });
+  for (int64_t i = 0; i < steps; ++i)
+    dotTaps(dot, loops, b.getAffineConstantExpr(i), accumulators);
+}
+
+/// Each activation that the taps of any of the results read at `step` is loaded
+/// once, for all of them:
+///   sum[i] += x[i + t] * w[t]   ->   for all x[p]: sum[p - t] += x[p] * w[t]
+void DotEmitter::dotTaps(const DotContraction &dot, ArrayRef<Position> loops,
+                         AffineExpr step, SmallVector<Value> &accumulators) {
+  struct Reader {
+    size_t accumulator;
+    int64_t tap;
+  };
+  struct Pixel {
+    Position at;
+    SmallVector<Reader> readers;
+  };
+  int64_t steps = dot.steps() / dot.taps();
+  llvm::MapVector<AffineExpr, Pixel> pixels;
+  for (auto [i, position] : llvm::enumerate(loops))
+    for (int64_t tap = 0; tap < dot.taps(); ++tap) {
+      Position at = activationAt(dot, position, step * dot.stepBytes,
+                                 tap * steps * dot.stepBytes);
+      auto type = cast<RankedTensorType>(activations[dot.op].getType());
+      AffineExpr number = b.getAffineConstantExpr(0);
+      for (auto [extent, index] : llvm::zip_equal(type.getShape(), at.index))
+        number = number * extent + index;
+      Pixel &pixel = pixels[simplified(number)];
+      pixel.at = at;
+      pixel.readers.push_back({i, tap});
+    }
+  for (int64_t tap = 0; tap < dot.taps(); ++tap)
+    prefetchAhead(dot, loops, step + tap * steps);
+  for (const Pixel &pixel : llvm::make_second_range(pixels)) {
+    Value activation = access.readQuad(activations[dot.op], pixel.at,
+                                       dot.depth(), schedule.lanes);
+    for (Reader reader : pixel.readers) {
+      Value weights = dotWeights(dot, loops[reader.accumulator],
+                                 step + reader.tap * steps, /*half=*/0);
+      Value &sum = accumulators[reader.accumulator];
+      sum = dotOf(dot, sum, activation, weights);
+    }
   }
 }
 

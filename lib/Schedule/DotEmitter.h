@@ -47,6 +47,11 @@ private:
               mlir::AffineExpr row, mlir::AffineExpr offset,
               llvm::ArrayRef<int64_t> steps,
               llvm::SmallVector<mlir::Value> &accumulators);
+  void dotSharedTaps(const DotContraction &dot, llvm::ArrayRef<Position> loops,
+                     llvm::SmallVector<mlir::Value> &accumulators);
+  void dotTaps(const DotContraction &dot, llvm::ArrayRef<Position> loops,
+               mlir::AffineExpr step,
+               llvm::SmallVector<mlir::Value> &accumulators);
   void dotPairs(const DotContraction &dot, llvm::ArrayRef<Position> loops,
                 mlir::AffineExpr row, mlir::AffineExpr offset,
                 llvm::ArrayRef<int64_t> steps,

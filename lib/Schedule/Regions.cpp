@@ -162,14 +162,27 @@ static bool canFuse(linalg::LinalgOp producer, OpOperand &use) {
              : reductionsSelectWeights(consumer, use, producer);
 }
 
-/// A second float contraction would share the registers with the first, at a
-/// price above that of storing a result. Integers are stored when they are
-/// rounded, and not before.
+/// Whether `op` computes what is stored of a contraction: its sums in float, or
+/// what rounds its integers.
+static bool endsContraction(linalg::LinalgOp op) {
+  auto type = cast<ShapedType>(op->getResult(0).getType());
+  if (matchContraction(op))
+    return isa<FloatType>(type.getElementType());
+  return op.getNumReductionLoops() == 0 && !isWide(type) &&
+         llvm::any_of(op->getOperands(), [](Value operand) {
+           Operation *def = operand.getDefiningOp();
+           return def && operand.hasOneUse() && matchContraction(def);
+         });
+}
+
+/// A second contraction would share the registers with the first, at a price
+/// above that of storing its result.
 static bool crowds(linalg::LinalgOp producer, const FusedRegion &region) {
-  return isa<FloatType>(getElementTypeOrSelf(producer->getResult(0))) &&
-         matchContraction(producer) &&
-         llvm::any_of(region.ops,
-                      [](Operation *op) { return matchContraction(op); });
+  return endsContraction(producer) &&
+         llvm::any_of(region.ops, [](Operation *op) {
+           return matchContraction(op) ||
+                  endsContraction(cast<linalg::LinalgOp>(op));
+         });
 }
 
 /// Whether all uses of `producer` are in `region` at the same positions.

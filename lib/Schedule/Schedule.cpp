@@ -47,6 +47,8 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
     list.set("pair_steps", b.getI64IntegerAttr(pairSteps));
   if (stepsPerRead > 1)
     list.set("steps_per_read", b.getI64IntegerAttr(stepsPerRead));
+  if (sharedTaps)
+    list.set("shared_taps", b.getUnitAttr());
   if (unroll != 1)
     list.set("unroll", b.getI64IntegerAttr(unroll));
   if (prefetch)
@@ -141,6 +143,10 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
     return root->emitOpError("expects ahead to be at least 0, and 0 in kernels "
                              "other than vector and dot and with threads, got ")
            << schedule.ahead;
+  if (schedule.sharedTaps &&
+      (schedule.kernel != Schedule::Kernel::Dot || schedule.stepsPerRead > 1))
+    return root->emitOpError("expects no shared_taps in kernels other than "
+                             "dot, nor with several steps per read");
   if (schedule.unroll < 1)
     return root->emitOpError("expects unroll to be positive, got ")
            << schedule.unroll;
@@ -214,10 +220,14 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
              << ahead;
     schedule.ahead = bytes.getInt();
   }
-  schedule.prefetch = bool(attr.getAs<UnitAttr>("prefetch"));
-  if (Attribute prefetch = attr.get("prefetch"); prefetch && !schedule.prefetch)
-    return root->emitOpError("expects prefetch to be there or not, got ")
-           << prefetch;
+  for (auto [name, flag] :
+       {std::pair(StringRef("prefetch"), &schedule.prefetch),
+        std::pair(StringRef("shared_taps"), &schedule.sharedTaps)}) {
+    *flag = bool(attr.getAs<UnitAttr>(name));
+    if (Attribute value = attr.get(name); value && !*flag)
+      return root->emitOpError("expects ")
+             << name << " to be there or not, got " << value;
+  }
   if (failed(checkSchedule(root, schedule)))
     return failure();
   return schedule;

@@ -59,6 +59,18 @@ struct Patch {
   }
 };
 
+/// Windows whose rows have several taps, a dot's steps: what neighbours along
+/// the dimension `columns` of the result share.
+struct SharedWindow {
+  int64_t columns, stride, taps;
+
+  /// What one of the taps of `n` neighbours takes of the activations that all
+  /// of them read.
+  double activations(int64_t n) const {
+    return double((n - 1) * stride + taps) / double(taps);
+  }
+};
+
 /// Of a tile's weights, what the first-level cache holds from one tile to the
 /// next.
 inline constexpr int64_t kHeldWeightBytes = 24 << 10;
@@ -111,8 +123,10 @@ private:
   double fetchCost(int64_t dim, int64_t laneDim, int64_t tasks) const;
   void chooseTasks(Schedule &schedule, int64_t threads, double cost,
                    double leastCost) const;
-  double loadCost(const Schedule &schedule, int64_t rows, int64_t blocks) const;
-  double tileCost(const Schedule &schedule, int64_t rows, int64_t blocks) const;
+  double wideLoadCost(const Schedule &schedule, int64_t rows, int64_t columns,
+                      int64_t blocks) const;
+  double tileCost(const Schedule &schedule,
+                  llvm::ArrayRef<int64_t> count) const;
   double nestCost(const Schedule &schedule,
                   llvm::ArrayRef<int64_t> shape) const {
     return nestCost(schedule, shape, 0,
@@ -121,6 +135,7 @@ private:
   double nestCost(const Schedule &schedule, llvm::ArrayRef<int64_t> shape,
                   unsigned dim, llvm::SmallVector<int64_t> count) const;
   std::optional<Patch> findPatch() const;
+  std::optional<SharedWindow> findSharedWindow(const Schedule &schedule) const;
   const Member *heaviest() const;
   mlir::AffineMap fromRoot(const Member &member) const;
   void chooseDotForm(Schedule &schedule);
@@ -134,6 +149,7 @@ private:
   /// How the region's dots are computed, if the schedule uses them.
   DotForm form;
   std::optional<Patch> patch;
+  std::optional<SharedWindow> window;
 };
 
 } // namespace qopt

@@ -189,3 +189,49 @@ func.func @deep(%x: tensor<6x40xi8>, %y: tensor<6x12xi8>) -> (tensor<6x8xi32>, t
   } -> tensor<6x8xi32>
   return %r, %s : tensor<6x8xi32>, tensor<6x8xi32>
 }
+
+// Of two contractions that end in one addition, the second would share the registers
+// with the first: its bytes are stored.
+// CHECK-LABEL: func.func @one_contraction
+// CHECK: ins(%{{.*}} : tensor<64x32xi32>) {{.*}}qopt.schedule = {kernel = "dot"
+// CHECK: ins(%{{.*}} : tensor<64x32xi8>, tensor<64x32xi8>) {{.*}}qopt.schedule = {kernel = "dot"
+func.func @one_contraction(%x: tensor<64x32xi8>, %y: tensor<64x32xi8>, %e: tensor<64x32xi8>, %s: tensor<64x32xi32>) -> tensor<64x32xi8> {
+  %w = arith.constant dense<3> : tensor<32x32xi8>
+  %a = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<64x32xi8>, tensor<32x32xi8>) outs(%s : tensor<64x32xi32>) {
+  ^bb0(%l: i8, %r: i8, %acc: i32):
+    %0 = arith.extui %l : i8 to i32
+    %1 = arith.extsi %r : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<64x32xi32>
+  %b = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%y, %w : tensor<64x32xi8>, tensor<32x32xi8>) outs(%s : tensor<64x32xi32>) {
+  ^bb0(%l: i8, %r: i8, %acc: i32):
+    %0 = arith.extui %l : i8 to i32
+    %1 = arith.extsi %r : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<64x32xi32>
+  %c = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+      ins(%a : tensor<64x32xi32>) outs(%e : tensor<64x32xi8>) {
+  ^bb0(%i: i32, %o: i8):
+    %0 = arith.trunci %i : i32 to i8
+    linalg.yield %0 : i8
+  } -> tensor<64x32xi8>
+  %d = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+      ins(%b : tensor<64x32xi32>) outs(%e : tensor<64x32xi8>) {
+  ^bb0(%i: i32, %o: i8):
+    %0 = arith.trunci %i : i32 to i8
+    linalg.yield %0 : i8
+  } -> tensor<64x32xi8>
+  %f = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+      ins(%c, %d : tensor<64x32xi8>, tensor<64x32xi8>) outs(%e : tensor<64x32xi8>) {
+  ^bb0(%i: i8, %j: i8, %o: i8):
+    %0 = arith.addi %i, %j : i8
+    linalg.yield %0 : i8
+  } -> tensor<64x32xi8>
+  return %f : tensor<64x32xi8>
+}

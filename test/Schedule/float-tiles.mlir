@@ -1,10 +1,10 @@
 // RUN: qopt-opt %s --qopt-assign-schedule=target=x86-64-v4-vnni | FileCheck %s --check-prefix=WINDOW
 // RUN: qopt-opt %s --qopt-assign-schedule=target=cortex-m7 | FileCheck %s --check-prefix=NOCACHE
 
-// A tile of two rows of a float convolution reads four rows of its input, and all
+// A tile of three rows of a float convolution reads five rows of its input, and all
 // channels read them once. Without a cache, a row at a time can be shared.
 // WINDOW-LABEL: func.func @float_window
-// WINDOW: qopt.schedule = {ahead = 1024 : i64, kernel = "vector", lane_dim = 3 : i64, lanes = 16 : i64, order = array<i64: 0, 1, 3, 2>, tile = array<i64: 1, 2, 3, 64>}
+// WINDOW: qopt.schedule = {kernel = "vector", lane_dim = 3 : i64, lanes = 16 : i64, order = array<i64: 0, 1, 3, 2>, tile = array<i64: 1, 3, 2, 64>}
 // NOCACHE-LABEL: func.func @float_window
 // NOCACHE: tile = array<i64: 1, 1,
 func.func @float_window(%x: tensor<1x114x114x64xf32>, %acc: tensor<1x112x112x64xf32>) -> tensor<1x112x112x64xf32> {
@@ -24,7 +24,7 @@ func.func @float_window(%x: tensor<1x114x114x64xf32>, %acc: tensor<1x112x112x64x
 
 // An image that the second-level cache holds comes from there in time.
 // WINDOW-LABEL: func.func @float_near
-// WINDOW: tile = array<i64: 1, 1, 14, 32>}
+// WINDOW: tile = array<i64: 1, 1, 6, 64>}
 func.func @float_near(%x: tensor<1x58x114x64xf32>, %acc: tensor<1x56x112x64xf32>) -> tensor<1x56x112x64xf32> {
   %w = arith.constant dense<2.0> : tensor<64x3x3x64xf32>
   %c = linalg.generic {
@@ -42,7 +42,7 @@ func.func @float_near(%x: tensor<1x58x114x64xf32>, %acc: tensor<1x56x112x64xf32>
 
 // A window of one pixel shares nothing.
 // WINDOW-LABEL: func.func @float_point
-// WINDOW: qopt.schedule = {kernel = "vector", lane_dim = 3 : i64, lanes = 16 : i64, order = array<i64: 0, 1, 3, 2>, tile = array<i64: 1, 1, 14, 32>}
+// WINDOW: qopt.schedule = {kernel = "vector", lane_dim = 3 : i64, lanes = 16 : i64, order = array<i64: 0, 1, 3, 2>, tile = array<i64: 1, 1, 6, 64>}
 func.func @float_point(%x: tensor<1x112x112x64xf32>, %acc: tensor<1x112x112x64xf32>) -> tensor<1x112x112x64xf32> {
   %w = arith.constant dense<2.0> : tensor<64x64xf32>
   %c = linalg.generic {

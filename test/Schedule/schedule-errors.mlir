@@ -90,6 +90,24 @@ func.func @prefetch_threads(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi
 
 // -----
 
+func.func @shared_taps_value(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
+  // expected-error @+1 {{expects shared_taps to be there or not, got 3}}
+  %r = linalg.add {qopt.schedule = {kernel = "dot", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 4>, order = array<i64: 0>, shared_taps = 3 : i64}}
+    ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
+  return %r : tensor<16xi8>
+}
+
+// -----
+
+func.func @shared_taps_kernel(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
+  // expected-error @+1 {{expects no shared_taps in kernels other than dot, nor with several steps per read}}
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 4>, order = array<i64: 0>, shared_taps}}
+    ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
+  return %r : tensor<16xi8>
+}
+
+// -----
+
 func.func @ahead_value(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
   // expected-error @+1 {{expects ahead to be a number of bytes, got "near"}}
   %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 4>, order = array<i64: 0>, ahead = "near"}}

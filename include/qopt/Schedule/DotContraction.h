@@ -64,6 +64,12 @@ struct DotContraction : LowBitContraction {
   int64_t blocks(int64_t channels) const;
   /// Two weights share a byte.
   bool isPacked4() const;
+  /// Taps of the kernel's row that a segment has one after another.
+  int64_t taps() const { return kLoops.size() == 2 ? extents[kLoops[0]] : 1; }
+  /// Whether the steps of all of these taps are at the same channels.
+  bool canShareTaps() const {
+    return taps() > 1 && extents[kLoops[1]] % stepBytes == 0 && !isPacked4();
+  }
   /// The number of steps whose weights are in one row of the packed constant.
   int64_t stepsPerRow() const { return isPacked4() ? 2 : 1; }
 };

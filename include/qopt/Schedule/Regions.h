@@ -51,7 +51,7 @@ bool readsSlices(mlir::linalg::LinalgOp op);
 ///    weights): computing it again costs less than storing it; or
 ///  - all of its uses are in one region and none of its elements is needed
 ///    twice; a contraction is not moved under a reduction that would fetch its
-///    weights again, what finishes a reduction stays with it, and two float
+///    weights again, what finishes a reduction stays with it, and two
 ///    contractions are not computed side by side.
 llvm::SmallVector<FusedRegion> findFusedRegions(mlir::func::FuncOp func);
 

@@ -84,6 +84,9 @@ struct Schedule {
   int64_t pairSteps = 0;
   /// Steps of a dot whose activations are read at once.
   int64_t stepsPerRead = 1;
+  /// Whether steps of a dot go through the taps of a window's row together:
+  /// what neighbours read is loaded once.
+  bool sharedTaps = false;
 
   /// Whether tiles fetch the weights of the block of channels that follows.
   bool prefetch = false;
