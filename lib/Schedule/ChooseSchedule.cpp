@@ -268,7 +268,8 @@ void ScheduleChooser::choosePrefetch(Schedule &schedule) const {
 /// A tile's weights come anew from the second-level cache for each tile where
 /// the first level does not hold them. The hardware follows, but each time that
 /// it reaches the end of a page, or of the rows of a window, it starts again.
-/// More streams than three it follows well enough (measured).
+/// More streams than three it follows well enough, those of shared taps, too
+/// (measured).
 void ScheduleChooser::chooseAhead(Schedule &schedule) const {
   constexpr int64_t kAhead = 1024, kMostStreams = 3;
   int64_t lane = schedule.laneDim;
@@ -277,18 +278,11 @@ void ScheduleChooser::chooseAhead(Schedule &schedule) const {
       (schedule.kernel == Schedule::Kernel::Dot && form.stepsPerRead == 1);
   // A line for each vector; only x86-64 has such, and only there it is
   // measured.
-  if (!target.hasCache || target.vectorBits != 512 || !hasStreams || lane < 0)
+  if (!target.hasCache || target.vectorBits != 512 || !hasStreams || lane < 0 ||
+      schedule.sharedTaps)
     return;
-  bool isReadAgain = false;
-  for (auto [dim, tile] : llvm::enumerate(schedule.tile))
-    isReadAgain |= int64_t(dim) != lane && tile < type.getDimSize(dim);
-  std::optional<WeightStream> stream =
-      WeightStream::of(heaviest()->op, schedule.lanes);
-  if (isReadAgain && stream &&
-      schedule.tile[lane] <= kMostStreams * schedule.lanes &&
-      isDim(heaviest()->loops[stream->channels()], lane) &&
-      stream->bytes() * schedule.tile[lane] / type.getDimSize(lane) >
-          kHeldWeightBytes)
+  if (schedule.tile[lane] <= kMostStreams * schedule.lanes &&
+      sharedWeightBytes(schedule) > kHeldWeightBytes)
     schedule.ahead = kAhead;
 }
 

@@ -15,6 +15,9 @@ namespace qopt {
 /// What the nest costs for a result of `shape`, a share of the whole one.
 double ScheduleChooser::costOf(const Schedule &schedule,
                                ArrayRef<int64_t> shape) const {
+  // A single number.
+  if (schedule.laneDim < 0)
+    return 0;
   if (schedule.kernel != Schedule::Kernel::TileDot)
     return nestCost(schedule, shape);
   int64_t lane = schedule.laneDim;

@@ -7,6 +7,7 @@
 
 #include "RoundedBytes.h"
 #include "ScheduleChooser.h"
+#include "WeightPrefetch.h"
 #include "qopt/Transforms/Structured.h"
 #include "qopt/Transforms/TensorUtils.h"
 
@@ -22,32 +23,41 @@ const Member *ScheduleChooser::heaviest() const {
   return best;
 }
 
-/// The time in which a step of a tile of `rows` positions, `columns` of them
-/// next to each other, and `blocks` vectors of channels loads its 512-bit
-/// operands, in products.
+/// The bytes of a tile's weights, if several tiles read the same.
+int64_t ScheduleChooser::sharedWeightBytes(const Schedule &schedule) const {
+  int64_t lane = schedule.laneDim;
+  bool isReadAgain = false;
+  for (auto [dim, tile] : llvm::enumerate(schedule.tile))
+    isReadAgain |= int64_t(dim) != lane && tile < type.getDimSize(dim);
+  std::optional<WeightStream> stream =
+      WeightStream::of(heaviest()->op, schedule.lanes);
+  if (!isReadAgain || !stream ||
+      heaviest()->loops[stream->channels()] !=
+          getAffineDimExpr(lane, type.getContext()))
+    return 0;
+  return stream->bytes() * schedule.tile[lane] / type.getDimSize(lane);
+}
+
+/// The time in which a step of a contraction's tile of `rows` positions,
+/// `columns` of them next to each other, and `blocks` vectors of channels loads
+/// its operands of 512 bits, in products.
 double ScheduleChooser::wideLoadCost(const Schedule &schedule, int64_t rows,
                                      int64_t columns, int64_t blocks) const {
-  // Measured on Ice Lake: between products, of which 5.5 start in a nanosecond,
-  // 3.1 loads of 512 bits do, some less where lines are filled. Weights that
-  // each tile reads anew come from the second-level cache at 32 bytes a cycle,
-  // from beyond it at 12.
+  // Measured on Ice Lake, and assumed of other cores: between products, of
+  // which 5.5 start in a nanosecond, 3.1 loads of 512 bits do, some less where
+  // lines are filled. Weights that each tile reads anew come from the
+  // second-level cache at 32 bytes a cycle, from beyond it at 12.
   constexpr double kWideLoad = 1.9, kNearLine = 4, kFarLine = 10;
   constexpr int64_t kNearBytes = 512 << 10;
   double activations = double(rows);
   if (schedule.sharedTaps)
     activations *= window->activations(columns) / double(columns);
-  double loads = kWideLoad * (activations + double(blocks));
-  std::optional<Contraction> contraction = matchContraction(heaviest()->op);
-  int64_t channels = type.getDimSize(schedule.laneDim);
-  if (!contraction || contraction->depthwise ||
-      type.getNumElements() == channels)
-    return loads;
-  int64_t bytes =
-      bytesOf(contraction->rhs) * schedule.lanes * blocks / channels;
+  int64_t bytes = sharedWeightBytes(schedule);
   double line = bytes <= kHeldWeightBytes ? 0
                 : bytes <= kNearBytes     ? kNearLine
                                           : kFarLine;
-  return std::max(loads, line * double(blocks));
+  return std::max(kWideLoad * (activations + double(blocks)),
+                  line * double(blocks));
 }
 
 /// One tile of `count` elements.
@@ -72,10 +82,11 @@ double ScheduleChooser::tileCost(const Schedule &schedule,
     if (form.stepsPerRead > 1)
       products += loads;
   }
-  if (target.vectorBits == 512) {
+  if (target.vectorBits == 512 && isContraction(member->op)) {
     loads = wideLoadCost(schedule, rows, window ? count[window->columns] : 1,
                          blocks);
-    // Two `vpdpbusd` can run in a cycle, too, and each takes five.
+    // On such cores, two `vpdpbusd` can run in a cycle, too, and each takes
+    // five.
     if (useDot && form.kind == DotForm::Kind::Quads)
       wait = 10;
     if (schedule.sharedTaps)
@@ -86,9 +97,11 @@ double ScheduleChooser::tileCost(const Schedule &schedule,
   // products in a cycle, and then loads are what binds.
   step += 0.02 * loads;
   constexpr double kEpilogue = 12;
-  // Bytes are rounded and packed four vectors at a time.
+  // Where vectors have instructions of their own, bytes are packed four at a
+  // time.
   int64_t vectors = rows * blocks;
-  if (useDot && schedule.lanes > 1)
+  if (useDot && schedule.lanes > 1 && form.kind != DotForm::Kind::Products &&
+      type.getElementType().isInteger(8))
     vectors = llvm::alignTo(vectors, 4);
   return steps * step + kEpilogue * double(vectors) + 4;
 }
@@ -133,8 +146,8 @@ ScheduleChooser::findSharedWindow(const Schedule &schedule) const {
   SmallVector<int64_t, 2> outer = rowDims(schedule.laneDim);
   std::optional<DotContraction> dot = matchDotContraction(member->op);
   if (target.vectorBits != 512 || schedule.kernel != Schedule::Kernel::Dot ||
-      form.kind != DotForm::Kind::Quads || outer.empty() || !dot ||
-      !dot->canShareTaps())
+      form.kind != DotForm::Kind::Quads || outer.empty() ||
+      !dotAlong(*member, schedule.laneDim) || !dot->canShareTaps())
     return std::nullopt;
   AffineMap map = dot->lhsMap.compose(fromRoot(*member));
   SmallVector<int64_t> at(type.getRank(), 0);
@@ -212,6 +225,45 @@ int64_t ScheduleChooser::numReductions() const {
                            }));
 }
 
+/// Whether a tile of `rows` positions and `blocks` vectors of channels fits
+/// into registers, of which accumulators may take `budget`.
+bool ScheduleChooser::fits(const Schedule &schedule, int64_t rows,
+                           int64_t blocks, int64_t budget) const {
+  int64_t vectors =
+      llvm::divideCeil(type.getDimSize(schedule.laneDim), schedule.lanes);
+  // Lanes next to each other lie next to each other in memory, too.
+  bool inBlocks = form.stepsPerRead == 1 || blocks == vectors ||
+                  form.kind == DotForm::Kind::Matrix ||
+                  kPackedChannels % (blocks * schedule.lanes) == 0 ||
+                  blocks * schedule.lanes % kPackedChannels == 0;
+  // Accumulators, a step's weights, and an activation that several blocks
+  // share.
+  if (heaviest()->fusedSteps && rows > 1 && blocks > 1 &&
+      rows * blocks + blocks + 1 > target.numVectorRegisters)
+    return false;
+  return rows * blocks <= budget && inBlocks &&
+         (schedule.kernel != Schedule::Kernel::Dot || numReductions() > 1 ||
+          rows * blocks == 1 ||
+          form.registers(rows, blocks) <= target.numVectorRegisters);
+}
+
+/// Whether the schedule's tile can share taps: accumulators, the weights of all
+/// taps, an activation, and one to spare, without which LLVM 22 spills, as it
+/// does where many more products than that stand in an iteration.
+bool ScheduleChooser::fitsSharedTaps(const Schedule &schedule) const {
+  constexpr int64_t kMostProducts = 96;
+  if (!window)
+    return false;
+  int64_t lane = schedule.laneDim;
+  int64_t blocks = llvm::divideCeil(schedule.tile[lane], schedule.lanes);
+  int64_t rows =
+      ShapedType::getNumElements(schedule.tile) / schedule.tile[lane];
+  int64_t registers =
+      rows * blocks * numReductions() + window->taps * blocks + 2;
+  return registers <= target.numVectorRegisters &&
+         rows * blocks * window->taps <= kMostProducts;
+}
+
 void ScheduleChooser::chooseTile(Schedule &schedule) {
   schedule.tile.assign(type.getRank(), 1);
   if (schedule.laneDim < 0)
@@ -224,60 +276,39 @@ void ScheduleChooser::chooseTile(Schedule &schedule) {
   window = findSharedWindow(schedule);
 
   Schedule best = schedule;
-  double bestCost = -1;
+  double bestCost = std::numeric_limits<double>::infinity();
   auto consider = [&] {
-    double cost = nestCost(schedule, type.getShape());
-    if (bestCost >= 0 && cost >= bestCost)
-      return;
-    bestCost = cost;
-    best = schedule;
-  };
-  // Accumulators, the weights of all taps, an activation, and one to spare:
-  // without it, LLVM 22 spills.
-  auto considerSharedTaps = [&](int64_t rows, int64_t blocks) {
-    int64_t sums = rows * blocks * numReductions();
-    if (!window || sums + window->taps * blocks + 2 > target.numVectorRegisters)
-      return;
-    schedule.sharedTaps = true;
-    consider();
+    for (bool shared : {false, true}) {
+      if (shared && !fitsSharedTaps(schedule))
+        continue;
+      schedule.sharedTaps = shared;
+      double cost = nestCost(schedule, type.getShape());
+      if (cost < bestCost) {
+        bestCost = cost;
+        best = schedule;
+      }
+    }
     schedule.sharedTaps = false;
   };
-  auto fits = [&](int64_t rows, int64_t blocks) {
-    // Lanes next to each other lie next to each other in memory, too.
-    bool inBlocks = form.stepsPerRead == 1 || blocks == vectors ||
-                    form.kind == DotForm::Kind::Matrix ||
-                    kPackedChannels % (blocks * schedule.lanes) == 0 ||
-                    blocks * schedule.lanes % kPackedChannels == 0;
-    // Accumulators, a step's weights, and an activation that several blocks
-    // share.
-    if (heaviest()->fusedSteps && rows > 1 && blocks > 1 &&
-        rows * blocks + blocks + 1 > target.numVectorRegisters)
-      return false;
-    return rows * blocks <= budget && inBlocks &&
-           (schedule.kernel != Schedule::Kernel::Dot || numReductions() > 1 ||
-            rows * blocks == 1 ||
-            form.registers(rows, blocks) <= target.numVectorRegisters);
-  };
   for (int64_t blocks = 1; blocks <= std::min(vectors, budget); ++blocks) {
-    schedule.tile[lane] = blocks == vectors ? std::min(type.getDimSize(lane),
-                                                       blocks * schedule.lanes)
-                                            : blocks * schedule.lanes;
+    schedule.tile[lane] =
+        std::min(type.getDimSize(lane), blocks * schedule.lanes);
     int64_t rows = outer.empty() ? 1 : type.getDimSize(outer[0]);
-    for (int64_t columns = 1; columns <= rows && fits(columns, blocks);
+    for (int64_t columns = 1;
+         columns <= rows && fits(schedule, columns, blocks, budget);
          ++columns) {
       if (!outer.empty())
         schedule.tile[outer[0]] = columns;
       consider();
-      considerSharedTaps(columns, blocks);
       // Whole rows of the result, several at once, or a part of them whose
       // windows overlap.
       if (outer.size() < 2 || (columns != rows && !patch))
         continue;
-      for (int64_t n = 2;
-           n <= type.getDimSize(outer[1]) && fits(columns * n, blocks); ++n) {
+      for (int64_t n = 2; n <= type.getDimSize(outer[1]) &&
+                          fits(schedule, columns * n, blocks, budget);
+           ++n) {
         schedule.tile[outer[1]] = n;
         consider();
-        considerSharedTaps(columns * n, blocks);
       }
       schedule.tile[outer[1]] = 1;
     }

@@ -8,6 +8,7 @@
 #include "DotEmitter.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include <map>
 
 using namespace mlir;
 
@@ -19,6 +20,15 @@ constexpr int64_t kUnrolledDots = 64;
 
 /// The same where there are no vectors, on cores with little room for code.
 constexpr int64_t kUnrolledScalarDots = 16;
+
+/// The number of the element at `index` in row-major order.
+static AffineExpr numberOf(Value tensor, ArrayRef<AffineExpr> index) {
+  AffineExpr number = getAffineConstantExpr(0, tensor.getContext());
+  for (auto [extent, at] : llvm::zip_equal(
+           cast<RankedTensorType>(tensor.getType()).getShape(), index))
+    number = number * extent + at;
+  return number;
+}
 
 /// Columns and channels as one dimension.
 Value collapseColumns(TensorAccess &access, Value tensor) {
@@ -208,6 +218,8 @@ void DotEmitter::dotSharedTaps(const DotContraction &dot,
 /// Each activation that the taps of any of the results read at `step` is loaded
 /// once, for all of them:
 ///   sum[i] += x[i + t] * w[t]   ->   for all x[p]: sum[p - t] += x[p] * w[t]
+/// In the order of their addresses, few results are between their first tap and
+/// their last.
 void DotEmitter::dotTaps(const DotContraction &dot, ArrayRef<Position> loops,
                          AffineExpr step, SmallVector<Value> &accumulators) {
   struct Reader {
@@ -219,21 +231,21 @@ void DotEmitter::dotTaps(const DotContraction &dot, ArrayRef<Position> loops,
     SmallVector<Reader> readers;
   };
   int64_t steps = dot.steps() / dot.taps();
-  llvm::MapVector<AffineExpr, Pixel> pixels;
+  // By how far they are from the first.
+  std::map<int64_t, Pixel> pixels;
+  AffineExpr first;
   for (auto [i, position] : llvm::enumerate(loops))
     for (int64_t tap = 0; tap < dot.taps(); ++tap) {
       Position at = activationAt(dot, position, step * dot.stepBytes,
                                  tap * steps * dot.stepBytes);
-      auto type = cast<RankedTensorType>(activations[dot.op].getType());
-      AffineExpr number = b.getAffineConstantExpr(0);
-      for (auto [extent, index] : llvm::zip_equal(type.getShape(), at.index))
-        number = number * extent + index;
-      Pixel &pixel = pixels[simplified(number)];
+      AffineExpr number = numberOf(activations[dot.op], at.index);
+      if (!first)
+        first = number;
+      auto distance = cast<AffineConstantExpr>(simplified(number - first));
+      Pixel &pixel = pixels[distance.getValue()];
       pixel.at = at;
       pixel.readers.push_back({i, tap});
     }
-  for (int64_t tap = 0; tap < dot.taps(); ++tap)
-    prefetchAhead(dot, loops, step + tap * steps);
   for (const Pixel &pixel : llvm::make_second_range(pixels)) {
     Value activation = access.readQuad(activations[dot.op], pixel.at,
                                        dot.depth(), schedule.lanes);
@@ -439,14 +451,10 @@ void DotEmitter::prefetchAhead(const DotContraction &dot,
   if (schedule.ahead == 0)
     return;
   Value weights = packedConstant(dot);
-  auto type = cast<RankedTensorType>(weights.getType());
   prefetchNear(access, weights,
                llvm::map_to_vector(loops, [&](const Position &position) {
-                 AffineExpr at = b.getAffineConstantExpr(0);
-                 for (auto [extent, index] : llvm::zip_equal(
-                          type.getShape(), weightsAt(dot, position, row)))
-                   at = at * extent + index;
-                 return at + schedule.ahead;
+                 return numberOf(weights, weightsAt(dot, position, row)) +
+                        schedule.ahead;
                }));
 }
 

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
+#include "qopt/Schedule/DotContraction.h"
 #include "qopt/Schedule/NestEmitter.h"
 #include "qopt/Schedule/Passes.h"
 
@@ -23,6 +24,21 @@ namespace qopt {
 #include "qopt/Schedule/Passes.h.inc"
 
 namespace {
+
+/// Whether a contraction of the region has taps to share, if they are to be.
+LogicalResult checkSharedTaps(const FusedRegion &region,
+                              const Schedule &schedule) {
+  auto canShare = [](Operation *op) {
+    std::optional<DotContraction> dot = matchDotContraction(op);
+    return dot && dot->canShareTaps();
+  };
+  linalg::LinalgOp root = region.root;
+  if (!schedule.sharedTaps || llvm::any_of(region.ops, canShare))
+    return success();
+  return root->emitOpError("expects shared_taps only where a window's row has "
+                           "several taps of a multiple of 4 channels, with "
+                           "weights of 8 bits");
+}
 
 struct GenerateNests : impl::GenerateNestsPassBase<GenerateNests> {
   void runOnOperation() override {
@@ -38,7 +54,7 @@ struct GenerateNests : impl::GenerateNestsPassBase<GenerateNests> {
       if (!region.root->hasAttr(QoptDialect::kScheduleAttrName))
         continue;
       FailureOr<Schedule> schedule = Schedule::get(region.root);
-      if (failed(schedule))
+      if (failed(schedule) || failed(checkSharedTaps(region, *schedule)))
         return signalPassFailure();
       FailureOr<Value> result = emitNest(rewriter, region, *schedule);
       if (failed(result)) {

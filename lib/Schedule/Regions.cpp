@@ -171,7 +171,7 @@ static bool endsContraction(linalg::LinalgOp op) {
   return op.getNumReductionLoops() == 0 && !isWide(type) &&
          llvm::any_of(op->getOperands(), [](Value operand) {
            Operation *def = operand.getDefiningOp();
-           return def && operand.hasOneUse() && matchContraction(def);
+           return def && matchContraction(def);
          });
 }
 

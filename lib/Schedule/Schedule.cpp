@@ -137,16 +137,18 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
                              "vector, dot and tile-dot, nor with threads");
   if (schedule.ahead < 0 ||
       (schedule.ahead > 0 &&
-       (schedule.threads > 0 ||
+       (schedule.threads > 0 || schedule.sharedTaps ||
         !llvm::is_contained({Schedule::Kernel::Vector, Schedule::Kernel::Dot},
                             schedule.kernel))))
     return root->emitOpError("expects ahead to be at least 0, and 0 in kernels "
-                             "other than vector and dot and with threads, got ")
+                             "other than vector and dot, with threads and with "
+                             "shared_taps, got ")
            << schedule.ahead;
   if (schedule.sharedTaps &&
-      (schedule.kernel != Schedule::Kernel::Dot || schedule.stepsPerRead > 1))
+      (schedule.kernel != Schedule::Kernel::Dot || schedule.stepsPerRead > 1 ||
+       schedule.threads > 0))
     return root->emitOpError("expects no shared_taps in kernels other than "
-                             "dot, nor with several steps per read");
+                             "dot, nor with several steps per read or threads");
   if (schedule.unroll < 1)
     return root->emitOpError("expects unroll to be positive, got ")
            << schedule.unroll;

@@ -59,13 +59,12 @@ struct Patch {
   }
 };
 
-/// Windows whose rows have several taps, a dot's steps: what neighbours along
-/// the dimension `columns` of the result share.
+/// A dot's window whose rows have several taps. Results that are neighbours
+/// along the dimension `columns` read some of the same activations.
 struct SharedWindow {
   int64_t columns, stride, taps;
 
-  /// What one of the taps of `n` neighbours takes of the activations that all
-  /// of them read.
+  /// The activations that `n` neighbours read, over the taps.
   double activations(int64_t n) const {
     return double((n - 1) * stride + taps) / double(taps);
   }
@@ -110,6 +109,9 @@ private:
   void chooseTile(Schedule &schedule);
   void choosePixels(Schedule &schedule) const;
   int64_t accumulatorBudget(const Schedule &schedule) const;
+  bool fits(const Schedule &schedule, int64_t rows, int64_t blocks,
+            int64_t budget) const;
+  bool fitsSharedTaps(const Schedule &schedule) const;
   int64_t numReductions() const;
   void chooseOrder(Schedule &schedule) const;
   void choosePrefetch(Schedule &schedule) const;
@@ -123,6 +125,7 @@ private:
   double fetchCost(int64_t dim, int64_t laneDim, int64_t tasks) const;
   void chooseTasks(Schedule &schedule, int64_t threads, double cost,
                    double leastCost) const;
+  int64_t sharedWeightBytes(const Schedule &schedule) const;
   double wideLoadCost(const Schedule &schedule, int64_t rows, int64_t columns,
                       int64_t blocks) const;
   double tileCost(const Schedule &schedule,

@@ -235,3 +235,17 @@ func.func @one_contraction(%x: tensor<64x32xi8>, %y: tensor<64x32xi8>, %e: tenso
   } -> tensor<64x32xi8>
   return %f : tensor<64x32xi8>
 }
+
+// A single number is one task.
+// THREADS-LABEL: func.func @number
+// THREADS: lane_dim = -1
+// THREADS-NOT: tasks
+func.func @number(%x: tensor<64xf32>, %e: tensor<f32>) -> tensor<f32> {
+  %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> ()>], iterator_types = ["reduction"]}
+      ins(%x : tensor<64xf32>) outs(%e : tensor<f32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %0 = arith.addf %acc, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<f32>
+  return %r : tensor<f32>
+}

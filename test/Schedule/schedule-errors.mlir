@@ -99,8 +99,28 @@ func.func @shared_taps_value(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16x
 
 // -----
 
+func.func @shared_taps_of_points(%x: tensor<5x8xi8>, %e: tensor<5x32xi32>) -> tensor<5x32xi32> {
+  %w = arith.constant dense<1> : tensor<8x32xi8>
+  // expected-error @+1 {{expects shared_taps only where a window's row has several taps of a multiple of 4 channels, with weights of 8 bits}}
+  %r = linalg.generic {
+    indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+    iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<5x8xi8>, tensor<8x32xi8>) outs(%e : tensor<5x32xi32>)
+    attrs = {qopt.schedule = {kernel = "dot", lanes = 16 : i64, lane_dim = 1 : i64, tile = array<i64: 5, 32>, order = array<i64: 1, 0>, shared_taps}} {
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %acc, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<5x32xi32>
+  return %r : tensor<5x32xi32>
+}
+
+// -----
+
 func.func @shared_taps_kernel(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
-  // expected-error @+1 {{expects no shared_taps in kernels other than dot, nor with several steps per read}}
+  // expected-error @+1 {{expects no shared_taps in kernels other than dot, nor with several steps per read or threads}}
   %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 4>, order = array<i64: 0>, shared_taps}}
     ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
   return %r : tensor<16xi8>
@@ -118,7 +138,7 @@ func.func @ahead_value(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
 // -----
 
 func.func @ahead_kernel(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
-  // expected-error @+1 {{expects ahead to be at least 0, and 0 in kernels other than vector and dot and with threads, got 64}}
+  // expected-error @+1 {{expects ahead to be at least 0, and 0 in kernels other than vector and dot, with threads and with shared_taps, got 64}}
   %r = linalg.add {qopt.schedule = {kernel = "tile-dot", lanes = 16 : i64, lane_dim = 0 : i64, tile = array<i64: 16>, order = array<i64: 0>, ahead = 64 : i64}}
     ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
   return %r : tensor<16xi8>

@@ -7,8 +7,8 @@
 //
 // A quantized convolution with what follows it, over shapes whose tails differ
 // in kind: compiled through the schedule for this host, for a target without
-// dot instructions, and with tiles that plain dots compute, and compared with
-// the reference interpreter.
+// dot instructions, and with the tiles of others that plain dots compute, and
+// compared with the reference interpreter.
 //
 //===----------------------------------------------------------------------===//
 
@@ -58,6 +58,13 @@ constexpr Shape kShapes[] = {
     {"ThreeInputs", 8, 11, 3, 16, 3, 2},
     {"OneOutput", 6, 9, 24, 1, 3},
     {"SixteenOutputs", 5, 11, 8, 16, 3},
+    {"SharedTaps", 7, 19, 16, 16, 3},
+    {"SharedTapsOfOneStep", 5, 7, 4, 16, 3},
+    {"SharedTapsStride", 9, 21, 16, 40, 3, 2},
+    {"SharedTapsFive", 9, 17, 12, 24, 5},
+    {"SharedTapsSevenStride", 12, 26, 8, 32, 7, 2},
+    {"SharedTapsBatch", 5, 9, 16, 16, 3, 1, 1, false, 8, After::Nothing, "e-5",
+     false, 2},
     {"ThirtyTwoOutputs", 5, 11, 8, 32, 3},
     {"EightOutputs", 5, 11, 8, 8, 3},
     {"SixteenOutputsConcat", 5, 9, 8, 16, 3, 1, 1, false, 8, After::Concat},
@@ -369,9 +376,11 @@ TEST_P(NestShapes, EqualReference) {
       value = (static_cast<float>(random() % 4096) - 2048.0f) / 512.0f;
   auto expected = interpret(function, {input});
   ASSERT_TRUE(!!expected) << llvm::toString(expected.takeError());
-  // The schedule of a machine with tiles, computed without them, too.
+  // The schedules of machines with long vectors, and with tiles, computed
+  // without them, too.
   for (auto [name, schedule] :
        {std::pair("native", "native"), std::pair("x86-64-v3", "x86-64-v3"),
+        std::pair("x86-64-v3", "x86-64-v4-vnni"),
         std::pair("x86-64-v3", "x86-64-v4-amx")}) {
     TargetInfo target = cantFail(TargetInfo::get(name));
     if (target.arch != cantFail(TargetInfo::get("native")).arch)

@@ -66,7 +66,8 @@ struct DotContraction : LowBitContraction {
   bool isPacked4() const;
   /// Taps of the kernel's row that a segment has one after another.
   int64_t taps() const { return kLoops.size() == 2 ? extents[kLoops[0]] : 1; }
-  /// Whether the steps of all of these taps are at the same channels.
+  /// Whether the steps of all of these taps are at the same channels, each in a
+  /// row of packed weights of its own.
   bool canShareTaps() const {
     return taps() > 1 && extents[kLoops[1]] % stepBytes == 0 && !isPacked4();
   }

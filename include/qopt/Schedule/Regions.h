@@ -52,7 +52,8 @@ bool readsSlices(mlir::linalg::LinalgOp op);
 ///  - all of its uses are in one region and none of its elements is needed
 ///    twice; a contraction is not moved under a reduction that would fetch its
 ///    weights again, what finishes a reduction stays with it, and two
-///    contractions are not computed side by side.
+///    contractions, in float or each rounded to bytes, are not computed side by
+///    side.
 llvm::SmallVector<FusedRegion> findFusedRegions(mlir::func::FuncOp func);
 
 /// What a region reads of tensors that it does not compute.

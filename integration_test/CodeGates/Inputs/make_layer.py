@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints a float layer with pseudo-random weights as linalg on tensors.
 
-  make_layer.py conv SIZE CHANNELS FILTERS KERNEL    3x3 and 1x1, no padding
+  make_layer.py conv SIZE CHANNELS FILTERS KERNEL [STRIDE]    no padding
   make_layer.py gemm M K N
 """
 
@@ -20,11 +20,12 @@ def weights(count):
     return [source.uniform(-0.1, 0.1) for _ in range(count)]
 
 
-def conv(size, channels, filters, kernel):
-    out = size - kernel + 1
+def conv(size, channels, filters, kernel, stride=1):
+    out = (size - kernel) // stride + 1
     x, w, y = (f"1x{size}x{size}x{channels}", f"{filters}x{kernel}x{kernel}x{channels}",
                f"1x{out}x{out}x{filters}")
-    return x, w, y, "linalg.conv_2d_nhwc_fhwc", filters * kernel * kernel * channels
+    op = f"linalg.conv_2d_nhwc_fhwc {{strides = dense<{stride}> : tensor<2xi64>}}"
+    return x, w, y, op, filters * kernel * kernel * channels
 
 
 def gemm(m, k, n):
