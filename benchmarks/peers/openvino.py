@@ -19,7 +19,7 @@ PACKAGES = ("openvino", "nncf")
 def prepare(variant, workload, folder):
     import openvino
     artifact = os.path.join(folder, f"{variant}.xml")
-    if workload["io"] == "quantized":
+    if workload["io"] == "quantized" and variant == "int8":
         # The graph that ONNX Runtime's quantizer made has integers at the
         # border; OpenVINO's low-precision passes take it from there.
         source = onnxruntime.prepare("int8-qdq", workload, folder)["artifact"]

@@ -82,6 +82,9 @@ double ScheduleChooser::tileCost(const Schedule &schedule,
     if (form.stepsPerRead > 1)
       products += loads;
   }
+  // Nothing is read twice; what lies in a row comes in order.
+  if (target.vectorBits == 512 && !member->isReduction())
+    loads = double(rows) * (double(blocks) + 0.1);
   if (target.vectorBits == 512 && isContraction(member->op)) {
     loads = wideLoadCost(schedule, rows, window ? count[window->columns] : 1,
                          blocks);

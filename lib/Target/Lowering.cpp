@@ -68,19 +68,23 @@ void buildLlvmPipeline(OpPassManager &pm, const TargetInfo &target) {
       pm.addPass(createOutlineNestsPass({kLargeModel}));
     pm.addNestedPass<func::FuncOp>(createConvertTileDotPass({target.name}));
   }
+  ExpandMathPassOptions math;
+  math.fma = !target.hasFma;
+  math.scalef =
+      target.arch == TargetInfo::Arch::X86_64 && target.vectorBits == 512;
   // Function by function, side by side.
   OpPassManager &nests = pm.nest<func::FuncOp>();
   nests.addPass(createConvertQoptDotPass({target.name}));
   nests.addPass(createConvertTableLookupPass({target.name}));
   nests.addPass(createConvertLinalgToLoopsPass());
   nests.addPass(createExpandCopiesPass());
-  nests.addPass(createExpandMathPass({/*fma=*/!target.hasFma}));
+  nests.addPass(createExpandMathPass(math));
   nests.addPass(createFlattenTransfersPass());
   VectorTransferToSCFOptions toScf;
   toScf.enableFullUnroll();
   nests.addPass(createConvertVectorToSCFPass(toScf));
   nests.addPass(memref::createFoldMemRefAliasOpsPass());
-  nests.addPass(createExpandMathPass({/*fma=*/!target.hasFma}));
+  nests.addPass(createExpandMathPass(math));
   addCleanup(nests);
 
   nests.addPass(createSCFToControlFlowPass());

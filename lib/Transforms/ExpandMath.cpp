@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
@@ -47,9 +48,10 @@ public:
   using Int = Value;
   using Bool = Value;
 
-  BuilderArith(OpBuilder &builder, Location loc, Type like)
+  /// With `scalef`, the target has AVX-512.
+  BuilderArith(OpBuilder &builder, Location loc, Type like, bool scalef = false)
       : builder(builder), loc(loc), floatType(like),
-        intType(builder.getI32Type()) {
+        intType(builder.getI32Type()), scalef(scalef) {
     if (auto vector = dyn_cast<VectorType>(like))
       intType = vector.clone(builder.getI32Type());
   }
@@ -85,6 +87,21 @@ public:
   Value shiftRight(Value a, int n) {
     return create<arith::ShRSIOp>(a, intConstant(n));
   }
+  /// x * 2^n, one instruction where there is one that rounds once, too.
+  Value scale(Value x, Value n, Value real) {
+    auto vector = dyn_cast<VectorType>(floatType);
+    if (!scalef || !vector || vector.getShape() != ArrayRef<int64_t>{16})
+      return scaleInTwo(*this, x, n);
+    Value allLanes =
+        arith::ConstantOp::create(builder, loc, builder.getI16IntegerAttr(-1));
+    Value currentRounding =
+        arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(4));
+    return LLVM::CallIntrinsicOp::create(
+               builder, loc, floatType,
+               builder.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+               ValueRange{x, real, x, allLanes, currentRounding})
+        .getResult(0);
+  }
 
 private:
   template <typename Op, typename... Args>
@@ -95,22 +112,26 @@ private:
   OpBuilder &builder;
   Location loc;
   Type floatType, intType;
+  bool scalef;
 };
 
 /// op(x) -> its approximation, for f32 and vectors of it.
 template <typename Op, Value (*expand)(BuilderArith &, Value)>
 struct ElementaryFunctionExpand : OpRewritePattern<Op> {
-  using OpRewritePattern<Op>::OpRewritePattern;
+  ElementaryFunctionExpand(MLIRContext *context, bool scalef)
+      : OpRewritePattern<Op>(context), scalef(scalef) {}
 
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
     Type type = op.getType();
     if (!isF32OrVector(type))
       return rewriter.notifyMatchFailure(op, "neither f32 nor a vector of it");
-    BuilderArith arith(rewriter, op.getLoc(), type);
+    BuilderArith arith(rewriter, op.getLoc(), type, scalef);
     rewriter.replaceOp(op, expand(arith, op.getOperand()));
     return success();
   }
+
+  bool scalef;
 };
 
 /// rsqrt(x) -> 1 / sqrt(x): both are rounded correctly.
@@ -242,11 +263,12 @@ struct ExpandMathPass : qopt::impl::ExpandMathPassBase<ExpandMathPass> {
         .add<ElementaryFunctionExpand<math::ExpOp, expApprox<BuilderArith>>,
              ElementaryFunctionExpand<math::ErfOp, erfApprox<BuilderArith>>,
              ElementaryFunctionExpand<math::LogOp, logApprox<BuilderArith>>,
-             ElementaryFunctionExpand<math::TanhOp, tanhApprox<BuilderArith>>,
-             RsqrtExpand, ExtremumExpand<arith::MaximumFOp, true, true>,
-             ExtremumExpand<arith::MinimumFOp, false, true>,
-             ExtremumExpand<arith::MaxNumFOp, true, false>,
-             ExtremumExpand<arith::MinNumFOp, false, false>>(&getContext());
+             ElementaryFunctionExpand<math::TanhOp, tanhApprox<BuilderArith>>>(
+            &getContext(), scalef);
+    patterns.add<RsqrtExpand, ExtremumExpand<arith::MaximumFOp, true, true>,
+                 ExtremumExpand<arith::MinimumFOp, false, true>,
+                 ExtremumExpand<arith::MaxNumFOp, true, false>,
+                 ExtremumExpand<arith::MinNumFOp, false, false>>(&getContext());
     if (fma)
       patterns.add<FmaExpand>(&getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));

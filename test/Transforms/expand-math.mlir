@@ -1,6 +1,7 @@
 // RUN: qopt-opt %s --qopt-expand-math | FileCheck %s
 // RUN: qopt-opt %s --qopt-expand-math --qopt-expand-math | FileCheck %s
 // RUN: qopt-opt %s --qopt-expand-math='fma' | FileCheck %s --check-prefix=FMA
+// RUN: qopt-opt %s --qopt-expand-math='scalef' | FileCheck %s --check-prefix=SCALEF
 
 // CHECK-LABEL: func.func @exp
 // CHECK-NOT:     math.
@@ -117,4 +118,22 @@ func.func @minnum(%x: f32, %y: f32) -> f32 {
 func.func @fma(%a: vector<4xf32>, %b: vector<4xf32>, %c: vector<4xf32>) -> vector<4xf32> {
   %0 = math.fma %a, %b, %c : vector<4xf32>
   return %0 : vector<4xf32>
+}
+
+// One instruction multiplies 16 numbers by powers of two; others take two factors.
+// SCALEF-LABEL: func.func @sixteen
+// SCALEF: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
+// SCALEF-NOT: arith.shrsi
+// SCALEF-LABEL: func.func @eight
+// SCALEF-NOT: llvm.call_intrinsic
+// SCALEF: arith.shrsi
+// CHECK-LABEL: func.func @sixteen
+// CHECK-NOT: llvm.call_intrinsic
+func.func @sixteen(%x: vector<16xf32>) -> vector<16xf32> {
+  %0 = math.exp %x : vector<16xf32>
+  return %0 : vector<16xf32>
+}
+func.func @eight(%x: vector<8xf32>) -> vector<8xf32> {
+  %0 = math.exp %x : vector<8xf32>
+  return %0 : vector<8xf32>
 }

@@ -29,6 +29,10 @@ namespace qopt {
 constexpr float kRoundingMagic = 12582912.0f;
 constexpr int32_t kRoundingMagicBits = 0x4B400000;
 
+template <class Arith>
+typename Arith::Float scaleInTwo(Arith &a, typename Arith::Float x,
+                                 typename Arith::Int n);
+
 /// The arithmetic of plain numbers. Any other one offers the same members.
 struct ScalarArith {
   using Float = float;
@@ -60,6 +64,8 @@ struct ScalarArith {
   Int orInt(Int a, Int b) { return a | b; }
   Int shiftLeft(Int a, int n) { return Int(uint32_t(a) << n); }
   Int shiftRight(Int a, int n) { return a >> n; }
+  /// x * 2^n with one rounding; `real` is n, too.
+  Float scale(Float x, Int n, Float real) { return scaleInTwo(*this, x, n); }
 };
 
 /// Horner's rule; the coefficients run from the constant term upwards.
@@ -89,6 +95,15 @@ typename Arith::Float powerOfTwo(Arith &a, typename Arith::Int n) {
   return a.fromBits(a.shiftLeft(a.addInt(n, a.intConstant(127)), 23));
 }
 
+/// x * 2^n for x in [0.5, 2] and n in [-252, 254]: two factors, for 2^n itself
+/// may be out of range; the first product is exact.
+template <class Arith>
+typename Arith::Float scaleInTwo(Arith &a, typename Arith::Float x,
+                                 typename Arith::Int n) {
+  auto half = a.shiftRight(n, 1);
+  return a.mul(a.mul(x, powerOfTwo(a, half)), powerOfTwo(a, a.subInt(n, half)));
+}
+
 /// e^x within 1 ulp. exp(inf) = inf, exp(-inf) = 0; denormal results are
 /// rounded, not flushed.
 template <class Arith>
@@ -109,11 +124,7 @@ typename Arith::Float expApprox(Arith &a, typename Arith::Float x) {
                          {0x1.000000p-1f, 0x1.555554p-3f, 0x1.55548cp-5f,
                           0x1.111272p-7f, 0x1.6d8ddcp-10f, 0x1.9f0734p-13f});
   auto mantissa = a.add(a.add(a.mul(a.mul(r, r), p), r), a.constant(1.0f));
-  // Two factors, for 2^n itself may be out of range; the first product is
-  // exact.
-  auto half = a.shiftRight(n, 1);
-  return a.mul(a.mul(mantissa, powerOfTwo(a, half)),
-               powerOfTwo(a, a.subInt(n, half)));
+  return a.scale(mantissa, n, nFloat);
 }
 
 /// |x|, and the sign of `x` put on a value that has none.

@@ -132,12 +132,20 @@ def ExpandMathPass : Pass<"qopt-expand-math"> {
     operations, stay.
 
     With `fma`, `math.fma` on f32 becomes operations on f64, rounded to f32 once:
-    for targets without the instruction, which would call a library.
+    for targets without the instruction, which would call a library. With
+    `scalef`, vectors of 16 are multiplied by powers of two with `vscalefps`
+    (AVX-512), which rounds once, as the two multiplications do that stand for it
+    elsewhere.
   }];
-  let options = [Option<"fma", "fma", "bool", /*default=*/"false",
-                        "Whether to expand math.fma, too">];
+  let options = [
+    Option<"fma", "fma", "bool", /*default=*/"false",
+           "Whether to expand math.fma, too">,
+    Option<"scalef", "scalef", "bool", /*default=*/"false",
+           "Whether the target has vscalefps on 512 bits">
+  ];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"
+    "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::math::MathDialect"
   ];
 }
 
