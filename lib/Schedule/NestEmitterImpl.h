@@ -121,9 +121,10 @@ private:
   bool reduceInBlocks(mlir::linalg::LinalgOp op, unsigned loop,
                       llvm::SmallVector<Position> &loops,
                       llvm::SmallVector<mlir::Value> &accumulators);
-  mlir::Value emitWhole(mlir::Block &block,
-                        llvm::ArrayRef<mlir::Value> arguments,
-                        const Position &position, mlir::Value wanted);
+  llvm::SmallVector<mlir::Value>
+  emitWhole(mlir::Block &block,
+            llvm::ArrayRef<llvm::SmallVector<mlir::Value>> arguments,
+            llvm::ArrayRef<Position> positions, mlir::Value wanted);
   void reduceOnce(mlir::linalg::LinalgOp op, llvm::ArrayRef<Position> loops,
                   llvm::SmallVector<mlir::Value> &accumulators,
                   mlir::Value wanted = {});

@@ -12,6 +12,8 @@
 
 #include "NestEmitterImpl.h"
 
+#include "qopt/Support/FloatMath.h"
+
 using namespace mlir;
 
 namespace qopt {
@@ -112,30 +114,42 @@ SmallVector<Value> NestEmitter::initialAccumulators(linalg::LinalgOp op,
   return accumulators;
 }
 
-/// The body on one vector. LLVM 22 loses lanes of vectors of three 64-bit
+/// The body at each position. LLVM 22 loses lanes of vectors of three 64-bit
 /// integers on AArch64 (`zext`, `shl`, `umin`, `trunc` of <3 x i64>), so that
 /// such bodies run on whole vectors, and the lanes beyond are dropped.
-Value NestEmitter::emitWhole(Block &block, ArrayRef<Value> arguments,
-                             const Position &position, Value wanted) {
+SmallVector<Value>
+NestEmitter::emitWhole(Block &block, ArrayRef<SmallVector<Value>> arguments,
+                       ArrayRef<Position> positions, Value wanted) {
   bool isLong = llvm::any_of(block, [](Operation &op) {
     return llvm::any_of(op.getResultTypes(),
                         [](Type type) { return type.isInteger(64); });
   });
-  if (!isLong || llvm::isPowerOf2_64(position.lanes))
-    return emitVectorBody(access, block, arguments, position, wanted);
-  Position whole = position;
-  whole.lanes = llvm::PowerOf2Ceil(position.lanes);
-  SmallVector<Value> wide = llvm::map_to_vector(arguments, [&](Value value) {
-    return isa_and_present<VectorType>(value ? value.getType() : Type())
-               ? access.widen(value, whole.lanes)
-               : value;
-  });
-  Value result = emitVectorBody(access, block, wide, whole, wanted);
-  auto type = result ? dyn_cast<VectorType>(result.getType()) : VectorType();
-  if (!type)
-    return result;
-  return access.narrow(
-      result, VectorType::get({position.lanes}, type.getElementType()));
+  if (!isLong)
+    return emitVectorBodies(access, block, arguments, positions, wanted);
+  SmallVector<SmallVector<Value>> wide(arguments);
+  SmallVector<Position> whole(positions);
+  for (auto [values, position] : llvm::zip_equal(wide, whole)) {
+    position.lanes = llvm::PowerOf2Ceil(position.lanes);
+    for (Value &value : values)
+      if (value && isa<VectorType>(value.getType()))
+        value = access.widen(value, position.lanes);
+  }
+  SmallVector<Value> results =
+      emitVectorBodies(access, block, wide, whole, wanted);
+  for (auto [result, position] : llvm::zip(results, positions))
+    if (auto type = dyn_cast<VectorType>(result.getType()))
+      result = access.narrow(
+          result, VectorType::get({position.lanes}, type.getElementType()));
+  return results;
+}
+
+/// Vectors take turns only where a function's chain of operations is long:
+/// otherwise what they hold would just be live at once.
+static size_t positionsAtOnce(Block &block) {
+  bool hasFunction = llvm::any_of(
+      block,
+      llvm::IsaPred<math::ExpOp, math::ErfOp, math::LogOp, math::TanhOp>);
+  return hasFunction ? kVectorsAtOnce : 1;
 }
 
 /// Runs the body of `op` once at each position. `accumulators` are the values
@@ -159,12 +173,15 @@ void NestEmitter::reduceOnce(linalg::LinalgOp op, ArrayRef<Position> loops,
   }
   if (failed)
     return;
-  for (auto [i, position] : llvm::enumerate(loops)) {
-    Value result = emitWhole(*op.getBlock(), arguments[i], position, wanted);
-    failed |= !result;
-    accumulators[i] = result;
-    if (failed)
-      return;
+  Block &body = *op.getBlock();
+  size_t atOnce = positionsAtOnce(body);
+  for (size_t i = 0; i < loops.size() && !failed; i += atOnce) {
+    size_t count = std::min(atOnce, loops.size() - i);
+    SmallVector<Value> results =
+        emitWhole(body, ArrayRef(arguments).slice(i, count),
+                  loops.slice(i, count), wanted);
+    failed |= results.empty();
+    llvm::copy(results, accumulators.begin() + i);
   }
 }
 

@@ -19,23 +19,23 @@ public:
   BodyEmitter(TensorAccess &access, const Position &position)
       : access(access), b(access.b), loc(access.loc), position(position) {}
 
-  Value run(Block &block, ArrayRef<Value> arguments, Value wanted) {
-    if (!wanted)
-      wanted = block.getTerminator()->getOperand(0);
+  void enter(Block &block, ArrayRef<Value> arguments) {
     for (auto [argument, value] :
          llvm::zip_equal(block.getArguments(), arguments))
       if (value)
         map.map(argument, value);
-    for (Operation &op : block.without_terminator()) {
-      if (map.contains(wanted))
-        break;
-      Value result = emit(op);
-      if (!result)
-        return {};
-      map.map(op.getResult(0), result);
-    }
-    return map.lookupOrDefault(wanted);
   }
+
+  /// Whether the operation has a vector form.
+  bool step(Operation &op) {
+    Value result = emit(op);
+    if (result)
+      map.map(op.getResult(0), result);
+    return bool(result);
+  }
+
+  bool knows(Value value) const { return map.contains(value); }
+  Value result(Value wanted) const { return map.lookupOrDefault(wanted); }
 
 private:
   Value emit(Operation &op) {
@@ -143,10 +143,25 @@ private:
 
 } // namespace
 
-Value emitVectorBody(TensorAccess &access, Block &block,
-                     ArrayRef<Value> arguments, const Position &position,
-                     Value wanted) {
-  return BodyEmitter(access, position).run(block, arguments, wanted);
+SmallVector<Value> emitVectorBodies(TensorAccess &access, Block &block,
+                                    ArrayRef<SmallVector<Value>> arguments,
+                                    ArrayRef<Position> positions,
+                                    Value wanted) {
+  if (!wanted)
+    wanted = block.getTerminator()->getOperand(0);
+  SmallVector<BodyEmitter> emitters;
+  for (auto [values, position] : llvm::zip_equal(arguments, positions))
+    emitters.emplace_back(access, position).enter(block, values);
+  for (Operation &op : block.without_terminator()) {
+    if (emitters[0].knows(wanted))
+      break;
+    for (BodyEmitter &emitter : emitters)
+      if (!emitter.step(op))
+        return {};
+  }
+  return llvm::map_to_vector(emitters, [&](const BodyEmitter &emitter) {
+    return emitter.result(wanted);
+  });
 }
 
 Value emitByteLookup(TensorAccess &access, Value table, Value bytes) {

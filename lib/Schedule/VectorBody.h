@@ -12,12 +12,15 @@
 
 namespace qopt {
 
-/// Runs the scalar body `block` on `arguments`, scalars or vectors of
-/// `position.lanes` lanes; returns what it yields, or the value `wanted` of it,
-/// null if it has no vector form. `position` gives the values of linalg.index.
-mlir::Value emitVectorBody(TensorAccess &access, mlir::Block &block,
-                           llvm::ArrayRef<mlir::Value> arguments,
-                           const Position &position, mlir::Value wanted = {});
+/// Runs the scalar body `block` once for each of `positions`, all of them
+/// operation by operation, on its `arguments`, scalars or vectors of
+/// `position.lanes` lanes; returns what each yields, or the value `wanted` of
+/// it, and nothing if the body has no vector form. The positions give the
+/// values of linalg.index.
+llvm::SmallVector<mlir::Value>
+emitVectorBodies(TensorAccess &access, mlir::Block &block,
+                 llvm::ArrayRef<llvm::SmallVector<mlir::Value>> arguments,
+                 llvm::ArrayRef<Position> positions, mlir::Value wanted = {});
 
 /// table[byte] for each lane of a vector of bytes, as convert-table-lookup
 /// expects it.

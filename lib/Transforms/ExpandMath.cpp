@@ -87,11 +87,13 @@ public:
   Value shiftRight(Value a, int n) {
     return create<arith::ShRSIOp>(a, intConstant(n));
   }
-  /// x * 2^n, one instruction where there is one that rounds once, too.
-  Value scale(Value x, Value n, Value real) {
+  /// Whether an instruction multiplies vectors of this type by powers of two.
+  bool hasScalef() const {
     auto vector = dyn_cast<VectorType>(floatType);
-    if (!scalef || !vector || vector.getShape() != ArrayRef<int64_t>{16})
-      return scaleInTwo(*this, x, n);
+    return scalef && vector && vector.getShape() == ArrayRef<int64_t>{16};
+  }
+  /// x * 2^n, rounded once.
+  Value scaleAtOnce(Value x, Value n) {
     Value allLanes =
         arith::ConstantOp::create(builder, loc, builder.getI16IntegerAttr(-1));
     Value currentRounding =
@@ -99,7 +101,7 @@ public:
     return LLVM::CallIntrinsicOp::create(
                builder, loc, floatType,
                builder.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
-               ValueRange{x, real, x, allLanes, currentRounding})
+               ValueRange{x, n, x, allLanes, currentRounding})
         .getResult(0);
   }
 
@@ -115,24 +117,121 @@ private:
   bool scalef;
 };
 
-/// op(x) -> its approximation, for f32 and vectors of it.
-template <typename Op, Value (*expand)(BuilderArith &, Value)>
-struct ElementaryFunctionExpand : OpRewritePattern<Op> {
-  ElementaryFunctionExpand(MLIRContext *context, bool scalef)
-      : OpRewritePattern<Op>(context), scalef(scalef) {}
+/// Several values at once, operation by operation, so that their chains of
+/// dependent operations overlap.
+class BundleArith {
+public:
+  using Float = SmallVector<Value, kVectorsAtOnce>;
+  using Int = Float;
+  using Bool = Float;
 
-  LogicalResult matchAndRewrite(Op op,
-                                PatternRewriter &rewriter) const override {
-    Type type = op.getType();
-    if (!isF32OrVector(type))
-      return rewriter.notifyMatchFailure(op, "neither f32 nor a vector of it");
-    BuilderArith arith(rewriter, op.getLoc(), type, scalef);
-    rewriter.replaceOp(op, expand(arith, op.getOperand()));
-    return success();
+  BundleArith(BuilderArith arith, size_t count) : arith(arith), count(count) {}
+
+  Float constant(float value) { return Float(count, arith.constant(value)); }
+  Int intConstant(int32_t value) {
+    return Int(count, arith.intConstant(value));
+  }
+  Float add(const Float &a, const Float &b) {
+    return each(&BuilderArith::add, a, b);
+  }
+  Float sub(const Float &a, const Float &b) {
+    return each(&BuilderArith::sub, a, b);
+  }
+  Float mul(const Float &a, const Float &b) {
+    return each(&BuilderArith::mul, a, b);
+  }
+  Float div(const Float &a, const Float &b) {
+    return each(&BuilderArith::div, a, b);
+  }
+  Bool less(const Float &a, const Float &b) {
+    return each(&BuilderArith::less, a, b);
+  }
+  Float select(const Bool &condition, const Float &a, const Float &b) {
+    return each(&BuilderArith::select, condition, a, b);
+  }
+  Int bits(const Float &a) { return each(&BuilderArith::bits, a); }
+  Float fromBits(const Int &a) { return each(&BuilderArith::fromBits, a); }
+  Int addInt(const Int &a, const Int &b) {
+    return each(&BuilderArith::addInt, a, b);
+  }
+  Int subInt(const Int &a, const Int &b) {
+    return each(&BuilderArith::subInt, a, b);
+  }
+  Int andInt(const Int &a, const Int &b) {
+    return each(&BuilderArith::andInt, a, b);
+  }
+  Int orInt(const Int &a, const Int &b) {
+    return each(&BuilderArith::orInt, a, b);
+  }
+  Int shiftLeft(const Int &a, int n) {
+    return each(&BuilderArith::shiftLeft, a, SmallVector<int>(count, n));
+  }
+  Int shiftRight(const Int &a, int n) {
+    return each(&BuilderArith::shiftRight, a, SmallVector<int>(count, n));
+  }
+  Float scale(const Float &x, const Int &n, const Float &real) {
+    return arith.hasScalef() ? each(&BuilderArith::scaleAtOnce, x, real)
+                             : scaleInTwo(*this, x, n);
   }
 
-  bool scalef;
+private:
+  template <typename Emit, typename... Operands>
+  Float each(Emit emit, const Operands &...operands) {
+    Float results;
+    for (size_t i = 0; i < count; ++i)
+      results.push_back((arith.*emit)(operands[i]...));
+    return results;
+  }
+
+  BuilderArith arith;
+  size_t count;
 };
+
+/// The first of `ops` and the neighbours that follow it, as long as they are
+/// of its type and read none of each other's results.
+template <typename Op>
+ArrayRef<Op> takeBundle(ArrayRef<Op> ops) {
+  size_t count = 1;
+  while (count < std::min<size_t>(ops.size(), kVectorsAtOnce)) {
+    Op last = ops[count - 1], next = ops[count];
+    if (last->getNextNode() != next.getOperation() ||
+        next.getType() != last.getType() ||
+        llvm::is_contained(ops.take_front(count),
+                           next.getOperand().template getDefiningOp<Op>()))
+      break;
+    ++count;
+  }
+  return ops.take_front(count);
+}
+
+/// op(x) -> its approximation, for f32 and vectors of it, bundle by bundle.
+template <typename Op>
+void expandFunction(Operation *root, bool scalef,
+                    BundleArith::Float (*approximate)(BundleArith &,
+                                                      BundleArith::Float)) {
+  SmallVector<Op> ops;
+  root->walk([&](Op op) {
+    if (isF32OrVector(op.getType()))
+      ops.push_back(op);
+  });
+  for (ArrayRef<Op> rest = ops; !rest.empty();) {
+    ArrayRef<Op> bundle = takeBundle(rest);
+    rest = rest.drop_front(bundle.size());
+    Op first = bundle[0];
+    OpBuilder builder(first);
+    BundleArith arith(
+        BuilderArith(builder, first.getLoc(), first.getType(), scalef),
+        bundle.size());
+    BundleArith::Float operands;
+    for (Op op : bundle)
+      operands.push_back(op.getOperand());
+    for (auto [op, value] :
+         llvm::zip_equal(bundle, approximate(arith, operands))) {
+      op->replaceAllUsesWith(ValueRange{value});
+      op->erase();
+    }
+  }
+}
 
 /// rsqrt(x) -> 1 / sqrt(x): both are rounded correctly.
 struct RsqrtExpand : OpRewritePattern<math::RsqrtOp> {
@@ -258,20 +357,19 @@ struct ExpandMathPass : qopt::impl::ExpandMathPassBase<ExpandMathPass> {
   using Base::Base;
 
   void runOnOperation() override {
+    Operation *root = getOperation();
+    expandFunction<math::ExpOp>(root, scalef, expApprox);
+    expandFunction<math::ErfOp>(root, scalef, erfApprox);
+    expandFunction<math::LogOp>(root, scalef, logApprox);
+    expandFunction<math::TanhOp>(root, scalef, tanhApprox);
     RewritePatternSet patterns(&getContext());
-    patterns
-        .add<ElementaryFunctionExpand<math::ExpOp, expApprox<BuilderArith>>,
-             ElementaryFunctionExpand<math::ErfOp, erfApprox<BuilderArith>>,
-             ElementaryFunctionExpand<math::LogOp, logApprox<BuilderArith>>,
-             ElementaryFunctionExpand<math::TanhOp, tanhApprox<BuilderArith>>>(
-            &getContext(), scalef);
     patterns.add<RsqrtExpand, ExtremumExpand<arith::MaximumFOp, true, true>,
                  ExtremumExpand<arith::MinimumFOp, false, true>,
                  ExtremumExpand<arith::MaxNumFOp, true, false>,
                  ExtremumExpand<arith::MinNumFOp, false, false>>(&getContext());
     if (fma)
       patterns.add<FmaExpand>(&getContext());
-    walkAndApplyPatterns(getOperation(), std::move(patterns));
+    walkAndApplyPatterns(root, std::move(patterns));
   }
 };
 

@@ -126,7 +126,9 @@ def ExpandMathPass : Pass<"qopt-expand-math"> {
     polynomials, selects and bit operations, in the order that
     `docs/Numerics.md` fixes. The reference interpreter evaluates the same
     formulas, so the bits agree; no call of a math library is left for these
-    functions. `arith.maximumf`, `minimumf`, `maxnumf` and `minnumf` become
+    functions. Up to four neighbours of one kind are expanded together, each
+    step for all of them, so that their chains of operations overlap.
+    `arith.maximumf`, `minimumf`, `maxnumf` and `minnumf` become
     comparisons and selects that tell +0 from -0, which upstream's expansion
     does not. Operations on other types, and on tensors outside of structured
     operations, stay.
