@@ -12,7 +12,6 @@
 
 #include "ScheduleChooser.h"
 #include "TransposedReads.h"
-#include "WeightPrefetch.h"
 #include "qopt/Schedule/MmaContraction.h"
 #include "qopt/Transforms/Structured.h"
 
@@ -258,11 +257,8 @@ void ScheduleChooser::choosePrefetch(Schedule &schedule) const {
   isShared |= llvm::any_of(
       ArrayRef(schedule.order).drop_front(depth + 1),
       [&](int64_t dim) { return schedule.tile[dim] < type.getDimSize(dim); });
-  std::optional<WeightStream> stream =
-      WeightStream::of(heaviest()->op, schedule.lanes);
-  schedule.prefetch = isShared && stream &&
-                      isDim(heaviest()->loops[stream->channels()], lane) &&
-                      stream->bytes() > kFirstLevelBytes;
+  std::optional<WeightStream> stream = laneWeights(schedule);
+  schedule.prefetch = isShared && stream && stream->bytes() > kFirstLevelBytes;
 }
 
 /// A tile's weights come anew from the second-level cache for each tile where

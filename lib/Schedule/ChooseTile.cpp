@@ -7,7 +7,6 @@
 
 #include "RoundedBytes.h"
 #include "ScheduleChooser.h"
-#include "WeightPrefetch.h"
 #include "qopt/Transforms/Structured.h"
 #include "qopt/Transforms/TensorUtils.h"
 
@@ -23,19 +22,36 @@ const Member *ScheduleChooser::heaviest() const {
   return best;
 }
 
+/// The packed weights of the heaviest operation, if its channels are the lanes.
+std::optional<WeightStream>
+ScheduleChooser::laneWeights(const Schedule &schedule) const {
+  std::optional<WeightStream> stream =
+      WeightStream::of(heaviest()->op, schedule.lanes);
+  if (!stream || heaviest()->loops[stream->channels()] !=
+                     getAffineDimExpr(schedule.laneDim, type.getContext()))
+    return std::nullopt;
+  return stream;
+}
+
 /// The bytes of a tile's weights, if several tiles read the same.
 int64_t ScheduleChooser::sharedWeightBytes(const Schedule &schedule) const {
   int64_t lane = schedule.laneDim;
   bool isReadAgain = false;
   for (auto [dim, tile] : llvm::enumerate(schedule.tile))
     isReadAgain |= int64_t(dim) != lane && tile < type.getDimSize(dim);
-  std::optional<WeightStream> stream =
-      WeightStream::of(heaviest()->op, schedule.lanes);
-  if (!isReadAgain || !stream ||
-      heaviest()->loops[stream->channels()] !=
-          getAffineDimExpr(lane, type.getContext()))
+  std::optional<WeightStream> stream = laneWeights(schedule);
+  if (!isReadAgain || !stream)
     return 0;
   return stream->bytes() * schedule.tile[lane] / type.getDimSize(lane);
+}
+
+/// A tile of `count` elements.
+ScheduleChooser::TileVectors
+ScheduleChooser::vectorsOf(const Schedule &schedule,
+                           ArrayRef<int64_t> count) const {
+  int64_t channels = count[schedule.laneDim];
+  return {ShapedType::getNumElements(count) / channels,
+          int64_t(llvm::divideCeil(channels, schedule.lanes))};
 }
 
 /// The time in which a step of a contraction's tile of `rows` positions,
@@ -64,9 +80,7 @@ double ScheduleChooser::wideLoadCost(const Schedule &schedule, int64_t rows,
 double ScheduleChooser::tileCost(const Schedule &schedule,
                                  ArrayRef<int64_t> count) const {
   const Member *member = heaviest();
-  int64_t lane = schedule.laneDim;
-  int64_t blocks = llvm::divideCeil(count[lane], schedule.lanes);
-  int64_t rows = ShapedType::getNumElements(count) / count[lane];
+  auto [rows, blocks] = vectorsOf(schedule, count);
   bool useDot = schedule.usesDots();
   double products = (member->fusedSteps ? 1.0 : 2.0) * rows * blocks;
   double steps = member->trips;
@@ -257,10 +271,7 @@ bool ScheduleChooser::fitsSharedTaps(const Schedule &schedule) const {
   constexpr int64_t kMostProducts = 96;
   if (!window)
     return false;
-  int64_t lane = schedule.laneDim;
-  int64_t blocks = llvm::divideCeil(schedule.tile[lane], schedule.lanes);
-  int64_t rows =
-      ShapedType::getNumElements(schedule.tile) / schedule.tile[lane];
+  auto [rows, blocks] = vectorsOf(schedule, schedule.tile);
   int64_t registers =
       rows * blocks * numReductions() + window->taps * blocks + 2;
   return registers <= target.numVectorRegisters &&

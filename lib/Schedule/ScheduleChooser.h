@@ -17,6 +17,7 @@
 
 #include "DepthwiseSchedule.h"
 #include "TileDotSchedule.h"
+#include "WeightPrefetch.h"
 #include "qopt/Schedule/Schedule.h"
 #include "qopt/Target/DotForm.h"
 
@@ -91,6 +92,11 @@ public:
   Schedule chooseThreads();
 
 private:
+  /// Positions, and the vectors of channels of each.
+  struct TileVectors {
+    int64_t rows, blocks;
+  };
+
   const Member *findMma() const;
 
   void collect(mlir::linalg::LinalgOp op, llvm::ArrayRef<mlir::AffineExpr> at,
@@ -125,9 +131,12 @@ private:
   double fetchCost(int64_t dim, int64_t laneDim, int64_t tasks) const;
   void chooseTasks(Schedule &schedule, int64_t threads, double cost,
                    double leastCost) const;
+  std::optional<WeightStream> laneWeights(const Schedule &schedule) const;
   int64_t sharedWeightBytes(const Schedule &schedule) const;
   double wideLoadCost(const Schedule &schedule, int64_t rows, int64_t columns,
                       int64_t blocks) const;
+  TileVectors vectorsOf(const Schedule &schedule,
+                        llvm::ArrayRef<int64_t> count) const;
   double tileCost(const Schedule &schedule,
                   llvm::ArrayRef<int64_t> count) const;
   double nestCost(const Schedule &schedule,
