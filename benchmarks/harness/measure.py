@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from harness.sides import BENCHMARKS, Side, SideError
+from harness.sides import BENCHMARKS, ONE_THREAD, Side, SideError
 
 # A side that is this much slower than the fastest runs in every third round.
 SLOW = 6
@@ -67,6 +67,19 @@ def prepare(machine, workload, sides, log):
     return artifacts
 
 
+def with_one_thread(machine, workload, sides, artifacts, log):
+    """The artifacts, each int8 one followed by that for one thread: what the
+    others bring shows in the same rounds."""
+    int8 = {peer: [v for v in variants if "int8" in v] for peer, variants in sides.items()}
+    alone = prepare(machine, {**workload, "threads": 1}, int8, log)
+    both = {}
+    for key, artifact in artifacts.items():
+        both[key] = artifact
+        if key in alone:
+            both[key + ONE_THREAD] = alone[key]
+    return both
+
+
 def prepare_one(machine, workload, peer, variant, folder):
     with machine.start(peer, pinned=False) as side:
         try:
@@ -97,12 +110,16 @@ def measure(machine, workload, artifacts, rounds, seconds, log):
     facts, running = {}, {}
     with contextlib.ExitStack() as stack:
         for key, artifact in artifacts.items():
+            several = key.removesuffix(ONE_THREAD)
+            if several != key and several not in running:
+                continue
             facts[key] = {k: v for k, v in artifact.items() if k not in ("stamp", "artifact")}
             if "error" in artifact:
                 continue
             side = stack.enter_context(machine.start(key.split()[0], pinned=True))
             try:
-                facts[key].update(side.ask("load", artifact=artifact["artifact"], threads=workload["threads"],
+                threads = workload["threads"] if several == key else 1
+                facts[key].update(side.ask("load", artifact=artifact["artifact"], threads=threads,
                                            inputs=workload["inputs"]))
                 running[key] = side
             except SideError as error:
@@ -161,6 +178,8 @@ def compare(running, workload, facts):
 
 def run_entry(machine, kind, workload, sides, options, log):
     artifacts = prepare(machine, workload, sides, log)
+    if workload["threads"] > 1:
+        artifacts = with_one_thread(machine, workload, sides, artifacts, log)
     if options.prepare:
         return None
     facts = measure(machine, workload, artifacts, options.rounds, options.seconds, log)

@@ -1,5 +1,7 @@
 """The table and the plot of one set of measurements."""
 
+from harness.sides import ONE_THREAD
+
 PEERS = ("onnxruntime", "openvino", "iree", "litert", "cublaslt", "tensorrt")
 TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "iree": "IREE",
           "litert": "LiteRT", "cublaslt": "cuBLASLt", "tensorrt": "TensorRT", "qopt": "qopt"}
@@ -7,10 +9,10 @@ TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "iree": "IREE",
 COSTS = ("calibrate", "calibrate 100", "calibrate 10000", "compile int8", "compile float")
 
 
-def best(entry, peer, int8):
+def best(entry, peer, int8, one_thread=False):
     """The fastest variant of a peer: its key and facts, or None."""
     sides = [(k, f) for k, f in entry["sides"].items() if k.split()[0] == peer
-             and ("int8" in k) == int8 and "us" in f]
+             and ("int8" in k) == int8 and k.endswith(ONE_THREAD) == one_thread and "us" in f]
     return min(sides, key=lambda s: s[1]["us"], default=None)
 
 
@@ -124,16 +126,17 @@ def kernel_rows(entries):
 
 
 def thread_rows(entries, names):
-    """One thread to two: the times of the entries NAME and NAME@2."""
+    """Two threads, and one in the same rounds: the sides of the entry NAME@2."""
     for name in names:
-        one, two = entries.get(name), entries.get(name + "@2")
-        if not one or not two:
+        two = entries.get(name + "@2")
+        if not two:
             continue
         cells = []
         for peer in ("qopt",) + PEERS:
-            a, b = best(one, peer, True), best(two, peer, True)
-            cells.append(f"{time_text(b[1]['us'])}, {a[1]['us'] / b[1]['us']:.2f}" if a and b
-                         else "-")
+            a, b = best(two, peer, True, one_thread=True), best(two, peer, True)
+            gain = (ratio_text(a[1]["ratio"]) if peer == "qopt" and a
+                    else float_ratio(a, b))
+            cells.append(f"{time_text(b[1]['us'])}, {gain}" if b else "-")
         peer = best_peer(two)
         yield [name, *cells, ratio_text(peer[1]["ratio"]) if peer and "ratio" in peer[1] else "-"]
 
@@ -212,7 +215,7 @@ def markdown(found, settings):
     peak = any(peak_rate(entry) for _, entry in ordered)
     lines = [
         *introduction(found, peak), *model_tables(models, titles, peak),
-        *table("Two threads, int8", "Time, and how many times as fast as with one thread.",
+        *table("Two threads, int8", "Time, and how many times as fast as with one thread in the same rounds (p10-p90).",
                ["model", "qopt", *titles, "fastest peer : qopt (p10-p90)"],
                thread_rows(found["entries"], names)),
         *table("Calibration and compilation",

@@ -7,6 +7,9 @@ import subprocess
 
 BENCHMARKS = pathlib.Path(__file__).resolve().parent.parent
 
+# Ends the key of a side that has one thread where others have several.
+ONE_THREAD = ", one thread"
+
 
 class SideError(Exception):
     """A side cannot do it; the message is the reason."""

@@ -1,5 +1,6 @@
 """What a side is given: a model, calibration samples, inputs to measure with."""
 
+import importlib.util
 import pathlib
 import shutil
 
@@ -67,10 +68,18 @@ def make_kernel(entry, folder):
     return macs
 
 
+def require_onnx():
+    if not importlib.util.find_spec("onnx"):
+        raise SideError("it is generated with the Python package onnx, which only the peers' "
+                        "environment has: expected a call without --no-peers")
+
+
 def make(kind, entry, models, work, samples, threads):
     """The workload of an entry of the configuration; files go to work/NAME."""
     folder = pathlib.Path(work) / entry["name"]
     folder.mkdir(parents=True, exist_ok=True)
+    if kind == "kernels" or "generator" in entry:
+        require_onnx()
     macs = (make_kernel(entry, folder) if kind == "kernels"
             else make_model(entry, models, folder, samples))
     return {"model": str(folder / "model.onnx"), "calibration": str(folder / "calib.npz"),

@@ -387,6 +387,9 @@ static Error readHead(const Node &root, CalibrationTable &table) {
 
 Expected<CalibrationTable> CalibrationTable::parse(StringRef text,
                                                    StringRef origin) {
+  if (text.starts_with("PK\x03\x04") || text.starts_with("\x93NUMPY"))
+    return createStringError(origin + ": expected ranges as JSON, got an array "
+                                      "file; samples go to --calibrate");
   Expected<json::Value> value = parseJson(text);
   if (!value) {
     std::string message = toString(value.takeError());

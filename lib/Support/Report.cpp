@@ -244,6 +244,8 @@ void printReportJson(llvm::raw_ostream &os, const Report &report) {
       json.attribute("float_weights", report.floatWeightBytes());
       json.attribute("weights", report.weightBytes);
       json.attribute("object", report.objectBytes);
+      json.attribute("code", report.codeBytes);
+      json.attribute("constants", report.constantBytes);
       json.attribute("arena", report.arenaBytes);
       json.attribute("largest_live_set", report.liveBytes);
     });

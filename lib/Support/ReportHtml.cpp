@@ -79,7 +79,8 @@ static void printCards(llvm::raw_ostream &os, const Report &report) {
   printCard(os, llvm::utostr(report.count(NodeStatus::Float)), "float nodes");
   if (report.objectBytes)
     printCard(os, formatBytes(report.objectBytes),
-              "object; model file " + formatBytes(report.sourceBytes));
+              "object, " + formatBytes(report.codeBytes) +
+                  " of it code; model file " + formatBytes(report.sourceBytes));
   os << "</div>\n";
 }
 

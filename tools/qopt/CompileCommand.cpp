@@ -367,17 +367,20 @@ llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
   auto bytes = emitCode(versions, code, options);
   if (!bytes)
     return bytes.takeError();
-  collector.getReport().objectBytes = bytes->size();
-  collector.getReport().threads = build.threads;
-  collector.getReport().tasks = info->threads;
+  Report &report = collector.getReport();
+  report.objectBytes = bytes->size();
+  report.threads = build.threads;
+  report.tasks = info->threads;
   // Kernels of a GPU hand values over in memory that no plan has.
-  collector.getReport().arenaBytes = info->arenaBytes;
-  if (code == CodeKind::Object && (maxFlash > 0 || maxRam > 0)) {
+  report.arenaBytes = info->arenaBytes;
+  if (code == CodeKind::Object) {
     auto sizes = measureObject(*bytes);
     if (!sizes)
       return sizes.takeError();
+    report.codeBytes = sizes->code;
+    report.constantBytes = sizes->constants;
     // The report, which tells where the bytes are, is still to be written.
-    limitError = checkMemory({maxFlash, maxRam}, *sizes, collector.getReport());
+    limitError = checkMemory({maxFlash, maxRam}, report);
     if (!limitError.empty())
       return llvm::Error::success();
   }

@@ -26,9 +26,8 @@ static std::string listLargest(SmallVector<std::pair<StringRef, int64_t>> all) {
 }
 
 /// What is wrong with the flash; empty if it suffices. So is `checkRam`.
-static std::string checkFlash(int64_t limit, const ObjectSizes &sizes,
-                              const Report &report) {
-  int64_t total = sizes.code + sizes.constants;
+static std::string checkFlash(int64_t limit, const Report &report) {
+  int64_t total = report.codeBytes + report.constantBytes;
   if (limit == 0 || total <= limit)
     return "";
   SmallVector<std::pair<StringRef, int64_t>> layers;
@@ -52,13 +51,13 @@ static std::string checkFlash(int64_t limit, const ObjectSizes &sizes,
   // A recipe that quantizes left its float layers so for a reason.
   bool isFloat = floats > 0 && !isQuantized;
   // Layers that share a weight store it once.
-  int64_t saved = isFloat ? std::min(floats, sizes.constants) / 4 * 3
-                          : std::min(eightBits, sizes.constants) / 2;
+  int64_t saved = isFloat ? std::min(floats, report.constantBytes) / 4 * 3
+                          : std::min(eightBits, report.constantBytes) / 2;
   std::string message;
   raw_string_ostream os(message);
   os << "expected at most " << limit << " bytes of flash (--max-flash), got "
-     << total << ": code " << sizes.code << ", weights and other constants "
-     << sizes.constants;
+     << total << ": code " << report.codeBytes
+     << ", weights and other constants " << report.constantBytes;
   // A model that came as MLIR may name no layers of its source.
   if (layers.empty())
     return message;
@@ -138,9 +137,8 @@ static std::string checkRam(int64_t limit, const Report &report) {
   return message;
 }
 
-std::string checkMemory(const MemoryLimits &limits, const ObjectSizes &sizes,
-                        const Report &report) {
-  std::string message = checkFlash(limits.flash, sizes, report);
+std::string checkMemory(const MemoryLimits &limits, const Report &report) {
+  std::string message = checkFlash(limits.flash, report);
   std::string ram = checkRam(limits.ram, report);
   if (!message.empty() && !ram.empty())
     message += "; also ";

@@ -9,7 +9,6 @@
 #define QOPT_TOOLS_QOPT_MEMORYLIMITS_H
 
 #include "qopt/Support/Report.h"
-#include "qopt/Target/Emit.h"
 
 namespace qopt::cli {
 
@@ -20,8 +19,7 @@ struct MemoryLimits {
 
 /// Where the object's code and constants, or the arena, take more bytes than
 /// there are: how many, what takes most, and what would fit. Else empty.
-std::string checkMemory(const MemoryLimits &limits, const ObjectSizes &sizes,
-                        const Report &report);
+std::string checkMemory(const MemoryLimits &limits, const Report &report);
 
 } // namespace qopt::cli
 

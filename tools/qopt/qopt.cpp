@@ -17,6 +17,7 @@
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
+#include <csignal>
 #include <cstdlib>
 #include <deque>
 #include <fcntl.h>
@@ -130,6 +131,8 @@ int main(int argc, char **argv) {
   llvm::errs();
   std::atexit(finishStandardStreams);
   installCrashHandlers();
+  // A file beyond `ulimit -f` is a write that fails, like a disk that is full.
+  std::signal(SIGXFSZ, SIG_IGN);
   cl::SetVersionPrinter([](llvm::raw_ostream &os) {
     os << "qopt " << QOPT_VERSION << ", LLVM " << LLVM_VERSION_STRING << '\n';
   });

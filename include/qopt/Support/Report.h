@@ -97,8 +97,9 @@ struct Report {
   int64_t sourceBytes = 0;
   /// Of all constants of the compiled model.
   int64_t weightBytes = 0;
-  /// Of the object, if one was made.
-  int64_t objectBytes = 0;
+  /// Of the object, if one was made, and of its machine code and its read-only
+  /// data, the weights among them: what a linked program takes of it.
+  int64_t objectBytes = 0, codeBytes = 0, constantBytes = 0;
   int64_t arenaBytes = 0;
   int64_t liveBytes = 0;
   std::vector<ReportTensor> inputs, outputs;

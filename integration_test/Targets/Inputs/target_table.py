@@ -128,8 +128,10 @@ class Model:
             answer = self.answer("--target", target, "--emulator", emulator)
         if answer != self.expected:
             sys.exit(f"{target}: the answer differs from the reference interpreter's")
-        code = self.ptx_bytes(target) if target.startswith("sm_") else size["object"] - size["weights"]
-        return f"{kib(code)} + {kib(size['weights'])} / {kib(size['arena'])}{instructions}"
+        code, constants = size["code"], size["constants"]
+        if target.startswith("sm_"):
+            code, constants = self.ptx_bytes(target), size["weights"]
+        return f"{kib(code)} + {kib(constants)} / {kib(size['arena'])}{instructions}"
 
     def emulated(self, target, emulator):
         """The answer, and how many instructions an inference takes."""
