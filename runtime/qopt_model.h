@@ -32,11 +32,10 @@ enum {
   QOPT_OK = 0,
   QOPT_ERROR_NULL_POINTER = 1, /* an argument, an input or an output is null */
   QOPT_ERROR_ARENA_ALIGNMENT = 2, /* the arena is not aligned to 64 bytes */
-  QOPT_ERROR_UNSUPPORTED_CPU =
-      3,                  /* the CPU cannot run the code, or any version */
-  QOPT_ERROR_NO_CUDA = 4, /* there is no CUDA driver */
-  QOPT_ERROR_NO_GPU = 5,  /* no GPU, or none that runs the kernels */
-  QOPT_ERROR_CUDA = 6     /* the CUDA driver reported an error */
+  QOPT_ERROR_UNSUPPORTED_CPU = 3, /* the CPU runs no version of the code */
+  QOPT_ERROR_NO_CUDA = 4,         /* there is no CUDA driver */
+  QOPT_ERROR_NO_GPU = 5,          /* no GPU, or none that runs the kernels */
+  QOPT_ERROR_CUDA = 6             /* the CUDA driver reported an error */
 };
 
 typedef struct qopt_tensor_info {
