@@ -219,6 +219,60 @@ TEST(ImportOnnx, ConvIsItsDefinition) {
   }
 }
 
+/// The size of ConvTranspose's result along `dim`.
+static int64_t transposedSize(const Geometry &g, int dim, int64_t input,
+                              int64_t more) {
+  return (input - 1) * g.strides[dim] + (g.kernel[dim] - 1) * g.dilations[dim] +
+         1 + more - g.low[dim] - g.high[dim];
+}
+
+// As ONNX defines it: each input adds its products to the result.
+TEST(ImportOnnx, ConvTransposeIsItsDefinition) {
+  std::mt19937 rng(3);
+  for (int round = 0; round < 200; ++round) {
+    SCOPED_TRACE(round);
+    Geometry g = randomGeometry(rng);
+    int64_t more[2], size[2], result[2];
+    for (int dim : {0, 1}) {
+      g.kernel[dim] = 1 + rng() % 4;
+      size[dim] = 3 + rng() % 4;
+      more[dim] = rng() % std::max(g.strides[dim], g.dilations[dim]);
+      result[dim] = transposedSize(g, dim, size[dim], more[dim]);
+    }
+    if (result[0] < 1 || result[1] < 1)
+      continue;
+    int64_t groups = 1 + rng() % 3, depth = 1 + rng() % 3,
+            perGroup = 1 + rng() % 3;
+    HostTensor x = randomTensor(rng, {2, groups * depth, size[0], size[1]});
+    HostTensor w =
+        randomTensor(rng, {groups * depth, perGroup, g.kernel[0], g.kernel[1]});
+    HostTensor b = randomTensor(rng, groups * perGroup);
+    TestModel model(7 + rng() % 15, "ConvTranspose", x.shape);
+    model.addWeights("w", w);
+    model.addWeights("b", b);
+    model.setGeometry(g);
+    model.setInts("output_padding", more);
+    model.setInt("group", groups);
+
+    HostTensor y(DType::F32, {2, groups * perGroup, result[0], result[1]});
+    visitElements(y, [&](int64_t n, int64_t f, int64_t oh, int64_t ow) {
+      at(y, n, f, oh, ow) = b.data<float>()[f];
+    });
+    visitElements(x, [&](int64_t n, int64_t c, int64_t h, int64_t v) {
+      for (int64_t f = 0; f < perGroup; ++f)
+        for (int64_t kh = 0; kh < g.kernel[0]; ++kh)
+          for (int64_t kw = 0; kw < g.kernel[1]; ++kw) {
+            int64_t oh = h * g.strides[0] + kh * g.dilations[0] - g.low[0];
+            int64_t ow = v * g.strides[1] + kw * g.dilations[1] - g.low[1];
+            if (oh >= 0 && oh < result[0] && ow >= 0 && ow < result[1])
+              at(y, n, c / depth * perGroup + f, oh, ow) +=
+                  at(x, n, c, h, v) * at(w, c, f, kh, kw);
+          }
+    });
+    expectEqual(run(model, x), y);
+  }
+}
+
 /// MaxPool, or AveragePool without counting pads. Says whether some window
 /// lies in the padding altogether.
 static bool naivePool(const Geometry &g, HostTensor &x, bool average,

@@ -17,10 +17,9 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::onnximport;
 
-/// The attribute `name` with `count` numbers in [least, 2^31), or `count`
-/// times `least`.
-static FailureOr<Window::Pair> readNumbers(NodeContext &context, StringRef name,
-                                           size_t count, int64_t least) {
+FailureOr<Window::Pair> onnximport::readNumbers(NodeContext &context,
+                                                StringRef name, size_t count,
+                                                int64_t least) {
   if (!context.hasAttr(name))
     return Window::Pair(count, least);
   SmallVector<int64_t> numbers = context.intsAttr(name);

@@ -36,6 +36,12 @@ struct Window {
   }
 };
 
+/// The attribute `name` with `count` numbers in [least, 2^31), or `count`
+/// times `least`.
+mlir::FailureOr<Window::Pair> readNumbers(NodeContext &context,
+                                          llvm::StringRef name, size_t count,
+                                          int64_t least);
+
 /// Reads the window attributes of the node. `inputShape` is N, C, then 1 or 2
 /// spatial dimensions; `kernel` has one size for each of these.
 mlir::FailureOr<Window> readWindow(NodeContext &context,
