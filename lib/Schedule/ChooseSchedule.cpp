@@ -98,11 +98,6 @@ int64_t ScheduleChooser::widestBits() const {
   return bits;
 }
 
-/// Whether `expr` is `dim` itself and nothing of it elsewhere.
-static bool isDim(AffineExpr expr, int64_t dim) {
-  return expr == getAffineDimExpr(dim, expr.getContext());
-}
-
 bool ScheduleChooser::dotAlong(const Member &member, int64_t dim) const {
   std::optional<DotContraction> dot = matchDotContraction(member.op);
   if (!dot || region.producerOf(dot->lhs))
@@ -295,12 +290,14 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
   shape.canSplitSums =
       numReductions() == 1 && heaviest()->trips >= kLeastProducts;
   int64_t dots = 0, depth = std::numeric_limits<int64_t>::max();
+  bool isPacked4 = false;
   for (const Member &member : members) {
     std::optional<DotContraction> dot = matchDotContraction(member.op);
     if (!dot || !dotAlong(member, schedule.laneDim))
       continue;
     ++dots;
     depth = std::min(depth, dot->depth());
+    isPacked4 |= dot->isPacked4();
     shape.unsignedA = dot->lhsUnsigned;
     shape.unsignedB = dot->weightsUnsigned;
     DotShape assumed = shape;
@@ -320,6 +317,7 @@ void ScheduleChooser::chooseDotForm(Schedule &schedule) {
   shape.canPairRows = dots == 1 && depth >= 8 && hasRows;
   shape.isDeep = depth >= kAcrossBytes;
   form = DotForm::choose(target, shape);
+  form.unpacksWeights = isPacked4;
   if (form.needsPairBound() || form.needsByteBound())
     schedule.pairSteps = form.steps;
   schedule.stepsPerRead = form.stepsPerRead;

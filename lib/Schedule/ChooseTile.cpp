@@ -27,8 +27,8 @@ std::optional<WeightStream>
 ScheduleChooser::laneWeights(const Schedule &schedule) const {
   std::optional<WeightStream> stream =
       WeightStream::of(heaviest()->op, schedule.lanes);
-  if (!stream || heaviest()->loops[stream->channels()] !=
-                     getAffineDimExpr(schedule.laneDim, type.getContext()))
+  if (!stream ||
+      !isDim(heaviest()->loops[stream->channels()], schedule.laneDim))
     return std::nullopt;
   return stream;
 }
@@ -45,7 +45,7 @@ int64_t ScheduleChooser::sharedWeightBytes(const Schedule &schedule) const {
   return stream->bytes() * schedule.tile[lane] / type.getDimSize(lane);
 }
 
-/// A tile of `count` elements.
+/// What a tile of `count` elements consists of.
 ScheduleChooser::TileVectors
 ScheduleChooser::vectorsOf(const Schedule &schedule,
                            ArrayRef<int64_t> count) const {
@@ -216,7 +216,7 @@ SmallVector<int64_t, 2> ScheduleChooser::rowDims(int64_t lane) const {
 /// How many vectors of a tile are alive at once.
 int64_t ScheduleChooser::accumulatorBudget(const Schedule &schedule) const {
   if (!heaviest()->isReduction())
-    return 4;
+    return kVectorsSideBySide;
   // Accumulators leave four registers for operands. Reductions inside one
   // another, or one after the other, are alive together.
   int64_t budget =

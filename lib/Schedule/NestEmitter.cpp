@@ -341,9 +341,9 @@ Value NestEmitter::emitRows(int64_t dim, Value tile,
   bool isInnermost = true;
   for (int64_t inner = dim + 1; inner < rank; ++inner)
     isInnermost &= inner == schedule.laneDim || count[inner] == 1;
-  constexpr int64_t kVectors = 4;
   int64_t blocks = llvm::divideCeil(count[schedule.laneDim], schedule.lanes);
-  int64_t pass = isInnermost ? std::max<int64_t>(1, kVectors / blocks) : 1;
+  int64_t pass =
+      isInnermost ? std::max<int64_t>(1, kVectorsSideBySide / blocks) : 1;
   int64_t extent = count[dim], whole = extent / pass;
   AffineExpr first = base[dim];
   SmallVector<Value> carried{tile};

@@ -12,8 +12,6 @@
 
 #include "NestEmitterImpl.h"
 
-#include "qopt/Support/FloatMath.h"
-
 using namespace mlir;
 
 namespace qopt {
@@ -136,7 +134,9 @@ NestEmitter::emitWhole(Block &block, ArrayRef<SmallVector<Value>> arguments,
   }
   SmallVector<Value> results =
       emitVectorBodies(access, block, wide, whole, wanted);
-  for (auto [result, position] : llvm::zip(results, positions))
+  if (results.empty())
+    return results;
+  for (auto [result, position] : llvm::zip_equal(results, positions))
     if (auto type = dyn_cast<VectorType>(result.getType()))
       result = access.narrow(
           result, VectorType::get({position.lanes}, type.getElementType()));
@@ -145,11 +145,11 @@ NestEmitter::emitWhole(Block &block, ArrayRef<SmallVector<Value>> arguments,
 
 /// Vectors take turns only where a function's chain of operations is long:
 /// otherwise what they hold would just be live at once.
-static size_t positionsAtOnce(Block &block) {
+static size_t positionsSideBySide(Block &block) {
   bool hasFunction = llvm::any_of(
       block,
       llvm::IsaPred<math::ExpOp, math::ErfOp, math::LogOp, math::TanhOp>);
-  return hasFunction ? kVectorsAtOnce : 1;
+  return hasFunction ? kVectorsSideBySide : 1;
 }
 
 /// Runs the body of `op` once at each position. `accumulators` are the values
@@ -174,7 +174,7 @@ void NestEmitter::reduceOnce(linalg::LinalgOp op, ArrayRef<Position> loops,
   if (failed)
     return;
   Block &body = *op.getBlock();
-  size_t atOnce = positionsAtOnce(body);
+  size_t atOnce = positionsSideBySide(body);
   for (size_t i = 0; i < loops.size() && !failed; i += atOnce) {
     size_t count = std::min(atOnce, loops.size() - i);
     SmallVector<Value> results =

@@ -39,6 +39,11 @@ struct Member {
   }
 };
 
+/// Whether `expr` is the dimension alone.
+inline bool isDim(mlir::AffineExpr expr, int64_t dim) {
+  return expr == mlir::getAffineDimExpr(dim, expr.getContext());
+}
+
 /// What a tile reads of the activations of a window that slides over them: it
 /// shares pixels with its neighbours.
 struct Patch {

@@ -141,6 +141,10 @@ int64_t DotForm::registers(int64_t rows, int64_t blocks) const {
     // Lanes of activations stay for some steps.
     if (stepsPerRead > 1)
       return accumulators + rows + blocks + 1;
+    // Of 4 bits, both steps' weights, which a single row does not keep, and
+    // two constants that extend signs.
+    if (unpacksWeights)
+      return accumulators + (rows > 1 ? 2 : 1) * blocks + 3;
     return accumulators + blocks + 1;
   case Kind::Matrix:
     return accumulators + accumulators % 2 + rows + rows % 2 + 3;

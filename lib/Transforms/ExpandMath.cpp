@@ -16,6 +16,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "qopt/Support/FloatMath.h"
+#include "qopt/Target/TargetInfo.h"
 #include "qopt/Transforms/Passes.h"
 
 namespace qopt {
@@ -41,161 +42,118 @@ static Value createSplat(OpBuilder &builder, Location loc, TypedAttr scalar,
 
 namespace {
 
-/// Emits `arith` operations on f32 and i32, scalars or vectors like `like`.
+/// Emits `arith` operations on f32 and i32, scalars or vectors like `like`. A
+/// value of it stands for `count` of them, which go through each operation side
+/// by side: so their chains of dependent operations overlap.
 class BuilderArith {
 public:
-  using Float = Value;
-  using Int = Value;
-  using Bool = Value;
+  using Float = SmallVector<Value, kVectorsSideBySide>;
+  using Int = Float;
+  using Bool = Float;
 
   /// With `scalef`, the target has AVX-512.
-  BuilderArith(OpBuilder &builder, Location loc, Type like, bool scalef = false)
+  BuilderArith(OpBuilder &builder, Location loc, Type like, size_t count = 1,
+               bool scalef = false)
       : builder(builder), loc(loc), floatType(like),
-        intType(builder.getI32Type()), scalef(scalef) {
+        intType(builder.getI32Type()), count(count), scalef(scalef) {
     if (auto vector = dyn_cast<VectorType>(like))
       intType = vector.clone(builder.getI32Type());
   }
 
-  Value constant(float value) {
-    return createSplat(builder, loc, builder.getF32FloatAttr(value), floatType);
+  Float constant(float value) {
+    return Float(count, createSplat(builder, loc,
+                                    builder.getF32FloatAttr(value), floatType));
   }
-  Value intConstant(int32_t value) {
-    return createSplat(builder, loc, builder.getI32IntegerAttr(value), intType);
+  Int intConstant(int32_t value) {
+    return Int(count, createSplat(builder, loc,
+                                  builder.getI32IntegerAttr(value), intType));
   }
-  Value add(Value a, Value b) { return create<arith::AddFOp>(a, b); }
-  Value sub(Value a, Value b) { return create<arith::SubFOp>(a, b); }
-  Value mul(Value a, Value b) { return create<arith::MulFOp>(a, b); }
-  Value div(Value a, Value b) { return create<arith::DivFOp>(a, b); }
-  Value compare(arith::CmpFPredicate predicate, Value a, Value b) {
-    return arith::CmpFOp::create(builder, loc, predicate, a, b);
+  Float add(const Float &a, const Float &b) {
+    return create<arith::AddFOp>(a, b);
   }
-  Value less(Value a, Value b) {
+  Float sub(const Float &a, const Float &b) {
+    return create<arith::SubFOp>(a, b);
+  }
+  Float mul(const Float &a, const Float &b) {
+    return create<arith::MulFOp>(a, b);
+  }
+  Float div(const Float &a, const Float &b) {
+    return create<arith::DivFOp>(a, b);
+  }
+  Bool compare(arith::CmpFPredicate predicate, const Float &a, const Float &b) {
+    return each([&](size_t i) -> Value {
+      return arith::CmpFOp::create(builder, loc, predicate, a[i], b[i]);
+    });
+  }
+  Bool less(const Float &a, const Float &b) {
     return compare(arith::CmpFPredicate::OLT, a, b);
   }
-  Value select(Value condition, Value a, Value b) {
+  Float select(const Bool &condition, const Float &a, const Float &b) {
     return create<arith::SelectOp>(condition, a, b);
   }
-  Value bits(Value a) { return create<arith::BitcastOp>(intType, a); }
-  Value fromBits(Value a) { return create<arith::BitcastOp>(floatType, a); }
-  Value addInt(Value a, Value b) { return create<arith::AddIOp>(a, b); }
-  Value subInt(Value a, Value b) { return create<arith::SubIOp>(a, b); }
-  Value andInt(Value a, Value b) { return create<arith::AndIOp>(a, b); }
-  Value orInt(Value a, Value b) { return create<arith::OrIOp>(a, b); }
-  Value shiftLeft(Value a, int n) {
+  Int bits(const Float &a) { return bitcast(intType, a); }
+  Float fromBits(const Int &a) { return bitcast(floatType, a); }
+  Int addInt(const Int &a, const Int &b) { return create<arith::AddIOp>(a, b); }
+  Int subInt(const Int &a, const Int &b) { return create<arith::SubIOp>(a, b); }
+  Int andInt(const Int &a, const Int &b) { return create<arith::AndIOp>(a, b); }
+  Int orInt(const Int &a, const Int &b) { return create<arith::OrIOp>(a, b); }
+  Int shiftLeft(const Int &a, int n) {
     return create<arith::ShLIOp>(a, intConstant(n));
   }
-  Value shiftRight(Value a, int n) {
+  Int shiftRight(const Int &a, int n) {
     return create<arith::ShRSIOp>(a, intConstant(n));
   }
-  /// Whether an instruction multiplies vectors of this type by powers of two.
-  bool hasScalef() const {
+  /// x * 2^n, one instruction where there is one that rounds once, too.
+  Float scale(const Float &x, const Int &n, const Float &real) {
     auto vector = dyn_cast<VectorType>(floatType);
-    return scalef && vector && vector.getShape() == ArrayRef<int64_t>{16};
-  }
-  /// x * 2^n, rounded once.
-  Value scaleAtOnce(Value x, Value n) {
+    if (!scalef || !vector || vector.getShape() != ArrayRef<int64_t>{16})
+      return scaleInTwo(*this, x, n);
     Value allLanes =
         arith::ConstantOp::create(builder, loc, builder.getI16IntegerAttr(-1));
     Value currentRounding =
         arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(4));
-    return LLVM::CallIntrinsicOp::create(
-               builder, loc, floatType,
-               builder.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
-               ValueRange{x, n, x, allLanes, currentRounding})
-        .getResult(0);
+    return each([&](size_t i) {
+      return LLVM::CallIntrinsicOp::create(
+                 builder, loc, floatType,
+                 builder.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+                 ValueRange{x[i], real[i], x[i], allLanes, currentRounding})
+          .getResult(0);
+    });
   }
 
 private:
-  template <typename Op, typename... Args>
-  Value create(Args &&...args) {
-    return Op::create(builder, loc, std::forward<Args>(args)...);
+  Float each(llvm::function_ref<Value(size_t)> emit) {
+    return llvm::map_to_vector<kVectorsSideBySide>(llvm::seq(count), emit);
+  }
+  template <typename Op, typename... Operands>
+  Float create(const Operands &...operands) {
+    return each([&](size_t i) -> Value {
+      return Op::create(builder, loc, operands[i]...);
+    });
+  }
+  Float bitcast(Type type, const Float &a) {
+    return each([&](size_t i) -> Value {
+      return arith::BitcastOp::create(builder, loc, type, a[i]);
+    });
   }
 
   OpBuilder &builder;
   Location loc;
   Type floatType, intType;
+  size_t count;
   bool scalef;
 };
 
-/// Several values at once, operation by operation, so that their chains of
-/// dependent operations overlap.
-class BundleArith {
-public:
-  using Float = SmallVector<Value, kVectorsAtOnce>;
-  using Int = Float;
-  using Bool = Float;
-
-  BundleArith(BuilderArith arith, size_t count) : arith(arith), count(count) {}
-
-  Float constant(float value) { return Float(count, arith.constant(value)); }
-  Int intConstant(int32_t value) {
-    return Int(count, arith.intConstant(value));
-  }
-  Float add(const Float &a, const Float &b) {
-    return each(&BuilderArith::add, a, b);
-  }
-  Float sub(const Float &a, const Float &b) {
-    return each(&BuilderArith::sub, a, b);
-  }
-  Float mul(const Float &a, const Float &b) {
-    return each(&BuilderArith::mul, a, b);
-  }
-  Float div(const Float &a, const Float &b) {
-    return each(&BuilderArith::div, a, b);
-  }
-  Bool less(const Float &a, const Float &b) {
-    return each(&BuilderArith::less, a, b);
-  }
-  Float select(const Bool &condition, const Float &a, const Float &b) {
-    return each(&BuilderArith::select, condition, a, b);
-  }
-  Int bits(const Float &a) { return each(&BuilderArith::bits, a); }
-  Float fromBits(const Int &a) { return each(&BuilderArith::fromBits, a); }
-  Int addInt(const Int &a, const Int &b) {
-    return each(&BuilderArith::addInt, a, b);
-  }
-  Int subInt(const Int &a, const Int &b) {
-    return each(&BuilderArith::subInt, a, b);
-  }
-  Int andInt(const Int &a, const Int &b) {
-    return each(&BuilderArith::andInt, a, b);
-  }
-  Int orInt(const Int &a, const Int &b) {
-    return each(&BuilderArith::orInt, a, b);
-  }
-  Int shiftLeft(const Int &a, int n) {
-    return each(&BuilderArith::shiftLeft, a, SmallVector<int>(count, n));
-  }
-  Int shiftRight(const Int &a, int n) {
-    return each(&BuilderArith::shiftRight, a, SmallVector<int>(count, n));
-  }
-  Float scale(const Float &x, const Int &n, const Float &real) {
-    return arith.hasScalef() ? each(&BuilderArith::scaleAtOnce, x, real)
-                             : scaleInTwo(*this, x, n);
-  }
-
-private:
-  template <typename Emit, typename... Operands>
-  Float each(Emit emit, const Operands &...operands) {
-    Float results;
-    for (size_t i = 0; i < count; ++i)
-      results.push_back((arith.*emit)(operands[i]...));
-    return results;
-  }
-
-  BuilderArith arith;
-  size_t count;
-};
-
 /// The first of `ops` and the neighbours that follow it, as long as they are
-/// of its type and read none of each other's results.
+/// of its node and type and read none of each other's results.
 template <typename Op>
 ArrayRef<Op> takeBundle(ArrayRef<Op> ops) {
+  Op first = ops[0];
   size_t count = 1;
-  while (count < std::min<size_t>(ops.size(), kVectorsAtOnce)) {
+  while (count < std::min<size_t>(ops.size(), kVectorsSideBySide)) {
     Op last = ops[count - 1], next = ops[count];
     if (last->getNextNode() != next.getOperation() ||
-        next.getType() != last.getType() ||
+        next.getType() != first.getType() || next.getLoc() != first.getLoc() ||
         llvm::is_contained(ops.take_front(count),
                            next.getOperand().template getDefiningOp<Op>()))
       break;
@@ -207,29 +165,27 @@ ArrayRef<Op> takeBundle(ArrayRef<Op> ops) {
 /// op(x) -> its approximation, for f32 and vectors of it, bundle by bundle.
 template <typename Op>
 void expandFunction(Operation *root, bool scalef,
-                    BundleArith::Float (*approximate)(BundleArith &,
-                                                      BundleArith::Float)) {
+                    BuilderArith::Float (*approximate)(BuilderArith &,
+                                                       BuilderArith::Float)) {
   SmallVector<Op> ops;
   root->walk([&](Op op) {
     if (isF32OrVector(op.getType()))
       ops.push_back(op);
   });
+  IRRewriter rewriter(root->getContext());
   for (ArrayRef<Op> rest = ops; !rest.empty();) {
     ArrayRef<Op> bundle = takeBundle(rest);
     rest = rest.drop_front(bundle.size());
     Op first = bundle[0];
-    OpBuilder builder(first);
-    BundleArith arith(
-        BuilderArith(builder, first.getLoc(), first.getType(), scalef),
-        bundle.size());
-    BundleArith::Float operands;
+    rewriter.setInsertionPoint(first);
+    BuilderArith arith(rewriter, first.getLoc(), first.getType(), bundle.size(),
+                       scalef);
+    BuilderArith::Float operands;
     for (Op op : bundle)
       operands.push_back(op.getOperand());
     for (auto [op, value] :
-         llvm::zip_equal(bundle, approximate(arith, operands))) {
-      op->replaceAllUsesWith(ValueRange{value});
-      op->erase();
-    }
+         llvm::zip_equal(bundle, approximate(arith, operands)))
+      rewriter.replaceOp(op, value);
   }
 }
 
@@ -244,7 +200,7 @@ struct RsqrtExpand : OpRewritePattern<math::RsqrtOp> {
       return rewriter.notifyMatchFailure(op, "neither f32 nor a vector of it");
     BuilderArith arith(rewriter, op.getLoc(), type);
     Value root = math::SqrtOp::create(rewriter, op.getLoc(), op.getOperand());
-    rewriter.replaceOp(op, arith.div(arith.constant(1.0f), root));
+    rewriter.replaceOp(op, arith.div(arith.constant(1.0f), {root}));
     return success();
   }
 };
@@ -265,17 +221,18 @@ struct ExtremumExpand : OpRewritePattern<Op> {
     if (!isF32OrVector(type))
       return rewriter.notifyMatchFailure(op, "neither f32 nor a vector of it");
     BuilderArith arith(rewriter, op.getLoc(), type);
-    Value a = op.getLhs(), b = op.getRhs();
+    BuilderArith::Float a{op.getLhs()}, b{op.getRhs()};
     // An unordered comparison chooses `a` where it is NaN.
     Predicate beyond = propagatesNaN
                            ? (isMax ? Predicate::UGT : Predicate::ULT)
                            : (isMax ? Predicate::OGT : Predicate::OLT);
-    Value result = arith.select(arith.compare(beyond, a, b), a, b);
+    BuilderArith::Float result =
+        arith.select(arith.compare(beyond, a, b), a, b);
     APFloat bound = APFloat::getNaN(APFloat::IEEEsingle());
-    matchPattern(b, m_ConstantFloat(&bound));
+    matchPattern(op.getRhs(), m_ConstantFloat(&bound));
     if (bound.isNaN() || (bound.isZero() && bound.isNegative() == isMax)) {
-      Value left = arith.bits(a), right = arith.bits(b);
-      Value joined =
+      BuilderArith::Int left = arith.bits(a), right = arith.bits(b);
+      BuilderArith::Int joined =
           isMax ? arith.andInt(left, right) : arith.orInt(left, right);
       result = arith.select(arith.compare(Predicate::OEQ, a, b),
                             arith.fromBits(joined), result);

@@ -306,29 +306,3 @@ func.func @five_rows(%x: tensor<10x4xi8>) -> tensor<10x4xi8> {
 // A declaration has no nests.
 // CHECK-LABEL: func.func private @declared
 func.func private @declared(tensor<4xf32>) -> tensor<4xf32>
-
-// -----
-
-// The chains of a function's operations are long: four vectors take turns.
-// CHECK-LABEL: func.func @function
-// CHECK:      scf.for
-// CHECK-COUNT-4: vector.transfer_read {{.*}} : tensor<8x64xf32>, vector<16xf32>
-// CHECK:      arith.negf
-// CHECK-NEXT: arith.negf
-// CHECK-NEXT: arith.negf
-// CHECK-NEXT: arith.negf
-// CHECK-NEXT: math.exp
-// CHECK-NEXT: math.exp
-// CHECK-NEXT: math.exp
-// CHECK-NEXT: math.exp
-#id = affine_map<(d0, d1) -> (d0, d1)>
-func.func @function(%x: tensor<8x64xf32>, %e: tensor<8x64xf32>) -> tensor<8x64xf32> {
-  %r = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
-    ins(%x : tensor<8x64xf32>) outs(%e : tensor<8x64xf32>) {
-  ^bb0(%a: f32, %o: f32):
-    %0 = arith.negf %a : f32
-    %1 = math.exp %0 : f32
-    linalg.yield %1 : f32
-  } -> tensor<8x64xf32>
-  return %r : tensor<8x64xf32>
-}

@@ -138,26 +138,30 @@ func.func @eight(%x: vector<8xf32>) -> vector<8xf32> {
   return %0 : vector<8xf32>
 }
 
-// Neighbours take turns, so that their chains overlap; one that reads another
-// waits for it.
+// Neighbours of one node take turns, so that their chains overlap; one that
+// reads another waits for it, and one of another node keeps its name.
 // CHECK-LABEL: func.func @neighbours
 // CHECK:         arith.bitcast %{{.*}} : vector<8xf32> to vector<8xi32>
 // CHECK-NEXT:    arith.bitcast %{{.*}} : vector<8xf32> to vector<8xi32>
 // CHECK:         arith.addi
 // CHECK-NEXT:    arith.addi
+// CHECK:         arith.bitcast %{{.*}} : vector<8xf32> to vector<8xi32>
+// CHECK-NOT:     arith.bitcast
+// CHECK:         arith.shrsi
 // CHECK-LABEL: func.func @dependent
 // CHECK:         arith.shrsi
 // CHECK-NOT:     arith.shrsi
 // CHECK:         arith.bitcast %{{.*}} : vector<8xf32> to vector<8xi32>
 // CHECK:         arith.shrsi
 func.func @neighbours(%x: vector<8xf32>, %y: vector<8xf32>)
-    -> (vector<8xf32>, vector<8xf32>) {
-  %0 = math.exp %x : vector<8xf32>
-  %1 = math.exp %y : vector<8xf32>
-  return %0, %1 : vector<8xf32>, vector<8xf32>
+    -> (vector<8xf32>, vector<8xf32>, vector<8xf32>) {
+  %0 = math.exp %x : vector<8xf32> loc("node")
+  %1 = math.exp %y : vector<8xf32> loc("node")
+  %2 = math.exp %y : vector<8xf32> loc("another")
+  return %0, %1, %2 : vector<8xf32>, vector<8xf32>, vector<8xf32>
 }
 func.func @dependent(%x: vector<8xf32>) -> vector<8xf32> {
-  %0 = math.exp %x : vector<8xf32>
-  %1 = math.exp %0 : vector<8xf32>
+  %0 = math.exp %x : vector<8xf32> loc("node")
+  %1 = math.exp %0 : vector<8xf32> loc("node")
   return %1 : vector<8xf32>
 }

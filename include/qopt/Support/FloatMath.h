@@ -29,11 +29,6 @@ namespace qopt {
 constexpr float kRoundingMagic = 12582912.0f;
 constexpr int32_t kRoundingMagicBits = 0x4B400000;
 
-/// Vectors of which emitted code computes a function together, operation by
-/// operation: each is one long chain of dependent operations. Of 1 to 4, 4 was
-/// the fastest for x86-64-v2, -v3 and -v4.
-constexpr int kVectorsAtOnce = 4;
-
 template <class Arith>
 typename Arith::Float scaleInTwo(Arith &a, typename Arith::Float x,
                                  typename Arith::Int n);

@@ -79,6 +79,8 @@ struct DotForm {
   bool flipsA = false;
   /// Steps whose activations are read at once and taken from their lanes.
   int64_t stepsPerRead = 1;
+  /// Weights have 4 bits: a vector of them holds those of two steps.
+  bool unpacksWeights = false;
 
   /// Bytes of one channel in one step.
   int64_t stepBytes() const { return kind == Kind::Across ? kAcrossBytes : 4; }

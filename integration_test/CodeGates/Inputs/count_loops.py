@@ -9,12 +9,14 @@ INSTRUCTION:
 
   loops      how many there are
   spills     accesses of the stack through its pointer in all of them
+  saves      those of them that write: what is only read is a constant of the loop
   most_dots  INSTRUCTIONs in the loop with the most
   prefetches those that only bring memory near, in that loop
   others     other instructions in it
   loads      those of the others that only read memory
   share      percent of that loop that are INSTRUCTIONs or loads
   calls      names called that the file does not define, beside memcpy and memset
+  everywhere INSTRUCTIONs in the whole file, outside of loops too
 """
 
 import json
@@ -22,15 +24,17 @@ import re
 import sys
 from collections import namedtuple
 
-Syntax = namedtuple("Syntax", "comment jump call stack load")
+Syntax = namedtuple("Syntax", "comment jump call stack save load")
 X86 = Syntax("#", re.compile(r"^\s+j\w+\s+(\.L\w+)"),
              re.compile(r"\s+(?:call|jmp)\w*\s+\*?([\w.@%(]+)"), "(%rsp",
+             re.compile(r"^\s+(?!cmp|test)\w+\s.*[\s,]-?\d*\(%rsp\S*$"),
              re.compile(r"^\s+v(?:mov|pbroadcast)\w*\s+[^%]"))
 ARM = Syntax("//", re.compile(r"^\s+(?:b\.?\w*|cbn?z|tbn?z)\s.*?(\.L\w+)$"),
-             re.compile(r"\s+bl?\s+([\w.]+)"), "[sp",
+             re.compile(r"\s+bl?\s+([\w.]+)"), "[sp", re.compile(r"^\s+st"),
              re.compile(r"^\s+ld(?:r|p|ur|1r?)\s"))
 THUMB = Syntax("@", re.compile(r"^\s+(?:b\w*(?:\.w)?|cbn?z|le)\s.*?(\.L\w+)$"),
-               re.compile(r"\s+bl\s+([\w.]+)"), "[sp", re.compile(r"^\s+v?ldr"))
+               re.compile(r"\s+bl\s+([\w.]+)"), "[sp", re.compile(r"^\s+v?st"),
+               re.compile(r"^\s+v?ldr"))
 
 LABEL = re.compile(r"^(\.L\w+):")
 INSTRUCTION = re.compile(r"^\s+(\{vex\})?\s*[a-z]")
@@ -70,12 +74,15 @@ def main():
     print(json.dumps({
         "loops": len(loops),
         "spills": sum(syntax.stack in line for loop in loops for line in loop),
+        "saves": sum(syntax.stack in line and bool(syntax.save.match(line))
+                     for loop in loops for line in loop),
         "most_dots": dots(longest),
         "prefetches": prefetches,
         "others": len(longest) - dots(longest) - prefetches,
         "loads": loads,
         "share": 100 * (dots(longest) + loads) // max(1, len(longest)),
         "calls": len(called - defined - ALLOWED),
+        "everywhere": dots(lines),
     }))
 
 
