@@ -13,6 +13,9 @@ KERNEL_ARGUMENTS = {
     "sigmoid": ({"size", "in"}, set()),
     "add": ({"size", "in"}, set()),
     "maxpool": ({"size", "in", "kernel", "stride"}, set()),
+    "softmax": ({"heads", "size"}, set()),
+    "inverted_residuals": ({"size", "in", "expansion", "blocks"}, set()),
+    "bottlenecks": ({"size", "in", "blocks"}, set()),
 }
 GENERATORS = {"resnet50", "mobilenetv2", "efficientnet_lite0", "yolo"}
 

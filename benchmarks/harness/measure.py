@@ -17,14 +17,13 @@ SLOW = 6
 
 
 class Machine:
-    """Where and with what the sides run."""
+    """Where and with what the sides run: those that are timed, on `cores`."""
 
-    def __init__(self, python, core, environment, versions):
-        self.python, self.core = python, core
+    def __init__(self, python, cores, environment, versions):
+        self.python, self.cores = python, cores
         self.environment, self.versions = environment, versions
 
-    def start(self, peer, pinned):
-        cores = self.core if pinned else ",".join(map(str, sorted(os.sched_getaffinity(0))))
+    def start(self, peer, cores):
         return contextlib.closing(Side(self.python, peer, cores, self.environment))
 
 
@@ -81,7 +80,7 @@ def with_one_thread(machine, workload, sides, artifacts, log):
 
 
 def prepare_one(machine, workload, peer, variant, folder):
-    with machine.start(peer, pinned=False) as side:
+    with machine.start(peer, os.sched_getaffinity(0)) as side:
         try:
             return side.ask("prepare", variant=variant, workload=workload, folder=folder)
         except SideError as error:
@@ -99,7 +98,7 @@ def summarize(times):
 
 
 def ratios(times, base):
-    """Seconds of a side by those of qopt's int8, round by round."""
+    """Seconds of a side by those of another, round by round."""
     paired = [a / base[i] for i, a in times.items() if i in base]
     return {"median": statistics.median(paired), "p10": quantile(paired, 0.1),
             "p90": quantile(paired, 0.9)}
@@ -110,15 +109,17 @@ def measure(machine, workload, artifacts, rounds, seconds, log):
     facts, running = {}, {}
     with contextlib.ExitStack() as stack:
         for key, artifact in artifacts.items():
-            several = key.removesuffix(ONE_THREAD)
-            if several != key and several not in running:
+            alone = key.endswith(ONE_THREAD)
+            if alone and key.removesuffix(ONE_THREAD) not in running:
                 continue
             facts[key] = {k: v for k, v in artifact.items() if k not in ("stamp", "artifact")}
             if "error" in artifact:
                 continue
-            side = stack.enter_context(machine.start(key.split()[0], pinned=True))
+            # One thread must not migrate where several have a core each.
+            cores = machine.cores[-1:] if alone else machine.cores
+            side = stack.enter_context(machine.start(key.split()[0], cores))
             try:
-                threads = workload["threads"] if several == key else 1
+                threads = 1 if alone else workload["threads"]
                 facts[key].update(side.ask("load", artifact=artifact["artifact"], threads=threads,
                                            inputs=workload["inputs"]))
                 running[key] = side
@@ -129,6 +130,8 @@ def measure(machine, workload, artifacts, rounds, seconds, log):
             facts[key].update(summarize(list(times[key].values())))
             if "qopt int8" in times:
                 facts[key]["ratio"] = ratios(times[key], times["qopt int8"])
+            if key.endswith(ONE_THREAD):
+                facts[key]["gain"] = ratios(times[key], times[key.removesuffix(ONE_THREAD)])
         compare(running, workload, facts)
     for key, fact in facts.items():
         log(f"{key}: " + (fact["error"][:200] if "error" in fact else f"{fact['us']:.1f} us"))
@@ -186,5 +189,6 @@ def run_entry(machine, kind, workload, sides, options, log):
     macs = workload["macs"]
     if macs is None:
         macs = facts["qopt int8"].get("macs")
-    return {"kind": kind, "macs": macs, "threads": workload["threads"], "rounds": options.rounds, "seconds": options.seconds,
+    return {"kind": kind, "macs": macs, "threads": workload["threads"],
+            "rounds": options.rounds, "seconds": options.seconds,
             "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "sides": facts}

@@ -9,10 +9,11 @@ TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "iree": "IREE",
 COSTS = ("calibrate", "calibrate 100", "calibrate 10000", "compile int8", "compile float")
 
 
-def best(entry, peer, int8, one_thread=False):
-    """The fastest variant of a peer: its key and facts, or None."""
+def best(entry, peer, int8):
+    """The fastest variant of a peer: its key and facts, or None. One thread beside
+    several is no variant."""
     sides = [(k, f) for k, f in entry["sides"].items() if k.split()[0] == peer
-             and ("int8" in k) == int8 and k.endswith(ONE_THREAD) == one_thread and "us" in f]
+             and ("int8" in k) == int8 and not k.endswith(ONE_THREAD) and "us" in f]
     return min(sides, key=lambda s: s[1]["us"], default=None)
 
 
@@ -49,7 +50,7 @@ def table(title, text, header, rows):
     return lines + ["| " + " | ".join(r) + " |" for r in rows] + [""]
 
 
-def float_ratio(a, b):
+def time_ratio(a, b):
     return f"{a[1]['us'] / b[1]['us']:.2f}" if a and b else "-"
 
 
@@ -71,7 +72,7 @@ def float_rows(entries):
         peer = best_peer(entry, int8=False)
         yield [name, time_text(own[1]["us"]) if own else "-",
                *[time_text(b[1]["us"]) if (b := best(entry, p, False)) else "-" for p in PEERS],
-               float_ratio(peer, own), float_ratio(own, int8)]
+               time_ratio(peer, own), time_ratio(own, int8)]
 
 
 def size_rows(entries):
@@ -80,8 +81,10 @@ def size_rows(entries):
         if "arena_bytes" not in facts:
             continue
         live = max(facts.get("largest_live_set", 0), 1)
-        yield [name, f"{facts['prepare_cpu_s']:.1f} s",
-               f"{facts['code_bytes'] / 1024:.0f} KiB", f"{facts['weight_bytes'] / 1024:,.0f} KiB",
+        # Older results have no constants; what they call code is another sum.
+        sizes = ([f"{facts[k] / 1024:,.0f} KiB" for k in ("code_bytes", "constant_bytes")]
+                 if "constant_bytes" in facts else ["-", "-"])
+        yield [name, f"{facts['prepare_cpu_s']:.1f} s", *sizes,
                f"{facts['arena_bytes'] / 1024:,.0f} KiB", f"{facts['arena_bytes'] / live:.2f}",
                f"{facts['load_s'] * 1e3:.0f} ms" if "load_s" in facts else "-"]
 
@@ -125,18 +128,23 @@ def kernel_rows(entries):
                               rate(entry, best(entry, p, True), peak))]]
 
 
+def thread_text(entry, found):
+    """A side's time, and how much the threads bring."""
+    if not found:
+        return "-"
+    key, facts = found
+    alone = entry["sides"].get(key + ONE_THREAD, {})
+    gain = f", {ratio_text(alone['gain'])}" if "gain" in alone else ""
+    return time_text(facts["us"]) + gain
+
+
 def thread_rows(entries, names):
     """Two threads, and one in the same rounds: the sides of the entry NAME@2."""
     for name in names:
         two = entries.get(name + "@2")
         if not two:
             continue
-        cells = []
-        for peer in ("qopt",) + PEERS:
-            a, b = best(two, peer, True, one_thread=True), best(two, peer, True)
-            gain = (ratio_text(a[1]["ratio"]) if peer == "qopt" and a
-                    else float_ratio(a, b))
-            cells.append(f"{time_text(b[1]['us'])}, {gain}" if b else "-")
+        cells = [thread_text(two, best(two, peer, True)) for peer in ("qopt",) + PEERS]
         peer = best_peer(two)
         yield [name, *cells, ratio_text(peer[1]["ratio"]) if peer and "ratio" in peer[1] else "-"]
 
@@ -202,7 +210,7 @@ def model_tables(models, titles, peak):
                "Cosine against float, and the largest difference in 255ths of the float answers' "
                "range.", ["model", "qopt", *titles], accuracy_rows(models)),
         *table("qopt's int8: cost", "",
-               ["model", "calibrate and compile, CPU time", "code", "weights", "arena",
+               ["model", "calibrate and compile, CPU time", "code", "constants", "arena",
                 "arena : largest live set", "load and first run"], size_rows(models))]
 
 
@@ -215,7 +223,8 @@ def markdown(found, settings):
     peak = any(peak_rate(entry) for _, entry in ordered)
     lines = [
         *introduction(found, peak), *model_tables(models, titles, peak),
-        *table("Two threads, int8", "Time, and how many times as fast as with one thread in the same rounds (p10-p90).",
+        *table("Two threads, int8",
+               "Time, and how many times as fast as with one thread in the same rounds (p10-p90).",
                ["model", "qopt", *titles, "fastest peer : qopt (p10-p90)"],
                thread_rows(found["entries"], names)),
         *table("Calibration and compilation",

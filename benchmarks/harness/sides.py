@@ -18,12 +18,12 @@ class SideError(Exception):
 class Side:
     """One worker process."""
 
-    def __init__(self, python, peer, core, environment):
+    def __init__(self, python, peer, cores, environment):
         self.peer = peer
         self.process = subprocess.Popen(
-            [python, "-m", "harness.worker", peer, core], cwd=BENCHMARKS, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env={**os.environ, **environment})
+            [python, "-m", "harness.worker", peer, ",".join(map(str, cores))],
+            cwd=BENCHMARKS, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, env={**os.environ, **environment})
 
     def ask(self, do, **arguments):
         try:

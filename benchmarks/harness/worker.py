@@ -23,8 +23,8 @@ def processor_seconds():
 
 
 class Side:
-    def __init__(self, peer, core):
-        os.sched_setaffinity(0, core)
+    def __init__(self, peer, cores):
+        os.sched_setaffinity(0, cores)
         self.peer = importlib.import_module(f"peers.{peer}")
 
     def prepare(self, variant, workload, folder):
@@ -78,14 +78,14 @@ class Side:
 
 
 def main():
-    peer, core = sys.argv[1], {int(c) for c in sys.argv[2].split(",")}
+    peer, cores = sys.argv[1], {int(c) for c in sys.argv[2].split(",")}
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is not an answer
     side = None
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            side = side or Side(peer, core)
+            side = side or Side(peer, cores)
             answer = getattr(side, request.pop("do"))(**request)
         except Exception as error:  # the reason belongs in the table
             detail = getattr(error, "stderr", None) or str(error)

@@ -63,7 +63,8 @@ def make_kernel(entry, folder):
     graph, macs = kernels.build(entry["name"], **arguments)
     # Most inputs of convolutions come from a rectifier: their zero point is 0,
     # which is the faster case for some. Images and sums have signs.
-    signed = entry["op"] in ("sigmoid", "add") or entry.get("in") == 3
+    signed = (entry["op"] in ("sigmoid", "add", "softmax", "inverted_residuals")
+              or entry.get("in") == 3)
     write_generated(graph, folder, normal if signed else rectified, KERNEL_SAMPLES)
     return macs
 

@@ -1,4 +1,5 @@
-"""One operation a graph, with channels last at the border.
+"""One operation, or a few blocks of a network, a graph, with channels last at the
+border.
 
 ONNX is NCHW inside; the transposes at the border cancel against the layout
 that each side prefers, so that none of them is timed for moving data.
@@ -6,6 +7,7 @@ that each side prefers, so that none of them is timed for moving data.
 
 import numpy as np
 
+from models import networks
 from models.graph import Graph
 
 
@@ -18,13 +20,16 @@ class Kernel(Graph):
         n, c, h, w = self.shapes[x]
         self.output(self.node("Transpose", [x], (n, h, w, c), perm=[0, 2, 3, 1]))
 
+    def conv_macs(self):
+        weights = {i.name: i.dims for i in self.initializers}
+        return sum(int(np.prod(self.shapes[n.output[0]])) * int(np.prod(weights[n.input[1]][1:]))
+                   for n in self.nodes if n.op_type == "Conv")
+
 
 def conv(g, size, kernel, stride=1, groups=1, **channels):
     x = g.nhwc_input("x", size, channels["in"])
-    y = g.conv(x, channels["out"], kernel, stride=stride, groups=groups)
-    g.nhwc_output(y)
-    shape = g.shapes[y]
-    return int(np.prod(shape)) * channels["in"] // groups * kernel * kernel
+    g.nhwc_output(g.conv(x, channels["out"], kernel, stride=stride, groups=groups))
+    return g.conv_macs()
 
 
 def gemm(g, m, k, n):
@@ -50,7 +55,30 @@ def maxpool(g, size, kernel, stride, **channels):
     return 0
 
 
-OPERATIONS = {f.__name__: f for f in (conv, gemm, sigmoid, add, maxpool)}
+def softmax(g, heads, size):
+    x = g.input("x", (1, heads, size, size))
+    g.output(g.node("Softmax", [x], g.shapes[x], axis=-1))
+    return 0
+
+
+def inverted_residuals(g, size, expansion, blocks, **channels):
+    x = g.nhwc_input("x", size, channels["in"])
+    for _ in range(blocks):
+        x = networks.inverted_residual(g, x, channels["in"], 3, 1, expansion)
+    g.nhwc_output(x)
+    return g.conv_macs()
+
+
+def bottlenecks(g, size, blocks, **channels):
+    x = g.nhwc_input("x", size, channels["in"])
+    for _ in range(blocks):
+        x = networks.bottleneck(g, x, channels["in"] // 4)
+    g.nhwc_output(x)
+    return g.conv_macs()
+
+
+OPERATIONS = {f.__name__: f for f in (conv, gemm, sigmoid, add, maxpool, softmax,
+                                      inverted_residuals, bottlenecks)}
 
 
 def build(name, op, seed=1, **arguments):

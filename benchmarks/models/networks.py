@@ -3,6 +3,16 @@
 from models.graph import Graph
 
 
+def bottleneck(g, x, channels, stride=1, project=False):
+    y = g.conv(x, channels, 1, act="relu")
+    y = g.conv(y, channels, 3, stride=stride, act="relu")
+    # A damped branch: the variance grows slowly along the shortcuts.
+    y = g.conv(y, 4 * channels, 1, gain=0.3)
+    if project:
+        x = g.conv(x, 4 * channels, 1, stride=stride)
+    return g.activation(g.add(y, x), "relu")
+
+
 def resnet50(seed):
     """ResNet-50 (He et al., 2015), the variant with the stride in the 3x3."""
     g = Graph("resnet50", seed)
@@ -10,19 +20,12 @@ def resnet50(seed):
     x = g.max_pool(x, 3, 2)
     for blocks, channels, stride in ((3, 64, 1), (4, 128, 2), (6, 256, 2), (3, 512, 2)):
         for block in range(blocks):
-            step = stride if block == 0 else 1
-            y = g.conv(x, channels, 1, act="relu")
-            y = g.conv(y, channels, 3, stride=step, act="relu")
-            # A damped branch: the variance grows slowly along the shortcuts.
-            y = g.conv(y, 4 * channels, 1, gain=0.3)
-            if block == 0:
-                x = g.conv(x, 4 * channels, 1, stride=step)
-            x = g.activation(g.add(y, x), "relu")
+            x = bottleneck(g, x, channels, stride if block == 0 else 1, project=block == 0)
     g.output(g.classifier(x, 1000))
     return g
 
 
-def inverted_residual(g, x, channels, kernel, stride, expansion, same_upper):
+def inverted_residual(g, x, channels, kernel, stride, expansion, same_upper=False):
     inside = g.shapes[x][1] * expansion
     y = g.conv(x, inside, 1, act="relu6") if expansion != 1 else x
     y = g.conv(y, inside, kernel, stride=stride, groups=inside, act="relu6",

@@ -25,6 +25,7 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
+#include "llvm/Transforms/Scalar/LoopIdiomRecognize.h"
 
 using namespace llvm;
 using namespace qopt;
@@ -238,10 +239,18 @@ translate(mlir::ModuleOp module, TargetMachine &machine, LLVMContext &context) {
   return result;
 }
 
+/// LLVM 22 looks for checksums in loops of a multiple of 8 turns, in a time
+/// that is exponential in the chain of operations: of an exponential, for ever.
+static void disableChecksumSearch() {
+  static const bool once = DisableLIRP::HashRecognize = true;
+  (void)once;
+}
+
 /// With Helium, LLVM 22's vectorizers spill more than they save, and code that
 /// reads beyond its constants was seen.
 static void optimize(Module &module, TargetMachine &machine,
                      const TargetInfo &target, const EmitOptions &options) {
+  disableChecksumSearch();
   LoopAnalysisManager loopAnalyses;
   FunctionAnalysisManager functionAnalyses;
   CGSCCAnalysisManager callGraphAnalyses;

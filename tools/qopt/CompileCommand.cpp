@@ -368,7 +368,6 @@ llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
   if (!bytes)
     return bytes.takeError();
   Report &report = collector.getReport();
-  report.objectBytes = bytes->size();
   report.threads = build.threads;
   report.tasks = info->threads;
   // Kernels of a GPU hand values over in memory that no plan has.
@@ -377,6 +376,7 @@ llvm::Error CompileCommand::emitCodeAs(llvm::ArrayRef<ModelVersion> versions,
     auto sizes = measureObject(*bytes);
     if (!sizes)
       return sizes.takeError();
+    report.objectBytes = bytes->size();
     report.codeBytes = sizes->code;
     report.constantBytes = sizes->constants;
     // The report, which tells where the bytes are, is still to be written.

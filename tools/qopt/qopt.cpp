@@ -132,7 +132,8 @@ int main(int argc, char **argv) {
   std::atexit(finishStandardStreams);
   installCrashHandlers();
   // A file beyond `ulimit -f` is a write that fails, like a disk that is full.
-  std::signal(SIGXFSZ, SIG_IGN);
+  // A handler, unlike SIG_IGN, is not inherited by the programs we start.
+  std::signal(SIGXFSZ, [](int) {});
   cl::SetVersionPrinter([](llvm::raw_ostream &os) {
     os << "qopt " << QOPT_VERSION << ", LLVM " << LLVM_VERSION_STRING << '\n';
   });

@@ -8,7 +8,7 @@ reference interpreter's, byte for byte.
 FOLDER has model.onnx, calib.npz and test.npz. The model is quantized once; every target compiles the same module in
 phase `qdq`, cores without floats that of the recipe `int8-fixed-point`. A cell is
 
-  code + weights / arena [, instructions per inference]
+  code + constants / arena [, instructions per inference]
 
 in KiB and millions; QEMU counts the instructions of what it executes. A target that this host should run itself and
 cannot is compiled only: its sizes are compared, its answers are not. The code of a GPU is the kernels' text.
