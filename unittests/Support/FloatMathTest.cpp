@@ -73,10 +73,11 @@ TEST(FloatMath, ErrorBounds) {
   RecordProperty("tanh", std::to_string(tanhError));
   RecordProperty("erf", std::to_string(erfError));
   RecordProperty("log", std::to_string(logError));
-  EXPECT_LE(expError, 1.0);
-  EXPECT_LE(tanhError, 1.5);
-  EXPECT_LE(erfError, 1.5);
-  EXPECT_LE(logError, 1.0);
+  // What docs/Numerics.md states, rounded up: a worse polynomial fails.
+  EXPECT_LE(expError, 0.93);
+  EXPECT_LE(logError, 0.78);
+  EXPECT_LE(tanhError, 1.26);
+  EXPECT_LE(erfError, 1.19);
 }
 
 TEST(FloatMath, Edges) {

@@ -23,6 +23,10 @@ Report makeReport() {
   report.arenaBytes = 2048;
   report.liveBytes = 1536;
   report.weightBytes = 1100;
+  report.sourceBytes = 5120;
+  report.objectBytes = 9216;
+  report.codeBytes = 7168;
+  report.constantBytes = 1200;
   ReportNode conv;
   conv.name = "conv<1>";
   conv.op = "Conv";
@@ -92,12 +96,26 @@ TEST(Report, json) {
   EXPECT_EQ(root.getString("schema"), "qopt-report");
   EXPECT_EQ(root.getInteger("version"), Report::kVersion);
   EXPECT_EQ(root.getObject("macs")->getInteger("integer"), 3000);
-  EXPECT_EQ(root.getObject("bytes")->getInteger("float_weights"), 4096);
+  const llvm::json::Object &bytes = *root.getObject("bytes");
+  EXPECT_EQ(bytes.getInteger("float_weights"), 4096);
+  EXPECT_EQ(bytes.getInteger("object"), 9216);
+  EXPECT_EQ(bytes.getInteger("code"), 7168);
+  EXPECT_EQ(bytes.getInteger("constants"), 1200);
   const llvm::json::Array &nodes = *root.getArray("nodes");
   ASSERT_EQ(nodes.size(), 2u);
   EXPECT_EQ(nodes[0].getAsObject()->getNumber("scale"), 0.5);
   EXPECT_EQ(nodes[1].getAsObject()->get("scale"), nullptr);
   EXPECT_EQ(nodes[1].getAsObject()->getString("detail"), "no integer form");
+}
+
+TEST(Report, htmlTellsTheObjectAndItsCode) {
+  Report report = makeReport();
+  const char *card = "<b>9.0 KiB</b><span>object, 7.0 KiB of it code; model "
+                     "file 5.0 KiB</span>";
+  EXPECT_NE(print(printReportHtml, report).find(card), std::string::npos);
+  report.objectBytes = 0; // none was made: no card of zeros
+  EXPECT_EQ(print(printReportHtml, report).find("of it code"),
+            std::string::npos);
 }
 
 // A node's name comes from the model: it must not become markup. The file
