@@ -81,6 +81,10 @@ def steal_ticks():
 
 
 def qopt_commit():
-    done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=10"],
-                          cwd=BENCHMARKS, capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
+    """The commit that is checked out, marked where something else than the results,
+    which the run itself writes, was changed since."""
+    def git(*arguments):
+        return subprocess.run(["git", *arguments], cwd=BENCHMARKS, capture_output=True,
+                              text=True).stdout.strip()
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":!results")
+    return (git("rev-parse", "--short=10", "HEAD") or "unknown") + ("-dirty" if changed else "")
