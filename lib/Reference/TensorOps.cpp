@@ -152,7 +152,21 @@ static TensorRef runConcat(tensor::ConcatOp op, ArrayRef<TensorRef> operands) {
   return result;
 }
 
-/// linalg.softmax: exp(x - max) / sum, each reduction in ascending order.
+/// The sum of `count` numbers, `step` apart, as a softmax adds up a row.
+static float sumOfRow(const float *row, int64_t count, int64_t step) {
+  int64_t numParts = count % kSoftmaxPartialSums ? 1 : kSoftmaxPartialSums;
+  float sum = 0.0f;
+  for (int64_t part = 0; part < numParts; ++part) {
+    float partial = 0.0f;
+    for (int64_t i = part; i < count; i += numParts)
+      partial = partial + row[i * step];
+    // A single part is the sum.
+    sum = numParts == 1 ? partial : sum + partial;
+  }
+  return sum;
+}
+
+/// linalg.softmax: e * (1 / sum e), e = exp(x - max).
 static TensorRef runSoftmax(linalg::SoftmaxOp op, const TensorRef &input) {
   auto result = std::make_shared<HostTensor>(*input);
   int64_t dim = op.getDimension();
@@ -163,14 +177,13 @@ static TensorRef runSoftmax(linalg::SoftmaxOp op, const TensorRef &input) {
     float largest = values[first];
     for (int64_t i = 1; i < size; ++i)
       largest = std::max(largest, values[first + i * step]);
-    float sum = 0.0f;
     for (int64_t i = 0; i != size; ++i) {
       float &value = values[first + i * step];
       value = expApprox(arith, value - largest);
-      sum = sum + value;
     }
+    float inverse = 1.0f / sumOfRow(&values[first], size, step);
     for (int64_t i = 0; i != size; ++i)
-      values[first + i * step] /= sum;
+      values[first + i * step] *= inverse;
   });
   return result;
 }

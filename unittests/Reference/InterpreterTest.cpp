@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TestModule.h"
+#include "qopt/Support/FloatMath.h"
 
 #include <cmath>
 
@@ -174,6 +175,30 @@ TEST(Interpreter, SoftmaxOfRows) {
     })");
   EXPECT_EQ(elements<float>(module.run({floats({2, 2}, {3, 3, 0, -1000})})),
             (std::vector<float>{0.5f, 0.5f, 1.0f, 0.0f}));
+}
+
+// Where 16 divides a row, elements i with the same i mod 16 are added first:
+// one by one, numbers of 0.7 times 2^-24 are lost beside 1, two at a time they
+// count.
+TEST(Interpreter, SoftmaxAddsPartialSums) {
+  TestModule module(R"(
+    func.func @f(%x: tensor<1x32xf32>) -> tensor<1x32xf32> {
+      %e = tensor.empty() : tensor<1x32xf32>
+      %r = linalg.softmax dimension(1) ins(%x : tensor<1x32xf32>) outs(%e : tensor<1x32xf32>) -> tensor<1x32xf32>
+      return %r : tensor<1x32xf32>
+    })");
+  HostTensor row(DType::F32, {1, 32});
+  for (float &element : row.data<float>())
+    element = -17.0f;
+  row.data<float>()[0] = 0;
+  ScalarArith arith;
+  float small = expApprox(arith, -17.0f);
+  ASSERT_EQ(1.0f + small, 1.0f);
+  float sum = 1.0f + small; // of elements 0 and 16
+  for (int part = 1; part < 16; ++part)
+    sum += small + small;
+  ASSERT_GT(sum, 1.0f);
+  EXPECT_EQ(elements<float>(module.run({row}))[0], 1.0f / sum);
 }
 
 TEST(Interpreter, IeeeCorners) {

@@ -429,7 +429,8 @@ TEST_P(SoftmaxNests, EqualReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, SoftmaxNests,
-                         testing::Values("9x5", "6x33", "19x10", "21x8"),
+                         testing::Values("9x5", "6x33", "19x10", "21x8", "5x48",
+                                         "35x32"),
                          [](const testing::TestParamInfo<const char *> &info) {
                            return std::string(info.param);
                          });

@@ -103,7 +103,8 @@ def ConvertQoptToLinalgPass : Pass<"convert-qopt-to-linalg"> {
     `docs/Numerics.md`, bit for bit. Rounding to nearest even is an addition of
     1.5 * 2^23 after the clamp, so no target needs a library function for it.
     Parameters that are equal for all elements become constants of the body.
-    `linalg.softmax` in float becomes its maximum, exponential, sum and division.
+    `linalg.softmax` in float becomes what `docs/Numerics.md`, section 3, says
+    it is: maximum, exponential, sum and product.
 
     Expects ranges of at most 2^22 steps, and reports an error for a wider one.
     Does not touch `qopt.observe`, packing, or `qopt.dot`.

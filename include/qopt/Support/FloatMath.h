@@ -29,6 +29,10 @@ namespace qopt {
 constexpr float kRoundingMagic = 12582912.0f;
 constexpr int32_t kRoundingMagicBits = 0x4B400000;
 
+/// A softmax adds up each row in so many partial sums, element i in that of
+/// number i mod 16, if 16 divides the row; then these. Each in ascending order.
+constexpr int64_t kSoftmaxPartialSums = 16;
+
 template <class Arith>
 typename Arith::Float scaleInTwo(Arith &a, typename Arith::Float x,
                                  typename Arith::Int n);

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "qopt/Conversion/QoptToLinalg.h"
+#include "Softmax.h"
 #include "qopt/Conversion/Passes.h"
 #include "qopt/Dialect/Qopt/IR/QoptOps.h"
 
@@ -401,15 +402,16 @@ struct ConvertToLinalg : OpRewritePattern<OpTy> {
   }
 };
 
-/// softmax(x) -> exp(x - max(x)) / sum(exp(x - max(x)))
+/// softmax(x) -> e * (1 / sum(e)), e = exp(x - max(x))
 struct SoftmaxDecompose : OpRewritePattern<linalg::SoftmaxOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(linalg::SoftmaxOp op,
                                 PatternRewriter &rewriter) const override {
-    FailureOr<SmallVector<Value>> results = op.decomposeOperation(rewriter);
-    if (failed(results))
-      return rewriter.notifyMatchFailure(op, "no decomposition");
-    rewriter.replaceOp(op, *results);
+    auto type = cast<ShapedType>(op.getInput().getType());
+    if (!isa<RankedTensorType>(type) || !type.hasStaticShape() ||
+        !type.getElementType().isF32())
+      return rewriter.notifyMatchFailure(op, "not f32 of static shape");
+    rewriter.replaceOp(op, decomposeSoftmax(rewriter, op));
     return success();
   }
 };
