@@ -1,16 +1,19 @@
 # Whole models, from the file to the binary. Tests that need the real models
-# say `REQUIRES: models`; without them they are reported as unsupported.
+# say `REQUIRES: models`; without them they are reported as unsupported. Those that
+# say `MODELS: ...` are run for each of these models: see model_tests.py.
 import importlib.util
 import os
 import platform
 import shutil
 import sys
 
-import lit.formats
 from lit.llvm import llvm_config
 
+sys.path.insert(0, os.path.dirname(__file__))
+from model_tests import PerModelTest
+
 config.name = "qopt-integration"
-config.test_format = lit.formats.ShTest(execute_external=False)
+config.test_format = PerModelTest(execute_external=False)
 config.suffixes = [".test"]
 config.excludes = ["Inputs"]
 config.test_source_root = os.path.dirname(__file__)

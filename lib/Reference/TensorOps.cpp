@@ -154,14 +154,16 @@ static TensorRef runConcat(tensor::ConcatOp op, ArrayRef<TensorRef> operands) {
 
 /// The sum of `count` numbers, `step` apart, as a softmax adds up a row.
 static float sumOfRow(const float *row, int64_t count, int64_t step) {
-  int64_t numParts = count % kSoftmaxPartialSums ? 1 : kSoftmaxPartialSums;
+  constexpr int64_t kParts = kSoftmaxPartialSums;
+  int64_t inParts = count > kParts ? count - count % kParts : 0;
   float sum = 0.0f;
-  for (int64_t part = 0; part < numParts; ++part) {
+  for (int64_t i = inParts; i < count; ++i)
+    sum += row[i * step];
+  for (int64_t part = 0; part < std::min(kParts, inParts); ++part) {
     float partial = 0.0f;
-    for (int64_t i = part; i < count; i += numParts)
-      partial = partial + row[i * step];
-    // A single part is the sum.
-    sum = numParts == 1 ? partial : sum + partial;
+    for (int64_t i = part; i < inParts; i += kParts)
+      partial += row[i * step];
+    sum += partial;
   }
   return sum;
 }

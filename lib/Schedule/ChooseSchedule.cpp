@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BlockPrefetch.h"
 #include "ScheduleChooser.h"
 #include "TransposedReads.h"
 #include "qopt/Schedule/MmaContraction.h"
@@ -277,6 +278,16 @@ void ScheduleChooser::chooseAhead(Schedule &schedule) const {
     schedule.ahead = kAhead;
 }
 
+/// Of several nests that read the same rows, only the first one waits for them.
+void ScheduleChooser::chooseNextBlock(Schedule &schedule) const {
+  schedule.nextBlock =
+      target.hasCache && schedule.kernel == Schedule::Kernel::Vector &&
+      llvm::any_of(OutsideReads(region).reads, [&](const auto &read) {
+        std::optional<RowBlock> block = RowBlock::of(read.tensor);
+        return block && block->isReadLastBy(region);
+      });
+}
+
 /// The form that all dots of the region can take: the weakest proof holds.
 void ScheduleChooser::chooseDotForm(Schedule &schedule) {
   if (schedule.kernel != Schedule::Kernel::Dot)
@@ -466,6 +477,7 @@ Schedule ScheduleChooser::run(int64_t threads, double leastTasks) {
   chooseOrder(schedule);
   choosePrefetch(schedule);
   chooseAhead(schedule);
+  chooseNextBlock(schedule);
   if (threads > 1)
     chooseTasks(schedule, threads, costOf(schedule, type.getShape()),
                 leastTasks);

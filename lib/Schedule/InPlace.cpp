@@ -40,14 +40,11 @@ SmallVector<Value> readInPlace(const FusedRegion &region) {
 }
 
 /// Whether no nest but those before the one at `here` and itself read `value`,
-/// which a nest computes.
-bool dies(Value value, size_t here, ArrayRef<FusedRegion> regions) {
-  auto producer = value.getDefiningOp<linalg::LinalgOp>();
-  if (!producer || !canGenerate(producer) ||
-      producer->getBlock() != regions[here].root->getBlock())
-    return false;
+/// or a view of it.
+bool isReadUntil(Value value, size_t here, ArrayRef<FusedRegion> regions) {
   return llvm::all_of(value.getUsers(), [&](Operation *user) {
-    // A view could be read at any time.
+    if (isView(user))
+      return isReadUntil(user->getResult(0), here, regions);
     if (!isa<linalg::LinalgOp>(user))
       return false;
     bool known = false;
@@ -60,6 +57,14 @@ bool dies(Value value, size_t here, ArrayRef<FusedRegion> regions) {
     }
     return known;
   });
+}
+
+/// Whether `value`, which a nest computes, dies with the nest at `here`.
+bool dies(Value value, size_t here, ArrayRef<FusedRegion> regions) {
+  auto producer = value.getDefiningOp<linalg::LinalgOp>();
+  return producer && canGenerate(producer) &&
+         producer->getBlock() == regions[here].root->getBlock() &&
+         isReadUntil(value, here, regions);
 }
 
 } // namespace

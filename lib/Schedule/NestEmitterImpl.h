@@ -13,6 +13,7 @@
 #ifndef QOPT_LIB_SCHEDULE_NESTEMITTERIMPL_H
 #define QOPT_LIB_SCHEDULE_NESTEMITTERIMPL_H
 
+#include "BlockPrefetch.h"
 #include "DepthwiseEmitter.h"
 #include "DotEmitter.h"
 #include "RoundedBytes.h"
@@ -95,6 +96,7 @@ private:
 
   llvm::SmallVector<mlir::Value> emitValue(mlir::Value tensor,
                                            llvm::ArrayRef<Position> at);
+  void prefetchNextBlock(mlir::Value tensor, llvm::ArrayRef<Position> at);
   llvm::SmallVector<mlir::Value> emitProducer(mlir::linalg::LinalgOp producer,
                                               mlir::Value tensor,
                                               llvm::ArrayRef<Position> at);

@@ -52,9 +52,23 @@ SmallVector<Value> NestEmitter::emitValue(Value tensor, ArrayRef<Position> at) {
     // Groups may overlap and would update elements twice.
     failed |= llvm::any_of(at, [](const Position &p) { return p.group != 0; });
   }
+  prefetchNextBlock(tensor, at);
   return llvm::map_to_vector(at, [&](const Position &position) {
     return access.read(tensor, position);
   });
+}
+
+/// With what is about to be read.
+void NestEmitter::prefetchNextBlock(Value tensor, ArrayRef<Position> at) {
+  if (!schedule.nextBlock)
+    return;
+  std::optional<RowBlock> block = RowBlock::of(tensor);
+  if (!block || !block->isReadLastBy(region))
+    return;
+  for (const Position &position : at)
+    if (!position.isUniform() &&
+        !access.lookup(TensorAccess::keyOf(tensor, position)))
+      block->prefetchNext(access, position);
 }
 
 /// Once, if several operations ask for the same elements: x * sigmoid(x).

@@ -43,6 +43,11 @@ bool canGenerate(linalg::LinalgOp op) {
                       [](Operation &inner) { return hasVectorForm(&inner); });
 }
 
+bool isView(Operation *op) {
+  return isa_and_present<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+                         tensor::ExtractSliceOp>(op);
+}
+
 /// Splits `expr` into loops with positive coefficients; constants are dropped.
 static bool collectTerms(AffineExpr expr, int64_t factor,
                          SmallVectorImpl<std::pair<int64_t, unsigned>> &terms) {

@@ -55,6 +55,8 @@ DictionaryAttr Schedule::toAttr(MLIRContext *context) const {
     list.set("prefetch", b.getUnitAttr());
   if (ahead > 0)
     list.set("ahead", b.getI64IntegerAttr(ahead));
+  if (nextBlock)
+    list.set("next_block", b.getUnitAttr());
   return list.getDictionary(context);
 }
 
@@ -144,6 +146,10 @@ static LogicalResult checkSchedule(linalg::LinalgOp root,
                              "other than vector and dot, with threads and with "
                              "shared_taps, got ")
            << schedule.ahead;
+  if (schedule.nextBlock &&
+      (schedule.threads > 0 || schedule.kernel != Schedule::Kernel::Vector))
+    return root->emitOpError("expects no next_block in kernels other than "
+                             "vector, nor with threads");
   if (schedule.sharedTaps &&
       (schedule.kernel != Schedule::Kernel::Dot || schedule.stepsPerRead > 1 ||
        schedule.threads > 0))
@@ -224,6 +230,7 @@ FailureOr<Schedule> Schedule::get(linalg::LinalgOp root) {
   }
   for (auto [name, flag] :
        {std::pair(StringRef("prefetch"), &schedule.prefetch),
+        std::pair(StringRef("next_block"), &schedule.nextBlock),
         std::pair(StringRef("shared_taps"), &schedule.sharedTaps)}) {
     *flag = bool(attr.getAs<UnitAttr>(name));
     if (Attribute value = attr.get(name); value && !*flag)

@@ -127,6 +127,7 @@ private:
   void chooseOrder(Schedule &schedule) const;
   void choosePrefetch(Schedule &schedule) const;
   void chooseAhead(Schedule &schedule) const;
+  void chooseNextBlock(Schedule &schedule) const;
   void chooseTileDot(Schedule &schedule) const;
   llvm::SmallVector<int64_t, 2> rowDims(int64_t lane) const;
   std::optional<std::vector<PlacedDot>> tileDots(int64_t laneDim) const;

@@ -428,12 +428,37 @@ TEST_P(SoftmaxNests, EqualReference) {
   expectReference(text, hostVersions(), smallFloats);
 }
 
+// The last four are large enough to go in blocks of rows: of 32, of 59 out of
+// 118, of four whose elements are not neighbours, and all at once.
 INSTANTIATE_TEST_SUITE_P(Sizes, SoftmaxNests,
                          testing::Values("9x5", "6x33", "19x10", "21x8", "5x48",
-                                         "35x32"),
+                                         "35x32", "96x48", "118x37", "12x20x24",
+                                         "131x33"),
                          [](const testing::TestParamInfo<const char *> &info) {
                            return std::string(info.param);
                          });
+
+// What is rounded ends in bytes, what is read begins with them; the rows of a
+// block are along two dimensions.
+TEST_F(Nests, SoftmaxOfBytesEqualsReference) {
+  expectReference(R"(
+func.func @f(%x: tensor<6x16x57xf32>) -> tensor<6x16x57xi8> {
+  %s = arith.constant dense<0.0625> : tensor<f32>
+  %t = arith.constant dense<0.00390625> : tensor<f32>
+  %z = arith.constant dense<0> : tensor<i32>
+  %eq = tensor.empty() : tensor<6x16x57xi8>
+  %e = tensor.empty() : tensor<6x16x57xf32>
+  %q = qopt.quantize ins(%x, %s, %z : tensor<6x16x57xf32>, tensor<f32>, tensor<i32>)
+         outs(%eq : tensor<6x16x57xi8>) range [-128, 127] params affine_map<(i, j, k) -> ()> -> tensor<6x16x57xi8>
+  %d = qopt.dequantize ins(%q, %s, %z : tensor<6x16x57xi8>, tensor<f32>, tensor<i32>)
+         outs(%e : tensor<6x16x57xf32>) params affine_map<(i, j, k) -> ()> -> tensor<6x16x57xf32>
+  %p = linalg.softmax dimension(2) ins(%d : tensor<6x16x57xf32>) outs(%e : tensor<6x16x57xf32>) -> tensor<6x16x57xf32>
+  %r = qopt.quantize ins(%p, %t, %z : tensor<6x16x57xf32>, tensor<f32>, tensor<i32>)
+         outs(%eq : tensor<6x16x57xi8>) range [0, 255] params affine_map<(i, j, k) -> ()> -> tensor<6x16x57xi8>
+  return %r : tensor<6x16x57xi8>
+})",
+                  hostVersions(), smallFloats);
+}
 
 // The function is in the reduction's own body: the sums that it joins are side
 // by side as well.

@@ -197,4 +197,30 @@ def SplitIntoStripsPass
                            "::mlir::tensor::TensorDialect"];
 }
 
+def BlockRowsPass : Pass<"qopt-block-rows", "::mlir::func::FuncOp"> {
+  let summary = "Let nests on the same rows take turns, a block at a time";
+  let description = [{
+    ```
+    y = h(x, g(x))  ->  for i: y[i] = h(x[i], g(x[i]))
+    ```
+    `g` and `h` are regions that become loop nests, and `i` runs through blocks
+    along the leading dimensions, in which both read the position that they
+    write, or nothing that depends on it: the rows of a softmax, or of a
+    normalization. What `g` computes is stored for one block at a time, where
+    the first-level cache holds it; for the arena that is a few kilobytes.
+
+    Fires where a result between regions takes more than 16 KiB. Blocks have the
+    same number of rows, the largest that takes at most 32 KiB in all tensors
+    together; if that is less than four, the first that is more and takes at
+    most 512 KiB. Contractions, which share weights between rows, stay outside,
+    and so does what something else reads as well.
+
+    Expects static shapes, the spelling of `convert-qopt-to-linalg`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif // QOPT_SCHEDULE_PASSES_TD

@@ -35,6 +35,10 @@ struct FusedRegion {
 /// result, a projected permutation without repeated loops as its map.
 bool canGenerate(mlir::linalg::LinalgOp op);
 
+/// Whether `op` gives a tensor another shape, or takes a part of it: memory is
+/// seen anew.
+bool isView(mlir::Operation *op);
+
 /// Whether `map` reads every element at most once over loops of these extents:
 /// each loop of more than one iteration is in exactly one result, and a sum of
 /// loops counts like the digits of a mixed-radix number.

@@ -93,6 +93,9 @@ struct Schedule {
   /// How many bytes in front of the weights that it reads, in each of their
   /// vectors, a step fetches into the first-level cache; 0 if none.
   int64_t ahead = 0;
+  /// In a loop over blocks of rows: whether what is read of a block, for the
+  /// last time, is fetched of the next one, too.
+  bool nextBlock = false;
 
   bool usesDots() const {
     return kernel == Kernel::Dot || kernel == Kernel::MatrixDot ||

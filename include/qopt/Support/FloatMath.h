@@ -29,8 +29,9 @@ namespace qopt {
 constexpr float kRoundingMagic = 12582912.0f;
 constexpr int32_t kRoundingMagicBits = 0x4B400000;
 
-/// A softmax adds up each row in so many partial sums, element i in that of
-/// number i mod 16, if 16 divides the row; then these. Each in ascending order.
+/// A softmax adds up a longer row than that in so many partial sums, element i
+/// in that of number i mod 16. Its sum is that of the elements behind the last
+/// whole sixteen, and then of the partial sums; all in ascending order.
 constexpr int64_t kSoftmaxPartialSums = 16;
 
 template <class Arith>

@@ -6,7 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // From a module in the `llvm` phase to what leaves the compiler. The bytes
-// depend on the module and the options only.
+// depend on the module and the options only. Emitting code switches LLVM's
+// search for checksums (HashRecognize) off, which is a setting of the whole
+// process: a program that embeds the libraries shares it.
 //
 //===----------------------------------------------------------------------===//
 

@@ -6,9 +6,10 @@
 //===----------------------------------------------------------------------===//
 //
 // m = max x, e = exp(x - m), r = 1 / sum e, y = e * r, row by row: one division
-// a row. Where a row divides into vectors, it is reduced to one of them first,
+// a row. A row of several vectors is reduced to one of them first,
 //   [..., n, ...] -> [..., n / 16, 16, ...] -> [..., 16, ...] -> [..., ...]
-// so that no vector has to be transposed or added up but the last.
+// so that no vector has to be transposed or added up but the last. What is left
+// of a row behind its vectors is where the last of these reductions starts.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,6 +18,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "qopt/Support/FloatMath.h"
 #include <limits>
@@ -36,10 +38,14 @@ public:
 
   /// One number a row; `step` joins it with each element.
   Value reduce(Value tensor, float init, Body step) {
-    int64_t size = shapeOf(tensor)[dim];
-    if (size > kSoftmaxPartialSums && size % kSoftmaxPartialSums == 0)
-      tensor = reduceOnce(expandRows(tensor), init, step);
-    return reduceOnce(tensor, init, step);
+    int64_t size = shapeOf(tensor)[dim], rest = size % kSoftmaxPartialSums;
+    Value start = fill(tensor, init);
+    if (size <= kSoftmaxPartialSums)
+      return reduceFrom(start, tensor, step);
+    if (rest != 0)
+      start = reduceFrom(start, slice(tensor, size - rest, rest), step);
+    Value parts = expandRows(slice(tensor, 0, size - rest));
+    return reduceFrom(start, reduceFrom(fill(parts, init), parts, step), step);
   }
 
   /// An element of each row and, if there is one, the row's number.
@@ -77,6 +83,21 @@ private:
         .getResult(0);
   }
 
+  /// [..., n, ...] -> [..., count, ...]
+  Value slice(Value tensor, int64_t first, int64_t count) {
+    SmallVector<int64_t> sizes(shapeOf(tensor));
+    if (count == sizes[dim])
+      return tensor;
+    SmallVector<int64_t> offsets(sizes.size(), 0), ones(sizes.size(), 1);
+    offsets[dim] = first;
+    sizes[dim] = count;
+    MLIRContext *context = b.getContext();
+    return tensor::ExtractSliceOp::create(
+        b, tensor, getAsIndexOpFoldResult(context, offsets),
+        getAsIndexOpFoldResult(context, sizes),
+        getAsIndexOpFoldResult(context, ones));
+  }
+
   /// [..., n, ...] -> [..., n / 16, 16, ...]
   Value expandRows(Value tensor) {
     SmallVector<int64_t> shape(shapeOf(tensor));
@@ -92,16 +113,20 @@ private:
         b, RankedTensorType::get(shape, b.getF32Type()), tensor, groups);
   }
 
-  Value reduceOnce(Value tensor, float init, Body step) {
+  /// `value` for each row of `tensor`.
+  Value fill(Value tensor, float value) {
     SmallVector<int64_t> shape(shapeOf(tensor));
-    auto identity = b.getMultiDimIdentityMap(shape.size());
-    SmallVector<utils::IteratorType> loops(shape.size(),
+    shape.erase(shape.begin() + dim);
+    Value number = arith::ConstantOp::create(b, b.getF32FloatAttr(value));
+    return linalg::FillOp::create(b, number, empty(shape)).getResult(0);
+  }
+
+  Value reduceFrom(Value start, Value tensor, Body step) {
+    auto identity = b.getMultiDimIdentityMap(shapeOf(tensor).size());
+    SmallVector<utils::IteratorType> loops(identity.getNumDims(),
                                            utils::IteratorType::parallel);
     loops[dim] = utils::IteratorType::reduction;
-    shape.erase(shape.begin() + dim);
-    Value start = arith::ConstantOp::create(b, b.getF32FloatAttr(init));
-    Value filled = linalg::FillOp::create(b, start, empty(shape)).getResult(0);
-    return build(tensor, filled, {identity, identity.dropResult(dim)}, loops,
+    return build(tensor, start, {identity, identity.dropResult(dim)}, loops,
                  step);
   }
 

@@ -40,6 +40,31 @@ onnximport::readOperands(NodeContext &context) {
   return std::pair(*x, *w);
 }
 
+FailureOr<int64_t> onnximport::readGroups(NodeContext &context,
+                                          int64_t inChannels,
+                                          std::optional<int64_t> outChannels) {
+  int64_t groups = context.intAttr("group", 1);
+  if (groups >= 1 && groups < kMaxElements && inChannels % groups == 0 &&
+      outChannels.value_or(0) % groups == 0)
+    return groups;
+  std::string channels = std::to_string(inChannels) + " in";
+  if (outChannels)
+    channels += " and " + std::to_string(*outChannels) + " out";
+  return context.error("expected group to divide the channels, got " +
+                       Twine(groups) + " for " + channels);
+}
+
+LogicalResult onnximport::checkInChannels(NodeContext &context,
+                                          ArrayRef<int64_t> weights, size_t dim,
+                                          int64_t inChannels,
+                                          const Twine &origin) {
+  if (weights[dim] == inChannels)
+    return success();
+  return context.error("expected W with " + Twine(inChannels) +
+                       " input channels" + origin + ", got shape " +
+                       shapeString(weights));
+}
+
 FailureOr<const HostTensor *> onnximport::readBias(NodeContext &context,
                                                    int64_t outChannels) {
   if (!context.hasInput(2))
@@ -56,19 +81,13 @@ FailureOr<const HostTensor *> onnximport::readBias(NodeContext &context,
 static FailureOr<ConvShape> readShape(NodeContext &context,
                                       ArrayRef<int64_t> input,
                                       ArrayRef<int64_t> weights) {
-  ConvShape shape{input[0], input[1], weights[0], context.intAttr("group", 1)};
-  if (shape.groups < 1 || shape.inChannels % shape.groups ||
-      shape.outChannels % shape.groups)
-    return context.error("expected group to divide the channels, got " +
-                         Twine(shape.groups) + " for " +
-                         Twine(shape.inChannels) + " in and " +
-                         Twine(shape.outChannels) + " out");
-  if (weights[1] != shape.inChannels / shape.groups)
-    return context.error(
-        "expected W with " + Twine(shape.inChannels / shape.groups) +
-        " input channels (" + Twine(shape.inChannels) + " / group " +
-        Twine(shape.groups) + "), got shape " + shapeString(weights));
-  return shape;
+  FailureOr<int64_t> groups = readGroups(context, input[1], weights[0]);
+  if (failed(groups) ||
+      failed(checkInChannels(context, weights, 1, input[1] / *groups,
+                             " (" + Twine(input[1]) + " / group " +
+                                 Twine(*groups) + ")")))
+    return failure();
+  return ConvShape{input[0], input[1], weights[0], *groups};
 }
 
 /// The init: the bias along the channels, or 0. `channelDims` are the last

@@ -24,6 +24,19 @@ struct ConvShape {
 mlir::FailureOr<std::pair<mlir::Value, const HostTensor *>>
 readOperands(NodeContext &context);
 
+/// `group` of the node: it divides the channels of X, and those of Y where they
+/// are given.
+mlir::FailureOr<int64_t>
+readGroups(NodeContext &context, int64_t inChannels,
+           std::optional<int64_t> outChannels = std::nullopt);
+
+/// Whether dimension `dim` of W is what X asks for: `inChannels`, of which
+/// `origin` says in the error where they come from.
+mlir::LogicalResult checkInChannels(NodeContext &context,
+                                    llvm::ArrayRef<int64_t> weights, size_t dim,
+                                    int64_t inChannels,
+                                    const llvm::Twine &origin = "");
+
 /// B of the node, one number for each of `outChannels`; null if there is none.
 mlir::FailureOr<const HostTensor *> readBias(NodeContext &context,
                                              int64_t outChannels);

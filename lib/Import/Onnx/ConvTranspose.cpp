@@ -61,14 +61,12 @@ struct TransposedConv {
 static FailureOr<ConvShape> readShape(NodeContext &context,
                                       ArrayRef<int64_t> input,
                                       ArrayRef<int64_t> weights) {
-  int64_t groups = context.intAttr("group", 1);
-  if (weights[0] != input[1])
-    return context.error("expected W with " + Twine(input[1]) +
-                         " input channels, got shape " + shapeString(weights));
-  if (groups < 1 || groups >= kMaxElements || input[1] % groups)
-    return context.error("expected group to divide the channels, got " +
-                         Twine(groups) + " for " + Twine(input[1]) + " in");
-  return ConvShape{input[0], input[1], weights[1] * groups, groups};
+  if (failed(checkInChannels(context, weights, 0, input[1])))
+    return failure();
+  FailureOr<int64_t> groups = readGroups(context, input[1]);
+  if (failed(groups))
+    return failure();
+  return ConvShape{input[0], input[1], weights[1] * *groups, *groups};
 }
 
 /// Pads and size of the result, along all of `dims`.
