@@ -34,6 +34,8 @@ class PerModelTest(lit.formats.ShTest):
                 yield test
                 continue
             for name in line[1].split():
+                if name not in INPUTS:
+                    litConfig.fatal(f"{test.getSourcePath()}: expected models of {sorted(INPUTS)}, got '{name}'")
                 config = copy.copy(localConfig)
                 folder = "%demo" if name == "demo" else f"%models/{name}"
                 config.substitutions = [("%{model}", folder), ("%{input}", INPUTS[name]),

@@ -41,12 +41,12 @@ static void buildScheduledPipeline(OpPassManager &pm,
   // Strips are for one core's caches, of the size that they have on x86-64.
   if (options.threads == 1 && options.target.arch == TargetInfo::Arch::X86_64)
     pm.addNestedPass<func::FuncOp>(createSplitIntoStripsPass());
-  // Tasks share out the loops of one nest.
-  if (options.threads == 1 && !options.target.isGpu())
-    pm.addNestedPass<func::FuncOp>(createBlockRowsPass());
   // Tasks share out one loop, and not the parts of a nest at the border.
   pm.addNestedPass<func::FuncOp>(createPlaceResultsPass(
       {options.threads == 1 ? options.target.name : ""}));
+  // Tasks share out the loops of one nest. Results have their places by now.
+  if (options.threads == 1 && !options.target.isGpu())
+    pm.addNestedPass<func::FuncOp>(createBlockRowsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createAssignSchedulePass(
       {options.target.name, options.threads, options.leastTasks}));

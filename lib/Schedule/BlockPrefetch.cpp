@@ -15,8 +15,8 @@ using namespace mlir;
 namespace qopt {
 
 /// Whether `slice` is all of its source but for one position along the first
-/// dimension, which is that of `loop`: one piece of memory, as are all of them,
-/// one behind the other.
+/// dimension, which is that of `loop`: one piece, as are all of them, one
+/// behind the other, unless the source is part of something larger.
 static bool isBlock(tensor::ExtractSliceOp slice, scf::ForOp loop) {
   auto offsets = slice.getMixedOffsets(), sizes = slice.getMixedSizes();
   RankedTensorType source = slice.getSourceType();
@@ -46,18 +46,18 @@ std::optional<RowBlock> RowBlock::of(Value tensor) {
 
 /// Whether all operations that read `value`, or a view of it, are in `region`
 /// or before its root: operations, or nests that were made of them.
-static bool isReadUntil(Value value, const FusedRegion &region) {
+static bool isReadUpTo(const FusedRegion &region, Value value) {
   Operation *root = region.root;
   return llvm::all_of(value.getUsers(), [&](Operation *user) {
     if (isView(user))
-      return isReadUntil(user->getResult(0), region);
+      return isReadUpTo(region, user->getResult(0));
     Operation *here = root->getBlock()->findAncestorOpInBlock(*user);
     return region.contains(user) || (here && here->isBeforeInBlock(root));
   });
 }
 
 bool RowBlock::isReadLastBy(const FusedRegion &region) const {
-  return isReadUntil(tensor::ExtractSliceOp(slice).getResult(), region);
+  return isReadUpTo(region, tensor::ExtractSliceOp(slice).getResult());
 }
 
 // Block i is the elements [i * n, (i + 1) * n).

@@ -5,9 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A softmax goes through its rows three times: for the largest element, for the
-// exponentials, for the quotients. Nest after nest over all rows, they come
-// from far each time. A block of rows goes through all nests before the next:
+// A softmax goes through its rows again and again: for the largest element, for
+// the exponentials, their sum, the quotients. Nest after nest over all rows,
+// they come from far each time. A block of rows goes through all nests before
+// the next:
 //
 //   y = h(x, g(x))   ->   for i: y[i] = h(x[i], g(x[i]))
 //
@@ -33,7 +34,8 @@ namespace qopt {
 
 namespace {
 
-/// What the first-level cache holds: all that is stored of a block.
+/// What first-level caches hold: all that is stored of a block. Without a
+/// cache, it is memory that others do not get.
 constexpr int64_t kBlockBytes = 32 << 10;
 
 /// Vectors of sums run across rows: a block has some, even if it takes the
@@ -52,6 +54,8 @@ Value viewedRows(Value value, int64_t rank) {
   if (!isView(value.getDefiningOp()))
     return {};
   Value source = value.getDefiningOp()->getOperand(0);
+  if (!typeOf(source).hasStaticShape())
+    return {};
   auto from = typeOf(source).getShape(), to = typeOf(value).getShape();
   bool dropsDims =
       value.getDefiningOp<tensor::ExtractSliceOp>() && from.size() != to.size();
@@ -82,6 +86,10 @@ public:
   /// the operand.
   bool isByRows(OpOperand &use) const { return rowUses.contains(&use); }
   SmallVector<Operation *> inOrder() const;
+  /// The destination of the group: what the root's result belongs into, else
+  /// what a nest before the group has computed for it alone, in whose memory
+  /// the result fits; null if there is neither.
+  Value destination() const;
 
   int64_t numRows() const { return llvm::product_of(rows()); }
   /// The rows of a block, a divisor of all; all if the group is better left as
@@ -93,7 +101,10 @@ public:
 private:
   bool add(const FusedRegion &region);
   bool addRows(linalg::LinalgOp op);
+  bool joins(const FusedRegion &region) const;
   bool isReadByRowsOnly(Value value) const;
+  bool canMergeRows(Value value) const;
+  llvm::SetVector<Value> outside() const;
   int64_t bytesOfRow() const;
 
   /// Readers before what they read.
@@ -127,7 +138,8 @@ bool RowGroup::addRows(linalg::LinalgOp op) {
   return true;
 }
 
-/// What a region computes for all rows alike stays outside: constants.
+/// What a region computes for all rows alike stays outside: constants. So does
+/// one with rows that is met before its reader; it is read like an input then.
 bool RowGroup::add(const FusedRegion &region) {
   for (Operation *op : region.ops) {
     bool hasRows = op == region.root ||
@@ -160,13 +172,36 @@ std::optional<RowGroup> RowGroup::endingWith(ArrayRef<FusedRegion> regions,
   if (!group.add(regions.back()))
     return std::nullopt;
   for (const FusedRegion &region : llvm::reverse(regions.drop_back())) {
-    RowGroup larger = group;
-    if (region.root->getBlock() == group.root()->getBlock() &&
-        !region.root->use_empty() &&
-        group.isReadByRowsOnly(region.root->getResult(0)) && larger.add(region))
+    if (!group.joins(region))
+      continue;
+    if (RowGroup larger = group; larger.add(region))
       group = std::move(larger);
   }
+  llvm::SetVector<Value> values = group.outside();
+  if (Value destination = group.destination())
+    values.insert(destination);
+  if (!llvm::all_of(values,
+                    [&](Value value) { return group.canMergeRows(value); }))
+    return std::nullopt;
   return group;
+}
+
+bool RowGroup::joins(const FusedRegion &region) const {
+  Operation *op = region.root;
+  return op->getBlock() == root()->getBlock() && !op->use_empty() &&
+         isReadByRowsOnly(op->getResult(0));
+}
+
+/// Whether rows along several dimensions can be seen as along one: they have no
+/// gaps between them, as part of a larger tensor would.
+bool RowGroup::canMergeRows(Value value) const {
+  if (llvm::count_if(rows(), [](int64_t size) { return size > 1; }) <= 1)
+    return true;
+  for (; isView(value.getDefiningOp());
+       value = value.getDefiningOp()->getOperand(0))
+    if (value.getDefiningOp<tensor::ExtractSliceOp>())
+      return false;
+  return true;
 }
 
 SmallVector<Operation *> RowGroup::inOrder() const {
@@ -177,27 +212,55 @@ SmallVector<Operation *> RowGroup::inOrder() const {
   return ordered;
 }
 
-/// Of all that has rows and is stored.
-int64_t RowGroup::bytesOfRow() const {
-  DenseSet<Value> stored;
-  for (const FusedRegion *region : regions)
-    stored.insert(region->root->getResult(0));
-  for (OpOperand *use : rowUses) {
-    Value value = use->get();
-    while (Value source = viewedRows(value, rank))
-      value = source;
-    if (!contains(value.getDefiningOp()) &&
-        !value.getDefiningOp<tensor::EmptyOp>())
-      stored.insert(value);
+/// Tensors with rows that the group reads, and does not compute.
+llvm::SetVector<Value> RowGroup::outside() const {
+  llvm::SetVector<Value> values;
+  for (Operation *op : inOrder())
+    for (OpOperand &use : op->getOpOperands()) {
+      bool isRead =
+          cast<linalg::LinalgOp>(op).payloadUsesValueFromOperand(&use);
+      if (!isByRows(use) || !isRead)
+        continue;
+      Value value = use.get();
+      while (Value source = viewedRows(value, rank))
+        value = source;
+      if (!contains(value.getDefiningOp()) &&
+          !value.getDefiningOp<tensor::EmptyOp>())
+        values.insert(value);
+    }
+  return values;
+}
+
+Value RowGroup::destination() const {
+  linalg::LinalgOp last = root();
+  Value init = last.getDpsInits()[0];
+  // A sum starts from what is filled in there.
+  while (contains(init.getDefiningOp()))
+    init = cast<linalg::LinalgOp>(init.getDefiningOp()).getDpsInits()[0];
+  if (!init.getDefiningOp<tensor::EmptyOp>())
+    return init;
+  for (Value value : outside()) {
+    auto producer = value.getDefiningOp<linalg::LinalgOp>();
+    if (producer && producer->getBlock() == last->getBlock() &&
+        value.getType() == init.getType() && isReadByRowsOnly(value))
+      return value;
   }
+  return {};
+}
+
+/// Of all that has rows and is stored, the result in its destination.
+int64_t RowGroup::bytesOfRow() const {
   int64_t bytes = 0;
-  for (Value value : stored)
-    bytes += bytesOf(value);
+  for (const FusedRegion *region : regions)
+    bytes += bytesOf(region->root->getResult(0));
+  Value shared = destination();
+  for (Value value : outside())
+    bytes += value == shared ? 0 : bytesOf(value);
   return bytes / numRows();
 }
 
 int64_t RowGroup::chooseBlock() const {
-  int64_t all = numRows(), bytes = bytesOfRow();
+  int64_t all = numRows();
   bool isLarge = llvm::any_of(
       ArrayRef(regions).drop_front(), [](const FusedRegion *region) {
         return bytesOf(region->root->getResult(0)) > kSmallBytes;
@@ -205,7 +268,7 @@ int64_t RowGroup::chooseBlock() const {
   if (!isLarge)
     return all;
   // The most that are held near, or the first that are enough.
-  int64_t chosen = 1;
+  int64_t chosen = 1, bytes = bytesOfRow();
   for (int64_t count = 1; count <= all && count * bytes <= kMostBlockBytes;
        ++count)
     if (all % count == 0 && (count * bytes <= kBlockBytes || chosen < kFewRows))
@@ -238,6 +301,7 @@ private:
   Value emitBlock(Value joined);
   void emitOp(Operation *op);
   Value rowsOf(Value value);
+  Value extract(Value blocks, RankedTensorType type);
   Value viewOf(Value rows, Value value);
   Value inBlocks(Value value);
   Slice sliceOf(Value blocks);
@@ -262,7 +326,7 @@ private:
   int64_t count;
   scf::ForOp loop;
   /// The rows, in the current block, of what has been asked for.
-  DenseMap<Value, Value> known;
+  DenseMap<Value, Value> rowsInBlock;
 };
 
 } // namespace
@@ -272,15 +336,20 @@ void RowBlocker::rewrite() {
   Location loc = root->getLoc();
   Value result = root->getResult(0);
   b.setInsertionPoint(root);
-  // Put together from several results, as by qopt-place-results.
-  Value joined = bufferization::AllocTensorOp::create(
-      b, loc, typeInBlocks(result), ValueRange());
+  Value destination = group.destination();
+  // What is put together from several results, as by qopt-place-results.
+  Value joined = destination ? inBlocks(destination)
+                             : bufferization::AllocTensorOp::create(
+                                   b, loc, typeInBlocks(result), ValueRange());
   auto constant = [&](int64_t value) {
     return arith::ConstantIndexOp::create(b, loc, value);
   };
   loop = scf::ForOp::create(b, loc, constant(0), constant(count), constant(1),
                             joined);
   b.setInsertionPointToStart(loop.getBody());
+  if (destination)
+    rowsInBlock[destination] =
+        extract(loop.getRegionIterArg(0), typeOfBlock(destination));
   scf::YieldOp::create(b, loc, emitBlock(loop.getRegionIterArg(0)));
   b.setInsertionPointAfter(loop);
   b.replaceAllUsesWith(result, createReshape(b, loc, loop.getResult(0),
@@ -293,7 +362,7 @@ Value RowBlocker::emitBlock(Value joined) {
     emitOp(op);
   Slice slice = sliceOf(joined);
   return tensor::InsertSliceOp::create(
-      b, group.root()->getLoc(), known.lookup(group.root()->getResult(0)),
+      b, group.root()->getLoc(), rowsInBlock.lookup(group.root()->getResult(0)),
       joined, slice.offsets, slice.sizes, slice.strides);
 }
 
@@ -302,11 +371,12 @@ void RowBlocker::emitOp(Operation *op) {
   for (OpOperand &use : op->getOpOperands())
     operands.push_back(group.isByRows(use) ? rowsOf(use.get()) : use.get());
   Value result = op->getResult(0);
-  known[result] = clone(b, op, typeOfBlock(result), operands)->getResult(0);
+  rowsInBlock[result] =
+      clone(b, op, typeOfBlock(result), operands)->getResult(0);
 }
 
 Value RowBlocker::rowsOf(Value value) {
-  if (Value rows = known.lookup(value))
+  if (Value rows = rowsInBlock.lookup(value))
     return rows;
   RankedTensorType type = typeOfBlock(value);
   Location loc = value.getLoc();
@@ -314,11 +384,22 @@ Value RowBlocker::rowsOf(Value value) {
     return tensor::EmptyOp::create(b, loc, type.getShape(),
                                    type.getElementType());
   if (Value source = viewedRows(value, group.rank))
-    return known[value] = viewOf(rowsOf(source), value);
-  Value blocks = inBlocks(value);
+    return rowsInBlock[value] = viewOf(rowsOf(source), value);
+  Value blocks;
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(loop);
+    blocks = inBlocks(value);
+  }
+  return rowsInBlock[value] = extract(blocks, type);
+}
+
+/// The current block.
+Value RowBlocker::extract(Value blocks, RankedTensorType type) {
   Slice slice = sliceOf(blocks);
-  return known[value] = tensor::ExtractSliceOp::create(
-             b, loc, type, blocks, slice.offsets, slice.sizes, slice.strides);
+  return tensor::ExtractSliceOp::create(b, blocks.getLoc(), type, blocks,
+                                        slice.offsets, slice.sizes,
+                                        slice.strides);
 }
 
 /// Of `rows`, what the view `value` is of all rows.
@@ -333,10 +414,8 @@ Value RowBlocker::viewOf(Value rows, Value value) {
       slice.getMixedStrides());
 }
 
-/// A tensor from outside, cut up before the loop.
+/// All blocks of a tensor from outside.
 Value RowBlocker::inBlocks(Value value) {
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(loop);
   return createReshape(b, value.getLoc(), value,
                        typeInBlocks(value).getShape());
 }
@@ -370,7 +449,9 @@ struct BlockRows : impl::BlockRowsPassBase<BlockRows> {
     IRRewriter rewriter(&getContext());
     DenseSet<Operation *> done;
     for (size_t last = regions.size(); last > 0; --last) {
-      if (done.contains(regions[last - 1].root))
+      Operation *root = regions[last - 1].root;
+      // Inside a loop, rows are of a block already.
+      if (done.contains(root) || !isa<func::FuncOp>(root->getParentOp()))
         continue;
       std::optional<RowGroup> group =
           findGroup(ArrayRef(regions).take_front(last));

@@ -232,16 +232,17 @@ int64_t ScheduleChooser::accumulatorBudget(const Schedule &schedule) const {
   // what is gathered is much code for one vector already.
   int64_t taps = heaviest()->trips;
   if (taps <= 25 && schedule.kernel == Schedule::Kernel::Vector) {
-    bool gathers = llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *use) {
-      return !region.producerOf(use->get()) &&
-             accessCost(use->get(), placesOf(*heaviest(), use),
-                        schedule.laneDim, schedule.lanes) > 1;
-    });
+    bool gathers = !isContraction(op) &&
+                   llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *use) {
+                     return !region.producerOf(use->get()) &&
+                            accessCost(use->get(), placesOf(*heaviest(), use),
+                                       schedule.laneDim, schedule.lanes) > 1;
+                   });
     int64_t most = (schedule.lanes == 1 ? 36 : 96) / taps;
     budget = std::min(budget, gathers ? 1 : std::max<int64_t>(4, most));
   }
-  // Sums that share no operands: more than keep the adders busy, of which two
-  // start in a cycle and each takes four, are code and nothing else.
+  // Sums that share no weights: more of them than keep two adders busy, of a
+  // latency of four cycles, are code and nothing else.
   constexpr int64_t kBusySums = 8;
   if (isa<FloatType>(getElementTypeOrSelf(op->getResult(0))) &&
       !isContraction(op))

@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "InPlace.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "qopt/Transforms/Structured.h"
 
@@ -39,31 +40,38 @@ SmallVector<Value> readInPlace(const FusedRegion &region) {
   return tensors;
 }
 
-/// Whether no nest but those before the one at `here` and itself read `value`,
-/// or a view of it.
-bool isReadUntil(Value value, size_t here, ArrayRef<FusedRegion> regions) {
+/// Whether no nest after that at `here` reads `value`, and none after the one
+/// before it a view of `value`: the nest itself may read a view elsewhere.
+bool isReadUntil(Value value, size_t here, ArrayRef<FusedRegion> regions,
+                 bool isSeenAnew = false) {
   return llvm::all_of(value.getUsers(), [&](Operation *user) {
     if (isView(user))
-      return isReadUntil(user->getResult(0), here, regions);
-    if (!isa<linalg::LinalgOp>(user))
-      return false;
-    bool known = false;
-    for (auto [i, region] : llvm::enumerate(regions)) {
-      if (!region.contains(user))
-        continue;
-      known = true;
-      if (i > here)
-        return false;
-    }
-    return known;
+      return isReadUntil(user->getResult(0), here, regions, true);
+    auto reads = [&](const FusedRegion &region) {
+      return region.contains(user);
+    };
+    size_t count = isSeenAnew ? here : here + 1;
+    return llvm::any_of(regions.take_front(count), reads) &&
+           llvm::none_of(regions.drop_front(count), reads);
   });
 }
 
-/// Whether `value`, which a nest computes, dies with the nest at `here`.
+/// Whether the memory of `value` is there to be written: a nest has computed
+/// it, or it is part of what the loop around carries.
+bool isOwn(Value value, Block *block) {
+  Operation *def = value.getDefiningOp();
+  if (!def || def->getBlock() != block)
+    return false;
+  if (auto producer = dyn_cast<linalg::LinalgOp>(def))
+    return canGenerate(producer);
+  auto slice = dyn_cast<tensor::ExtractSliceOp>(def);
+  return slice && isa<scf::ForOp>(block->getParentOp()) &&
+         llvm::is_contained(block->getArguments(), slice.getSource());
+}
+
+/// Whether `value` dies with the nest at `here`.
 bool dies(Value value, size_t here, ArrayRef<FusedRegion> regions) {
-  auto producer = value.getDefiningOp<linalg::LinalgOp>();
-  return producer && canGenerate(producer) &&
-         producer->getBlock() == regions[here].root->getBlock() &&
+  return isOwn(value, regions[here].root->getBlock()) &&
          isReadUntil(value, here, regions);
 }
 

@@ -46,28 +46,30 @@ SmallVector<Position> loopsOf(linalg::LinalgOp op, ArrayRef<Position> at) {
 SmallVector<Value> NestEmitter::emitValue(Value tensor, ArrayRef<Position> at) {
   if (linalg::LinalgOp producer = region.producerOf(tensor))
     return emitProducer(producer, tensor, at);
+  prefetchNextBlock(tensor, at);
   // A root that updates its destination reads what the nest carries.
   if (tensor == root.getDpsInits()[0]) {
     tensor = dest;
     // Groups may overlap and would update elements twice.
     failed |= llvm::any_of(at, [](const Position &p) { return p.group != 0; });
   }
-  prefetchNextBlock(tensor, at);
   return llvm::map_to_vector(at, [&](const Position &position) {
     return access.read(tensor, position);
   });
 }
 
-/// With what is about to be read.
+/// With what is about to be read, once.
 void NestEmitter::prefetchNextBlock(Value tensor, ArrayRef<Position> at) {
   if (!schedule.nextBlock)
     return;
   std::optional<RowBlock> block = RowBlock::of(tensor);
   if (!block || !block->isReadLastBy(region))
     return;
+  Value init = root.getDpsInits()[0];
+  Value read = tensor == init ? dest : tensor;
   for (const Position &position : at)
     if (!position.isUniform() &&
-        !access.lookup(TensorAccess::keyOf(tensor, position)))
+        !access.lookup(TensorAccess::keyOf(read, position)))
       block->prefetchNext(access, position);
 }
 

@@ -1,5 +1,8 @@
-// RUN: qopt-opt %s --convert-qopt-to-linalg --qopt-block-rows --split-input-file | FileCheck %s
-// RUN: qopt-opt %s --convert-qopt-to-linalg --qopt-block-rows --qopt-assign-schedule=target=x86-64-v4-vnni --qopt-generate-nests --split-input-file | FileCheck %s --check-prefix=NESTS
+// RUN: qopt-opt %s --convert-qopt-to-linalg --qopt-place-results --qopt-block-rows --split-input-file > %t
+// RUN: FileCheck %s < %t
+// RUN: qopt-opt %t --qopt-block-rows --split-input-file > %t.again
+// RUN: cmp %t %t.again
+// RUN: qopt-opt %s --convert-qopt-to-linalg --qopt-place-results --qopt-block-rows --qopt-assign-schedule=target=x86-64-v4-vnni --qopt-generate-nests --split-input-file | FileCheck %s --check-prefix=NESTS
 
 // Of 12 * 70 rows of 100 elements, 24 are what the first-level cache holds three
 // times. All that is stored inside the loop is of one block.
@@ -124,4 +127,86 @@ func.func @product(%x: tensor<96x32xf32>, %w: tensor<32x64xf32>, %bias: tensor<9
   } -> tensor<96x64xf32>
   %y = linalg.softmax dimension(1) ins(%s : tensor<96x64xf32>) outs(%e : tensor<96x64xf32>) -> tensor<96x64xf32>
   return %s, %y : tensor<96x64xf32>, tensor<96x64xf32>
+}
+
+// -----
+
+// A row of 8 KiB, in all tensors together 24: of fewer than four of them, vectors that
+// run across rows would be empty.
+// CHECK-LABEL: func.func @few
+// CHECK: scf.for {{.*}} -> (tensor<8x4x2048xf32>)
+func.func @few(%x: tensor<32x2048xf32>) -> tensor<32x2048xf32> {
+  %e = tensor.empty() : tensor<32x2048xf32>
+  %y = linalg.softmax dimension(1) ins(%x : tensor<32x2048xf32>) outs(%e : tensor<32x2048xf32>) -> tensor<32x2048xf32>
+  return %y : tensor<32x2048xf32>
+}
+
+// -----
+
+// Nothing else reads what is computed for the softmax: it becomes the softmax there,
+// block by block.
+// CHECK-LABEL: func.func @dying
+// CHECK: %[[SCORES:.*]] = linalg.generic
+// CHECK: arith.mulf
+// CHECK-NOT: bufferization.alloc_tensor
+// CHECK: %[[BLOCKS:.*]] = tensor.expand_shape {{.*}} into tensor<3x1x32x100xf32>
+// CHECK: scf.for {{.*}} iter_args(%[[TO:.*]] = %[[BLOCKS]])
+// CHECK: %[[ROWS:.*]] = tensor.extract_slice %[[TO]]
+// CHECK: ins(%[[ROWS]],
+// CHECK: tensor.insert_slice {{.*}} into %[[TO]]
+#all = affine_map<(i, j, k) -> (i, j, k)>
+#other = affine_map<(i, j, k) -> (j, i, k)>
+func.func @dying(%x: tensor<2x48x100xf32>, %z: tensor<48x2x100xf32>) -> tensor<2x48x100xf32> {
+  %e = tensor.empty() : tensor<2x48x100xf32>
+  %s = linalg.generic {indexing_maps = [#all, #other, #all], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%x, %z : tensor<2x48x100xf32>, tensor<48x2x100xf32>) outs(%e : tensor<2x48x100xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %0 = arith.mulf %l, %r : f32
+    linalg.yield %0 : f32
+  } -> tensor<2x48x100xf32>
+  %y = linalg.softmax dimension(2) ins(%s : tensor<2x48x100xf32>) outs(%e : tensor<2x48x100xf32>) -> tensor<2x48x100xf32>
+  return %y : tensor<2x48x100xf32>
+}
+
+// -----
+
+// Where the result has its place, in what is joined, blocks are put there.
+// CHECK-LABEL: func.func @joined
+// CHECK: %[[BOTH:.*]] = bufferization.alloc_tensor() : tensor<96x200xf32>
+// CHECK: %[[PART:.*]] = tensor.extract_slice %[[BOTH]][0, 0] [96, 100]
+// CHECK: %[[BLOCKS:.*]] = tensor.expand_shape %[[PART]] {{.*}} into tensor<4x24x100xf32>
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[BLOCKS]])
+// CHECK-NOT: linalg.copy
+// CHECK-NOT: bufferization.alloc_tensor
+// CHECK: return
+func.func @joined(%x: tensor<96x100xf32>, %z: tensor<96x100xf32>) -> tensor<96x200xf32> {
+  %e = tensor.empty() : tensor<96x100xf32>
+  %y = linalg.softmax dimension(1) ins(%x : tensor<96x100xf32>) outs(%e : tensor<96x100xf32>) -> tensor<96x100xf32>
+  %w = linalg.softmax dimension(1) ins(%z : tensor<96x100xf32>) outs(%e : tensor<96x100xf32>) -> tensor<96x100xf32>
+  %c = tensor.concat dim(1) %y, %w : (tensor<96x100xf32>, tensor<96x100xf32>) -> tensor<96x200xf32>
+  return %c : tensor<96x200xf32>
+}
+
+// -----
+
+// Rows with gaps between some of them cannot be seen as along one dimension: blocks
+// lie along the first one.
+// CHECK-LABEL: func.func @gaps
+// CHECK: scf.for {{.*}} -> (tensor<3x4x70x100xf32>)
+func.func @gaps(%x: tensor<12x140x100xf32>) -> tensor<12x70x100xf32> {
+  %s = tensor.extract_slice %x[0, 8, 0] [12, 70, 100] [1, 1, 1] : tensor<12x140x100xf32> to tensor<12x70x100xf32>
+  %e = tensor.empty() : tensor<12x70x100xf32>
+  %y = linalg.softmax dimension(2) ins(%s : tensor<12x70x100xf32>) outs(%e : tensor<12x70x100xf32>) -> tensor<12x70x100xf32>
+  return %y : tensor<12x70x100xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @head
+// CHECK: scf.for
+func.func @head(%x: tensor<96x3x100xf32>) -> tensor<96x100xf32> {
+  %s = tensor.extract_slice %x[0, 1, 0] [96, 1, 100] [1, 1, 1] : tensor<96x3x100xf32> to tensor<96x100xf32>
+  %e = tensor.empty() : tensor<96x100xf32>
+  %y = linalg.softmax dimension(1) ins(%s : tensor<96x100xf32>) outs(%e : tensor<96x100xf32>) -> tensor<96x100xf32>
+  return %y : tensor<96x100xf32>
 }

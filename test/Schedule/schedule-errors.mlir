@@ -90,6 +90,24 @@ func.func @prefetch_threads(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi
 
 // -----
 
+func.func @next_block_value(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
+  // expected-error @+1 {{expects next_block to be there or not, got true}}
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 4>, order = array<i64: 0>, next_block = true}}
+    ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
+  return %r : tensor<16xi8>
+}
+
+// -----
+
+func.func @next_block_threads(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
+  // expected-error @+1 {{expects no next_block in kernels other than vector, nor with threads}}
+  %r = linalg.add {qopt.schedule = {kernel = "vector", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 4>, order = array<i64: 0>, threads = 4 : i64, next_block}}
+    ins(%x, %x : tensor<16xi8>, tensor<16xi8>) outs(%e : tensor<16xi8>) -> tensor<16xi8>
+  return %r : tensor<16xi8>
+}
+
+// -----
+
 func.func @shared_taps_value(%x: tensor<16xi8>, %e: tensor<16xi8>) -> tensor<16xi8> {
   // expected-error @+1 {{expects shared_taps to be there or not, got 3}}
   %r = linalg.add {qopt.schedule = {kernel = "dot", lanes = 4 : i64, lane_dim = 0 : i64, tile = array<i64: 4>, order = array<i64: 0>, shared_taps = 3 : i64}}

@@ -438,6 +438,25 @@ INSTANTIATE_TEST_SUITE_P(Sizes, SoftmaxNests,
                            return std::string(info.param);
                          });
 
+// Rows in blocks out of a larger tensor, out of what a product has computed,
+// and into a part of what is joined.
+TEST_F(Nests, SoftmaxInPlacesEqualsReference) {
+  expectReference(R"(
+func.func @f(%x: tensor<52x3x100xf32>, %a: tensor<52x7xf32>, %b: tensor<7x100xf32>) -> tensor<52x200xf32> {
+  %zero = arith.constant 0.0 : f32
+  %s = tensor.extract_slice %x[0, 1, 0] [52, 1, 100] [1, 1, 1] : tensor<52x3x100xf32> to tensor<52x100xf32>
+  %e = tensor.empty() : tensor<52x100xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<52x100xf32>) -> tensor<52x100xf32>
+  %m = linalg.matmul ins(%a, %b : tensor<52x7xf32>, tensor<7x100xf32>) outs(%f : tensor<52x100xf32>) -> tensor<52x100xf32>
+  %p = linalg.softmax dimension(1) ins(%s : tensor<52x100xf32>) outs(%e : tensor<52x100xf32>) -> tensor<52x100xf32>
+  %q = linalg.softmax dimension(1) ins(%m : tensor<52x100xf32>) outs(%e : tensor<52x100xf32>) -> tensor<52x100xf32>
+  %r = linalg.softmax dimension(1) ins(%q : tensor<52x100xf32>) outs(%e : tensor<52x100xf32>) -> tensor<52x100xf32>
+  %c = tensor.concat dim(1) %p, %r : (tensor<52x100xf32>, tensor<52x100xf32>) -> tensor<52x200xf32>
+  return %c : tensor<52x200xf32>
+})",
+                  hostVersions(), smallFloats);
+}
+
 // What is rounded ends in bytes, what is read begins with them; the rows of a
 // block are along two dimensions.
 TEST_F(Nests, SoftmaxOfBytesEqualsReference) {

@@ -211,9 +211,13 @@ def BlockRowsPass : Pass<"qopt-block-rows", "::mlir::func::FuncOp"> {
 
     Fires where a result between regions takes more than 16 KiB. Blocks have the
     same number of rows, the largest that takes at most 32 KiB in all tensors
-    together; if that is less than four, the first that is more and takes at
-    most 512 KiB. Contractions, which share weights between rows, stay outside,
-    and so does what something else reads as well.
+    together; if that is less than four, the smallest of four and more that
+    takes at most 512 KiB. Contractions, which share weights between rows, stay
+    outside, and so does what something else reads as well. Rows along several
+    dimensions are taken as along one, unless they have gaps between them.
+
+    The result goes where `qopt-place-results` has put it, or over an input of
+    the same type that no other nest reads.
 
     Expects static shapes, the spelling of `convert-qopt-to-linalg`.
   }];

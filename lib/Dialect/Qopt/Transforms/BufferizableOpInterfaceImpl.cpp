@@ -113,6 +113,11 @@ struct TileBufferization : ReadingBufferization<TileBufferization<OpTy>, OpTy> {
 
 struct PrefetchBufferization
     : ReadingBufferization<PrefetchBufferization, PrefetchOp> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &,
+                              const AnalysisState &) const {
+    return false;
+  }
+
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {
@@ -121,8 +126,14 @@ struct PrefetchBufferization
         getBuffer(rewriter, prefetch.getSource(), options, state);
     if (failed(buffer))
       return failure();
-    int64_t rank = cast<MemRefType>(buffer->getType()).getRank();
-    ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+    auto type = cast<MemRefType>(buffer->getType());
+    ReassociationIndices all =
+        llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
+    // Its elements are not one behind the other: nothing depends on it.
+    if (!memref::CollapseShapeOp::isGuaranteedCollapsible(type, {all})) {
+      rewriter.eraseOp(op);
+      return success();
+    }
     Value elements = memref::CollapseShapeOp::create(
         rewriter, op->getLoc(), *buffer, ArrayRef<ReassociationIndices>{all});
     // The first level has room for what is read at once, and soon after.

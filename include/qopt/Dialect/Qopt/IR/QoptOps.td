@@ -442,7 +442,7 @@ def Qopt_PrefetchOp : Qopt_Op<"prefetch"> {
     Asks for the cache line of the element number `at` of `source`, in row-major
     order. Nothing is read, so that `at` may lie behind the last element.
     Bufferized, it is `memref.prefetch` to the second level of caches, or, if
-    `near`, to the first.
+    `near`, to the first; nothing, if the buffer has gaps between elements.
 
     ```mlir
     qopt.prefetch %weights[%i] : tensor<4x576x16xf32>
