@@ -21,6 +21,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "qopt/Dialect/Qopt/IR/QoptOps.h"
 #include "qopt/Schedule/Passes.h"
 #include "qopt/Schedule/Regions.h"
 #include "qopt/Transforms/Structured.h"
@@ -34,9 +35,9 @@ namespace qopt {
 
 namespace {
 
-/// What first-level caches hold: all that is stored of a block. Without a
-/// cache, it is memory that others do not get.
-constexpr int64_t kBlockBytes = 32 << 10;
+/// What a first-level cache holds, or nearly: all that is stored of a block.
+/// Without a cache, it is memory that others do not get.
+constexpr int64_t kBlockBytes = 42 << 10;
 
 /// Vectors of sums run across rows: a block has some, even if it takes the
 /// second level to hold them.
@@ -116,7 +117,9 @@ private:
 /// Notes how `op`, whose result has rows, uses its operands, if it reads each
 /// at its own rows, or independently of them.
 bool RowGroup::addRows(linalg::LinalgOp op) {
-  if (isContraction(op) || op.hasIndexSemantics())
+  // A schedule by hand is for all rows.
+  if (isContraction(op) || op.hasIndexSemantics() ||
+      op->hasAttr(QoptDialect::kScheduleAttrName))
     return false;
   auto row = op.getIndexingMapMatchingResult(op->getResult(0))
                  .getResults()
@@ -248,12 +251,17 @@ Value RowGroup::destination() const {
   return {};
 }
 
-/// Of all that has rows and is stored, the result in its destination.
+/// Of all that has rows and is stored. What has the result's type lies where
+/// the result will, unless that is outside.
 int64_t RowGroup::bytesOfRow() const {
-  int64_t bytes = 0;
-  for (const FusedRegion *region : regions)
-    bytes += bytesOf(region->root->getResult(0));
-  Value shared = destination();
+  Value result = root()->getResult(0), shared = destination();
+  bool isPlaced = shared && !shared.getDefiningOp<linalg::LinalgOp>();
+  int64_t bytes = bytesOf(result);
+  for (const FusedRegion *region : ArrayRef(regions).drop_front()) {
+    Value stored = region->root->getResult(0);
+    if (isPlaced || stored.getType() != result.getType())
+      bytes += bytesOf(stored);
+  }
   for (Value value : outside())
     bytes += value == shared ? 0 : bytesOf(value);
   return bytes / numRows();

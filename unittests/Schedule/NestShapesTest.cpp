@@ -428,7 +428,7 @@ TEST_P(SoftmaxNests, EqualReference) {
   expectReference(text, hostVersions(), smallFloats);
 }
 
-// The last four are large enough to go in blocks of rows: of 32, of 59 out of
+// The last four are large enough to go in blocks of rows: of 48, of 59 out of
 // 118, of four whose elements are not neighbours, and all at once.
 INSTANTIATE_TEST_SUITE_P(Sizes, SoftmaxNests,
                          testing::Values("9x5", "6x33", "19x10", "21x8", "5x48",

@@ -210,7 +210,7 @@ def BlockRowsPass : Pass<"qopt-block-rows", "::mlir::func::FuncOp"> {
     the first-level cache holds it; for the arena that is a few kilobytes.
 
     Fires where a result between regions takes more than 16 KiB. Blocks have the
-    same number of rows, the largest that takes at most 32 KiB in all tensors
+    same number of rows, the largest that takes at most 42 KiB in all tensors
     together; if that is less than four, the smallest of four and more that
     takes at most 512 KiB. Contractions, which share weights between rows, stay
     outside, and so does what something else reads as well. Rows along several
