@@ -203,6 +203,7 @@ def BlockRowsPass : Pass<"qopt-block-rows", "::mlir::func::FuncOp"> {
     ```
     y = h(x, g(x))  ->  for i: y[i] = h(x[i], g(x[i]))
     ```
+    `qopt-opt softmax.mlir --convert-qopt-to-linalg --qopt-block-rows` shows it.
     `g` and `h` are regions that become loop nests, and `i` runs through blocks
     along the leading dimensions, in which both read the position that they
     write, or nothing that depends on it: the rows of a softmax, or of a
