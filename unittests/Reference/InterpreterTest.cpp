@@ -177,50 +177,51 @@ TEST(Interpreter, SoftmaxOfRows) {
             (std::vector<float>{0.5f, 0.5f, 1.0f, 0.0f}));
 }
 
+/// The first element of the softmax of `row`, in which it is 0: the inverse of
+/// the sum of exponentials.
+static float firstOfSoftmax(std::vector<float> row) {
+  row[0] = 0;
+  auto size = static_cast<int64_t>(row.size());
+  TestModule module(llvm::formatv(R"(
+    func.func @f(%x: tensor<1x{0}xf32>) -> tensor<1x{0}xf32> {{
+      %e = tensor.empty() : tensor<1x{0}xf32>
+      %r = linalg.softmax dimension(1) ins(%x : tensor<1x{0}xf32>) outs(%e : tensor<1x{0}xf32>) -> tensor<1x{0}xf32>
+      return %r : tensor<1x{0}xf32>
+    })",
+                                  size)
+                        .str());
+  HostTensor input(DType::F32, {1, size});
+  llvm::copy(row, input.data<float>().begin());
+  return elements<float>(module.run({input}))[0];
+}
+
+static float smallExponential(float x) {
+  ScalarArith arith;
+  float small = expApprox(arith, x);
+  EXPECT_EQ(1.0f + small, 1.0f);
+  return small;
+}
+
 // Elements i with the same i mod 16 are added first: one by one, numbers of 0.7
 // times 2^-24 are lost beside 1, two at a time they count.
 TEST(Interpreter, SoftmaxAddsPartialSums) {
-  TestModule module(R"(
-    func.func @f(%x: tensor<1x32xf32>) -> tensor<1x32xf32> {
-      %e = tensor.empty() : tensor<1x32xf32>
-      %r = linalg.softmax dimension(1) ins(%x : tensor<1x32xf32>) outs(%e : tensor<1x32xf32>) -> tensor<1x32xf32>
-      return %r : tensor<1x32xf32>
-    })");
-  HostTensor row(DType::F32, {1, 32});
-  for (float &element : row.data<float>())
-    element = -17.0f;
-  row.data<float>()[0] = 0;
-  ScalarArith arith;
-  float small = expApprox(arith, -17.0f);
-  ASSERT_EQ(1.0f + small, 1.0f);
+  float small = smallExponential(-17.0f);
   float sum = 1.0f + small; // of elements 0 and 16
   for (int part = 1; part < 16; ++part)
     sum += small + small;
   ASSERT_GT(sum, 1.0f);
-  EXPECT_EQ(elements<float>(module.run({row}))[0], 1.0f / sum);
+  EXPECT_EQ(firstOfSoftmax(std::vector<float>(32, -17.0f)), 1.0f / sum);
 }
 
 // What is left behind the last sixteen comes before the partial sums: four
 // times 0.3 times 2^-24, together and before the 1, count.
 TEST(Interpreter, SoftmaxBeginsWithTheRest) {
-  TestModule module(R"(
-    func.func @f(%x: tensor<1x20xf32>) -> tensor<1x20xf32> {
-      %e = tensor.empty() : tensor<1x20xf32>
-      %r = linalg.softmax dimension(1) ins(%x : tensor<1x20xf32>) outs(%e : tensor<1x20xf32>) -> tensor<1x20xf32>
-      return %r : tensor<1x20xf32>
-    })");
-  HostTensor row(DType::F32, {1, 20});
-  for (float &element : row.data<float>())
-    element = -200.0f; // whose exponential is 0
-  row.data<float>()[0] = 0;
-  for (int i = 16; i < 20; ++i)
-    row.data<float>()[i] = -17.75f;
-  ScalarArith arith;
-  float small = expApprox(arith, -17.75f);
-  ASSERT_EQ(1.0f + small, 1.0f);
+  float small = smallExponential(-17.75f);
   float sum = 1.0f + (small + small + small + small);
   ASSERT_GT(sum, 1.0f);
-  EXPECT_EQ(elements<float>(module.run({row}))[0], 1.0f / sum);
+  std::vector<float> row(20, -200.0f); // whose exponential is 0
+  std::fill(row.begin() + 16, row.end(), -17.75f);
+  EXPECT_EQ(firstOfSoftmax(row), 1.0f / sum);
 }
 
 TEST(Interpreter, IeeeCorners) {
